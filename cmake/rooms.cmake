@@ -1,0 +1,16 @@
+# The table of rooms: each row is one CMake target, what it may use, and its outside libraries.
+# scripts/check_rooms reads this same table and fails on any include against it.
+allot_room(core      LIBS nlohmann_json)
+allot_room(methods   USES core)
+allot_room(objective USES core)
+allot_room(loop      USES core)
+allot_room(tasks     USES core loop LIBS boost nlohmann_json)
+allot_room(text      USES core LIBS nlohmann_json)
+allot_room(store     USES core loop LIBS sqlite nlohmann_json)
+allot_room(report    USES core store LIBS nlohmann_json)
+if(ALLOT_TORCH)
+  allot_room(lm      USES core LIBS torch nlohmann_json)
+  allot_room(local   USES core loop objective lm text LIBS torch)
+  allot_room(app     USES core methods objective loop tasks text lm local store report LIBS yaml)
+  allot_room(cli     USES app report core LIBS cli11 fmt PROGRAM allot)
+endif()

@@ -1,0 +1,32 @@
+// The transformer over packed rows, with gradients: the training path.
+#pragma once
+
+#include <cstdint>
+
+#include "allot/lm/model.h"
+#include "allot/lm/packed_rows.h"
+#include "allot/lm/tensor.h"
+
+namespace allot::lm {
+
+// Two implementations of the same mathematics. Fused: own CPU kernels with hand-written gradients
+// (float and double). Reference: library operations only; readable, runs on every device.
+enum class Kernels { Fused, Reference };
+
+// Final hidden states after the last norm. [rows, dim]
+at::Tensor hidden_states(const Model& model, const PackedRows& rows, Kernels kernels);
+
+struct TokenScores {
+  at::Tensor logprob;  // [targets] log pi(target) at the temperature; carries gradient
+  at::Tensor entropy;  // [targets] of the full distribution, in nats; detached
+};
+
+// The head in chunks, without a [targets, vocab] tensor kept for backward.
+// `hidden` is [rows, dim]; temperature > 0 divides the logits.
+TokenScores score_targets(const Model& model, const at::Tensor& hidden, const PackedRows& rows,
+                          double temperature, Kernels kernels);
+
+// True where the fused kernels run: a CPU model in float or double.
+bool has_fused_kernels(const Model& model);
+
+}  // namespace allot::lm

@@ -1,0 +1,66 @@
+// Sampling with a static KV cache: prompts prefilled once per group, finished places refilled.
+//
+// Never records autograd. CPU models are decoded by `workers` threads with one intra-op thread
+// each; the tokens of a sequence depend on its own prompt, weights and uniforms, so results do not
+// depend on `workers`, `slots` or on what else is in flight (on CPU, bit for bit).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "allot/core/random.h"
+#include "allot/lm/model.h"
+
+namespace allot::lm {
+
+struct GenerationRequest {
+  std::uint64_t id = 0;              // of the first sequence; the others follow
+  std::uint32_t n = 1;               // sequences that share the prompt
+  std::vector<std::int32_t> prompt;  // at least one token
+  RandomKey random;                  // of the first sequence: seq counts up
+  float temperature = 1;             // 0: greedy
+  float top_p = 1, min_p = 0;
+  int top_k = 0;                          // 0: off
+  std::uint32_t max_new = 0;              // at least 1; prompt + max_new <= context
+  std::vector<std::int32_t> stop_tokens;  // a sampled one ends the sequence and is part of it
+};
+
+struct GeneratedSequence {
+  std::uint64_t id = 0;
+  std::vector<std::int32_t> tokens;
+  std::vector<float> logprob;  // of the full distribution at the temperature, before truncation
+  float mean_entropy = 0;      // of the full distribution, over the tokens
+  bool truncated = false;      // max_new reached without a stop token
+};
+
+struct GeneratorOptions {
+  int workers = 2;
+  int slots = 64;  // sequences decoded together per worker
+};
+
+struct GenerationCost {
+  std::uint64_t prefilled = 0, generated = 0;
+};
+
+class Generator {
+ public:
+  // Refers to the storage of `model`, whose weights may change between calls of run().
+  Generator(const Model& model, GeneratorOptions options);
+  ~Generator();
+
+  // Serves all requests; calls `finished` in the calling thread as sequences end, in an unspecified
+  // order. `finished` returning false stops early (open sequences are dropped).
+  GenerationCost run(const std::vector<GenerationRequest>& requests,
+                     const std::function<bool(GeneratedSequence&&)>& finished);
+
+  // Weights changed: packed copies are made anew on the next run.
+  void weights_changed();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace allot::lm

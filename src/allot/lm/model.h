@@ -1,0 +1,64 @@
+// The weights of one transformer, by Hugging Face names.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "allot/lm/config.h"
+#include "allot/lm/tensor.h"
+
+namespace allot::lm {
+
+// Linear weights are [out, in] as in Hugging Face; undefined tensors where the config has none.
+struct Layer {
+  at::Tensor input_norm;              // [dim]
+  at::Tensor q, k, v;                 // [heads*head_dim, dim], [kv_heads*head_dim, dim] x2
+  at::Tensor q_bias, k_bias, v_bias;  // [out] with qkv_bias
+  at::Tensor q_norm, k_norm;          // [head_dim] with qk_norm
+  at::Tensor o;                       // [dim, heads*head_dim]
+  at::Tensor post_norm;               // [dim]
+  at::Tensor gate, up, down;          // [ffn, dim], [ffn, dim], [dim, ffn]
+};
+
+struct NamedTensor {
+  std::string name;  // "model.layers.0.self_attn.q_proj.weight"
+  at::Tensor tensor;
+};
+
+// Copies share storage, as tensors do.
+class Model {
+ public:
+  // Random weights: normal with sd 0.02, output projections scaled by 1/sqrt(2 layers); norms 1,
+  // biases 0. A pure function of (config, seed), the same on every device.
+  static Model random(const ModelConfig& config, std::uint64_t seed, at::ScalarType dtype,
+                      at::Device device);
+
+  const ModelConfig& config() const { return config_; }
+  at::ScalarType dtype() const { return embedding.scalar_type(); }
+  at::Device device() const { return embedding.device(); }
+
+  at::Tensor embedding;  // [vocab, dim]
+  std::vector<Layer> layers;
+  at::Tensor final_norm;  // [dim]
+  at::Tensor head;        // [vocab, dim]; the same tensor as `embedding` when tied
+
+  // Every distinct parameter once, in a fixed order (a tied head is not repeated).
+  std::vector<NamedTensor> parameters() const;
+
+  // The same storage behind fresh leaves that require grad, so that each worker thread has
+  // gradients of its own.
+  Model training_view() const;
+  Model clone() const;  // own storage
+  void copy_from(const Model& other);
+
+  // F32 safetensors file and config.json in `folder` (written aside, then renamed).
+  void save(const std::string& folder) const;
+  static Model load(const std::string& folder, at::ScalarType dtype, at::Device device);
+
+ private:
+  ModelConfig config_;
+};
+
+}  // namespace allot::lm

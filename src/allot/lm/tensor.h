@@ -1,0 +1,4 @@
+// The only torch header that other headers of lm/ and local/ include.
+#pragma once
+
+#include <ATen/core/Tensor.h>

@@ -1,0 +1,43 @@
+// Evaluation over the same engine and verifier, without a Controller: pass@1, pass@k, avg@k.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "allot/loop/clock.h"
+#include "allot/loop/engine.h"
+#include "allot/loop/prompt_source.h"
+#include "allot/loop/recorder.h"
+#include "allot/loop/verifier.h"
+
+namespace allot {
+
+struct EvalSettings {
+  std::uint64_t seed = 0, step = 0;
+  std::uint32_t group_size = 1;  // responses per prompt
+  std::vector<int> k = {1};      // values of k for pass@k; each <= group_size
+  Sampling sampling;
+  std::size_t prompts_at_once = 256;
+  const std::atomic<bool>* stop = nullptr;
+};
+
+struct EvalResult {
+  std::size_t prompts = 0;
+  std::uint32_t group_size = 0;
+  double pass_at_1 = 0;           // mean over prompts of the share correct (= avg@group_size)
+  std::vector<double> pass_at_k;  // in the order of EvalSettings::k; unbiased (Chen et al. 2021)
+  double mean_reward = 0, mean_tokens = 0, truncated_share = 0, no_answer_share = 0;
+  std::vector<std::uint32_t> correct;  // per prompt, in the order of `ids`
+  bool complete = true;                // false: stopped early
+};
+
+EvalResult evaluate(RolloutEngine& engine, Verifier& verifier, const PromptSource& prompts,
+                    std::span<const PromptId> ids, const EvalSettings& settings,
+                    Recorder& recorder);
+
+// Unbiased pass@k of one prompt: 1 - C(n - c, k) / C(n, k); 1 if n - c < k.
+double pass_at_k(std::uint32_t n, std::uint32_t c, std::uint32_t k);
+
+}  // namespace allot

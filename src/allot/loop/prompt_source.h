@@ -1,0 +1,42 @@
+// Where prompts come from: one of the five interfaces of the training step.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "allot/core/types.h"
+
+namespace allot {
+
+struct Prompt {
+  PromptId id = 0;
+  std::string key;            // the user's name of the row, for logs
+  std::string text;           // what the model sees
+  std::string answer;         // reference answer for the verifier
+  std::string demonstration;  // a correct response for the warm start; may be empty
+};
+
+// Ids are distinct within one step, its refills included; a smaller pool gives fewer candidates.
+// Order depends on (seed, epoch) only. Not thread-safe, except get().
+class PromptSource {
+ public:
+  virtual ~PromptSource() = default;
+
+  // Up to `wanted` candidates. Stream: the epoch cursor advances by what is returned. Uniform: a
+  // keyed draw that consumes nothing. Pool: all ids, `wanted` ignored. Valid until the next call.
+  virtual std::span<const PromptRef> candidates(std::size_t wanted, Draw draw) = 0;
+
+  // Tells the source that a new step begins, so that ids may be shown again. `step` keys Uniform.
+  virtual void begin_step(std::uint64_t step) = 0;
+
+  virtual const Prompt& get(PromptId id) const = 0;  // throws Error(Data) for an unknown id
+  virtual std::size_t size() const = 0;
+
+  virtual std::string save() const = 0;  // the cursor
+  virtual void load(std::string_view state) = 0;
+  virtual std::uint64_t hash() const = 0;  // of keys and answers, independent of their order
+};
+
+}  // namespace allot

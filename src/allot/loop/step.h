@@ -1,0 +1,53 @@
+// One training step over the five interfaces: plan, observe, finalize, feedback.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "allot/core/controller.h"
+#include "allot/loop/clock.h"
+#include "allot/loop/engine.h"
+#include "allot/loop/learner.h"
+#include "allot/loop/prompt_source.h"
+#include "allot/loop/recorder.h"
+#include "allot/loop/rollout_store.h"
+#include "allot/loop/verifier.h"
+
+namespace allot {
+
+// The parts of a run that the step works on; all outlive it. Not owning.
+struct StepWorld {
+  Controller& controller;
+  PromptSource& prompts;
+  RolloutEngine& engine;
+  Verifier& verifier;
+  Learner& learner;
+  Recorder& recorder;
+  RolloutStore& store;
+  const Clock& clock;
+};
+
+struct StepSettings {
+  std::uint64_t seed = 0;
+  std::uint32_t prompts_per_step = 32;
+  Budget budget;                            // of this step; groups = prompts_per_step
+  Sampling sampling;                        // of training rollouts
+  const std::atomic<bool>* stop = nullptr;  // set: the running phase ends and the step is dropped
+};
+
+enum class StepEnd { Done, Skipped /* empty batch, no update */, Interrupted /* step dropped */ };
+
+// Costs of one step in the common currency: compute = prefilled + generated + 3 * trained.
+struct StepCost {
+  std::uint64_t prefilled = 0, generated = 0, trained = 0;
+  std::uint64_t compute() const { return prefilled + generated + 3 * trained; }
+};
+
+struct StepResult {
+  StepEnd end = StepEnd::Done;
+  StepCost cost;
+};
+
+StepResult run_step(StepWorld& world, const StepSettings& settings);
+
+}  // namespace allot
