@@ -1,6 +1,7 @@
 // What learns from a batch: one of the five interfaces of the training step.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,12 @@
 #include "allot/loop/rollout_store.h"
 
 namespace allot {
+
+// What was really computed since construction.
+struct LearnerCost {
+  std::uint64_t trained = 0;  // positions (prompt and response rows) run forward and backward
+  std::uint64_t scored = 0;   // positions run forward only, e.g. for anchor log-probabilities
+};
 
 class Learner {
  public:
@@ -19,8 +26,8 @@ class Learner {
   virtual Feedback update(const TrainBatch& batch, const RolloutStore& store) = 0;
 
   virtual Version version() const = 0;  // updates applied so far
-  // Of the last update: loss/*, policy/*, optim/*, "train/positions" (positions really computed
-  // with gradient), "train/updates".
+  virtual LearnerCost cost() const = 0;
+  // Of the last update: loss/*, policy/*, optim/*, mismatch/*.
   virtual std::vector<Metric> metrics() const = 0;
 };
 

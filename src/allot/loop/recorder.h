@@ -18,6 +18,15 @@ struct StepTimes {
   double generate = 0, score = 0, train = 0, step = 0;
 };
 
+// What one step really computed. Forward-only positions of anchors count once, as a prefill does.
+struct StepCost {
+  std::uint64_t prefilled = 0;  // prompt positions prefilled
+  std::uint64_t generated = 0;  // response tokens sampled
+  std::uint64_t trained = 0;    // positions run forward and backward
+  std::uint64_t scored = 0;     // positions run forward only
+  std::uint64_t compute() const { return prefilled + generated + 3 * trained + scored; }
+};
+
 // Everything that is known at the end of one step. References live during the call only.
 struct StepRecord {
   std::uint64_t step = 0;
@@ -29,6 +38,7 @@ struct StepRecord {
   const PromptSource& prompts;
   std::span<const Metric> metrics;  // all of the step: Controller's, Learner's, loop's
   StepTimes times;
+  StepCost cost;
 };
 
 enum class Severity : std::uint8_t { Info, Warning, Error };

@@ -35,12 +35,10 @@ struct StepSettings {
   const std::atomic<bool>* stop = nullptr;  // set: the running phase ends and the step is dropped
 };
 
-enum class StepEnd { Done, Skipped /* empty batch, no update */, Interrupted /* step dropped */ };
-
-// Costs of one step in the common currency: compute = prefilled + generated + 3 * trained.
-struct StepCost {
-  std::uint64_t prefilled = 0, generated = 0, trained = 0;
-  std::uint64_t compute() const { return prefilled + generated + 3 * trained; }
+enum class StepEnd {
+  Done,
+  Skipped,     // empty batch: no update; step counter and schedules advanced
+  Interrupted  // dropped: controller, prompts and store are as before the step
 };
 
 struct StepResult {
@@ -48,6 +46,7 @@ struct StepResult {
   StepCost cost;
 };
 
+// Exceptions of the engine, the learner or a method pass through; a verifier's do not.
 StepResult run_step(StepWorld& world, const StepSettings& settings);
 
 }  // namespace allot
