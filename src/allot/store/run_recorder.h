@@ -1,0 +1,69 @@
+// The Recorder of a run folder: run.sqlite and metrics.jsonl, one transaction and one line per
+// step.
+//
+//   RunFolder folder = RunFolder::open("runs/digits");
+//   RunRecorder recorder(folder, options.log, first_step, {{"method", "aero"}, {"seed", "0"}});
+//   recorder.evaluation(0, result, eval.k);
+//   run_step(world, settings);                       // calls recorder.step()
+//   CheckpointWriter writer = recorder.begin_checkpoint(1);
+//
+// `first_step` is the number of the step that runs next: 0, or the checkpoint's. History beyond it
+// (steps >= first_step, evaluations after it) is cut off, so that a resumed run has neither gaps
+// nor repeats. Not thread-safe. Every write error is Error(Model): full disk, read-only folder.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "allot/loop/evaluate.h"
+#include "allot/loop/recorder.h"
+#include "allot/store/checkpoint.h"
+#include "allot/store/run_folder.h"
+#include "allot/store/store_options.h"
+#include "allot/store/totals.h"
+
+namespace allot {
+
+// Facts about a run (table `run`). The report uses: method, seed, task, model, group_size, and
+// everything under "env/" (its environment section). Values are text.
+using RunFacts = std::map<std::string, std::string>;
+
+enum class RunStatus { Running, Interrupted, Finished };  // Running may also mean killed
+const char* name(RunStatus);
+
+class RunRecorder : public Recorder {
+ public:
+  // `folder` must outlive the recorder. Facts are added to those of the run, same keys replaced.
+  // Throws Error(Model) for an unknown schema version.
+  RunRecorder(RunFolder& folder, const LogOptions& options, std::uint64_t first_step,
+              const RunFacts& facts);
+  ~RunRecorder() override;
+
+  void step(const StepRecord& record) override;
+  void event(const Event& event) override;
+
+  // Held-out accuracy after `step` completed steps; costs so far are the recorder's own totals.
+  // `k` as in EvalSettings. The same step and set again replaces the earlier record.
+  void evaluation(std::uint64_t step, const EvalResult& result, std::span<const int> k,
+                  std::string_view set = "test");
+  bool has_evaluation(std::uint64_t step, std::string_view set = "test") const;
+
+  // Makes history durable, then opens a checkpoint of the folder.
+  CheckpointWriter begin_checkpoint(std::uint64_t step);
+
+  void set_fact(std::string_view key, std::string_view value);
+  void set_status(RunStatus status);  // Running until then
+  void flush();                       // on disk when it returns
+
+  const RunTotals& totals() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace allot
