@@ -111,10 +111,10 @@ EvalResult evaluate(RolloutEngine& engine, Verifier& verifier, const PromptSourc
                          static_cast<double>(ids.size() * settings.group_size),
                          static_cast<std::uint64_t>(sums.tokens)});
     }
-    stopped = settings.stop && settings.stop->load() && end < ids.size();
+    stopped = settings.stop && settings.stop->load();
   }
   EvalResult result = summary(sums, std::move(correct), settings);
-  result.complete = !stopped;
+  result.complete = done == ids.size() * settings.group_size;
   return result;
 }
 

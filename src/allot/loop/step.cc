@@ -112,10 +112,11 @@ void StepRun::submit(const Plan& plan) {
   if (!plan.cancel.empty()) w_.engine.cancel(plan.cancel);
 }
 
-// Outcomes of the rollouts that finished next; empty when none is outstanding.
+// Outcomes of the rollouts that finished next; empty when none is outstanding or on a stop.
 std::vector<Outcome> StepRun::next_outcomes() {
   if (outstanding_ == 0) return {};
   std::vector<Rollout> rollouts = timed(times_.generate, [&] { return w_.engine.wait(); });
+  if (rollouts.empty() && stopped()) return {};
   if (rollouts.empty())
     throw Error(ErrorKind::Internal, "step",
                 concat("the engine is idle, but ", outstanding_, " rollouts are outstanding"));
