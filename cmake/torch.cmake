@@ -1,7 +1,12 @@
 # libtorch from the Python wheel `torch` (CPU or CUDA, 2.11 to 2.13), linked by its libraries and
 # include folders. find_package(Torch) is avoided: with a CUDA wheel it asks for the CUDA toolkit.
+# scripts/setup writes down whose torch it chose, .venv's own or that of the interpreter it was given.
+set(_chosen ${CMAKE_SOURCE_DIR}/.venv/torch-python)
 if(NOT ALLOT_PYTHON)
-  if(EXISTS ${CMAKE_SOURCE_DIR}/.venv/bin/python)
+  if(EXISTS ${_chosen})
+    file(STRINGS ${_chosen} ALLOT_PYTHON LIMIT_COUNT 1)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${_chosen})
+  elseif(EXISTS ${CMAKE_SOURCE_DIR}/.venv/bin/python)
     set(ALLOT_PYTHON ${CMAKE_SOURCE_DIR}/.venv/bin/python)
   else()
     find_program(ALLOT_PYTHON python3 REQUIRED)
