@@ -1,0 +1,28 @@
+// The characters that built-in tasks are written in, shared by all of them so that a model trained
+// on one can be tried on another. A character tokenizer gets this alphabet from its caller.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "allot/loop/prompt_source.h"
+
+namespace allot {
+
+// 51 distinct printable ASCII characters. The order is part of every saved model's vocabulary:
+// append at the end (61 at most leaves room for special tokens in a vocabulary of 64).
+inline constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz+-*/()=<>:, .;?";
+
+// kAlphabet followed by every other character (Unicode code point) of the prompts, answers and
+// demonstrations, ascending. UTF-8; the texts must be valid UTF-8.
+std::string alphabet_of(std::span<const Prompt> prompts);
+
+// Characters (code points) of valid UTF-8.
+std::size_t character_count(std::string_view text);
+
+// Byte offset of the first byte that is not part of well-formed UTF-8 (RFC 3629: no overlong forms,
+// no surrogates, at most U+10FFFF); text.size() if all is well.
+std::size_t valid_utf8_prefix(std::string_view text);
+
+}  // namespace allot

@@ -1,0 +1,65 @@
+// A finite list of prompts as a PromptSource. Source: contract, section 3, "Candidates".
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "allot/core/random.h"
+#include "allot/loop/prompt_source.h"
+
+namespace allot {
+
+// Stream draws: every id once per epoch, in an order that depends on (seed, epoch) and the set of
+// ids only (not on the order of a file). Where an epoch ends inside a step, an id that this step
+// has shown already is set aside and shown first in the next step, with its own epoch number.
+// Uniform draws: distinct ids of a keyed order of (seed, step); nothing is consumed.
+// Pool: all ids, ascending.
+//
+// get() and hash() may be called from any thread; everything else is for one thread at a time.
+class PromptSet final : public PromptSource {
+ public:
+  // Throws Error(Data): no prompts, an id of more than 63 bits, two prompts with one id.
+  PromptSet(std::vector<Prompt> prompts, std::uint64_t seed);
+  ~PromptSet() override;
+
+  std::span<const PromptRef> candidates(std::size_t wanted, Draw draw) override;
+  void begin_step(std::uint64_t step) override;
+  const Prompt& get(PromptId id) const override;
+  std::size_t size() const override { return prompts_.size(); }
+  // All ids in the order the prompts were given, e.g. for evaluation.
+  const std::vector<PromptId>& ids() const { return ids_; }
+
+  // Legal at any time, also inside a step. load() throws Error(Model) if the blob is damaged or
+  // belongs to another data set or seed; the source is then as before.
+  std::string save() const override;
+  void load(std::string_view state) override;
+  std::uint64_t hash() const override { return hash_; }
+
+ private:
+  struct Cursor;
+
+  std::uint32_t next_of_epoch();  // position in sorted_, advances the stream cursor
+  std::uint32_t next_of_step();   // position in sorted_, advances the keyed order
+  void show(std::uint32_t position, std::uint32_t epoch);
+  void restart_uniform();
+
+  std::vector<Prompt> prompts_;                      // as given
+  std::vector<PromptId> ids_;                        // as given
+  std::unordered_map<PromptId, std::size_t> index_;  // id -> place in prompts_
+  std::vector<PromptId> sorted_;                     // ascending; orders are over this list
+  std::uint64_t seed_ = 0, hash_ = 0;
+
+  std::unique_ptr<Cursor> cursor_;          // all that save() writes
+  std::unordered_set<PromptId> shown_;      // in this step
+  std::vector<std::uint32_t> epoch_order_;  // of cursor_->epoch
+  std::vector<std::uint32_t> step_order_;   // keyed order of this step, shuffled as far as drawn
+  std::optional<RandomStream> step_random_;
+  std::vector<PromptRef> answer_;  // what candidates() returned last
+};
+
+}  // namespace allot
