@@ -24,6 +24,8 @@ struct HostTraits {
   Grain grain = Grain::Round;
   bool refill = true, cancel = false, hold = false, exemplar = false;
   bool logprob = false, entropy = false, embedding = false, answer_class = false;
+  std::uint32_t max_rounds = 0;  // most requests per prompt and step, 0 = any
+  std::uint32_t max_tokens = 0;  // longest answer, 0 = unknown; used where Budget::max_tokens is 0
 };
 
 // One request with its numbers: the rollouts first .. first + n - 1 of one prompt, whose positions
@@ -48,6 +50,7 @@ struct ControllerOptions {
   std::uint64_t seed = 0;
   HostTraits host;
   double reward_resolution = 1e-6;  // adv.resolution: smaller differences carry no signal
+  std::uint64_t data_size = 0;      // prompts in the data set, for ledger/unseen; 0 = unknown
 };
 
 class Controller {
