@@ -2,7 +2,8 @@
 #
 # One folder under src/allot becomes one static library that links only what its row of the table
 # allows. `x_test.cc` files become one test program per room; files in `testing/` are helpers for
-# tests (of this room and of rooms that may use it) and never part of the product.
+# tests (of this room and of rooms that may use it) and never part of the product. Files in
+# `kernels/` are the number kernels: torch-free, and compiled for this processor (ALLOT_NATIVE).
 function(allot_room name)
   cmake_parse_arguments(ROOM "" "PROGRAM" "USES;LIBS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/allot/${name})
@@ -24,6 +25,11 @@ function(allot_room name)
     add_library(${target} STATIC ${sources})
     set(scope PUBLIC)
     allot_compile_options(${target})
+    # Number kernels: always optimized, and for this machine's processor where ALLOT_NATIVE.
+    set(kernels ${sources})
+    list(FILTER kernels INCLUDE REGEX "/kernels/[^/]*\\.cc$")
+    set_source_files_properties(${kernels} PROPERTIES
+      COMPILE_OPTIONS "-O3;$<$<BOOL:${ALLOT_NATIVE}>:-march=native>")
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -31,7 +37,7 @@ function(allot_room name)
   target_include_directories(${target} ${scope} ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(${target} ${scope} ${uses} ${libs})
 
-  if(ROOM_PROGRAM)
+  if(ROOM_PROGRAM AND main)
     add_executable(${ROOM_PROGRAM} ${main})
     allot_compile_options(${ROOM_PROGRAM})
     target_link_libraries(${ROOM_PROGRAM} PRIVATE ${target})

@@ -1,0 +1,222 @@
+#include "allot/text/char_tokenizer.h"
+
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "allot/core/error.h"
+
+namespace allot {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kWhere = "char_tokenizer";
+constexpr const char* kModelFile = "tokenizer.json";
+constexpr const char* kConfigFile = "tokenizer_config.json";
+
+// Length in bytes of the well-formed UTF-8 character at the front of `text`; 0: none (RFC 3629).
+std::size_t character_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead < 0xC2   ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF5 ? 4
+                                           : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
+  const bool surrogate = lead == 0xED && byte(1) >= 0xA0;
+  const bool too_large = lead == 0xF4 && byte(1) >= 0x90;
+  return overlong || surrogate || too_large ? 0 : length;
+}
+
+// How a character reads in a message: itself, or its bytes where it would not show.
+std::string shown(std::string_view character) {
+  const unsigned char first = static_cast<unsigned char>(character[0]);
+  if (character.size() > 1 || (first >= 0x20 && first < 0x7F)) {
+    return concat("'", character, "'");
+  }
+  constexpr const char* kHex = "0123456789abcdef";
+  return concat("byte 0x", kHex[first >> 4], kHex[first & 15]);
+}
+
+std::string reserved_name(std::int32_t id) { return concat("<reserved_", id, ">"); }
+
+void write_file(const std::filesystem::path& path, const std::string& text) {
+  const std::filesystem::path aside = path.string() + ".tmp";
+  std::ofstream out(aside, std::ios::binary);
+  out << text;
+  out.close();
+  std::error_code failed;
+  if (out) std::filesystem::rename(aside, path, failed);
+  if (!out || failed) {
+    throw Error(ErrorKind::Model, kWhere, concat(path.string(), " cannot be written"),
+                "check the folder and the free space on disk");
+  }
+}
+
+Json special_token(std::int32_t id, const std::string& content) {
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+          {"rstrip", false}, {"normalized", false}, {"special", true}};
+}
+
+}  // namespace
+
+CharTokenizer::CharTokenizer(std::string_view alphabet, int size) {
+  ascii_ids_.fill(-1);
+  for (std::size_t at = 0; at < alphabet.size();) {
+    const std::size_t length = character_length(alphabet.substr(at));
+    if (length == 0) {
+      throw Error(
+          ErrorKind::Config, kWhere,
+          concat("the alphabet is not valid UTF-8 at byte ", at, "; valid UTF-8 is needed"));
+    }
+    const std::string character(alphabet.substr(at, length));
+    const auto id = static_cast<std::int32_t>(kFirstCharacter + characters_.size());
+    if (!ids_.emplace(character, id).second) {
+      throw Error(
+          ErrorKind::Config, kWhere,
+          concat("the alphabet has ", shown(character), " twice; distinct characters are needed"));
+    }
+    if (length == 1) ascii_ids_[static_cast<unsigned char>(character[0])] = id;
+    characters_.push_back(character);
+    at += length;
+  }
+  const int needed = kFirstCharacter + static_cast<int>(characters_.size());
+  size_ = size == 0 ? needed : size;
+  if (size_ < needed) {
+    throw Error(ErrorKind::Config, kWhere,
+                concat("size ", size, " was given; ", characters_.size(),
+                       " characters need at least ", needed, " ids"));
+  }
+}
+
+std::int32_t CharTokenizer::id_of(std::string_view character) const {
+  if (character.size() == 1) return ascii_ids_[static_cast<unsigned char>(character[0])];
+  const auto found = ids_.find(character);
+  return found == ids_.end() ? -1 : found->second;
+}
+
+std::vector<std::int32_t> CharTokenizer::encode(std::string_view text) const {
+  std::vector<std::int32_t> tokens;
+  tokens.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = character_length(text.substr(at));
+    if (length == 0) {
+      throw Error(ErrorKind::Data, kWhere,
+                  concat("the text is not valid UTF-8 at byte ", at, " (character ", tokens.size(),
+                         "); valid UTF-8 is needed"));
+    }
+    const std::string_view character = text.substr(at, length);
+    const std::int32_t id = id_of(character);
+    if (id < 0) {
+      throw Error(ErrorKind::Data, kWhere,
+                  concat("character ", shown(character), " at position ", tokens.size(),
+                         " is not in the alphabet of ", characters_.size(), " characters"),
+                  "use a tokenizer whose alphabet covers the data set");
+    }
+    tokens.push_back(id);
+    at += length;
+  }
+  return tokens;
+}
+
+std::string CharTokenizer::decode(std::span<const std::int32_t> tokens) const {
+  std::string text;
+  for (const std::int32_t token : tokens) {
+    if (token < 0 || token >= size_) {
+      throw Error(ErrorKind::Data, kWhere,
+                  concat("token ", token, " was given; ids are 0 to ", size_ - 1));
+    }
+    const std::size_t index = static_cast<std::size_t>(token) - kFirstCharacter;
+    if (token >= kFirstCharacter && index < characters_.size()) text += characters_[index];
+  }
+  return text;
+}
+
+void CharTokenizer::save(const std::string& folder) const {
+  Json vocab = {{"<pad>", kPad}, {"<end>", kEnd}};
+  Json special = Json::array({special_token(kPad, "<pad>"), special_token(kEnd, "<end>")});
+  for (const std::string& character : characters_) vocab[character] = id_of(character);
+  for (auto id = static_cast<std::int32_t>(kFirstCharacter + characters_.size()); id < size_;
+       ++id) {
+    vocab[reserved_name(id)] = id;
+    special.push_back(special_token(id, reserved_name(id)));
+  }
+  // The unknown token is not in the vocabulary: the tokenizers library then refuses unknown
+  // characters as encode() does.
+  const Json model = {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", special},
+      {"normalizer", nullptr},
+      {"pre_tokenizer",
+       {{"type", "Split"},
+        {"pattern", {{"Regex", "[\\s\\S]"}}},
+        {"behavior", "Isolated"},
+        {"invert", false}}},
+      {"post_processor", nullptr},
+      {"decoder", {{"type", "Fuse"}}},
+      {"model", {{"type", "WordLevel"}, {"vocab", vocab}, {"unk_token", "<unknown>"}}}};
+  const Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                       {"pad_token", "<pad>"},
+                       {"eos_token", "<end>"},
+                       {"clean_up_tokenization_spaces", false},
+                       {"model_input_names", {"input_ids", "attention_mask"}}};
+  write_file(std::filesystem::path(folder) / kModelFile, model.dump(2) + "\n");
+  write_file(std::filesystem::path(folder) / kConfigFile, config.dump(2) + "\n");
+}
+
+CharTokenizer CharTokenizer::load(const std::string& folder) {
+  const std::filesystem::path path = std::filesystem::path(folder) / kModelFile;
+  const auto refuse = [&](const std::string& what) -> Error {
+    return Error(
+        ErrorKind::Model, kWhere,
+        concat(path.string(), ": ", what, "; a character tokenizer as saved by allot is needed"));
+  };
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw refuse("the file cannot be read");
+  const Json json = Json::parse(in, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded() || !json.is_object()) throw refuse("not a JSON object");
+  const Json model = json.value("model", Json::object());
+  if (!model.is_object() || model.value("type", Json()) != "WordLevel" ||
+      !model.contains("vocab") || !model["vocab"].is_object()) {
+    throw refuse("its model is not WordLevel with a vocabulary");
+  }
+  const Json& vocab = model["vocab"];
+  std::vector<std::string> names(vocab.size());
+  for (const auto& [name, id] : vocab.items()) {
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= names.size()) {
+      throw refuse(
+          concat("the id of ", Json(name).dump(), " is not one of 0 to ", names.size() - 1));
+    }
+    std::string& place = names[id.get<std::size_t>()];
+    if (!place.empty()) throw refuse(concat("id ", id.dump(), " is given twice"));
+    place = name;
+  }
+  if (names.size() < 2 || names[kPad] != "<pad>" || names[kEnd] != "<end>") {
+    throw refuse("ids 0 and 1 are not <pad> and <end>");
+  }
+  std::string alphabet;
+  bool reserved = false;  // reserved ids are the last ones
+  for (std::size_t id = kFirstCharacter; id < names.size(); ++id) {
+    const bool is_reserved = names[id] == reserved_name(static_cast<std::int32_t>(id));
+    const bool is_character = !names[id].empty() && character_length(names[id]) == names[id].size();
+    if (!is_reserved && (reserved || !is_character)) {
+      throw refuse(concat(Json(names[id]).dump(), " (id ", id, ") is not one character"));
+    }
+    reserved = is_reserved;
+    if (!is_reserved) alphabet += names[id];
+  }
+  return CharTokenizer(alphabet, static_cast<int>(names.size()));
+}
+
+}  // namespace allot
