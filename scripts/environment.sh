@@ -58,3 +58,14 @@ jobs() {
   [ "$by_memory" -ge 1 ] || by_memory=1
   if [ "$cores" -lt "$by_memory" ]; then echo "$cores"; else echo "$by_memory"; fi
 }
+
+# tool_14 NAME: clang-format or clang-tidy of version 14, as NAME-14 or as NAME; nothing without one.
+tool_14() {
+  local candidate
+  for candidate in "$1-14" "$1"; do
+    if "$candidate" --version 2>/dev/null | grep -q 'version 14\.'; then
+      command -v "$candidate"
+      return
+    fi
+  done
+}
