@@ -1,0 +1,91 @@
+// Advantages of scalar rewards within groups: the estimators of `adv.*`, and the Bernoulli forms
+// that use a prior when a group has no spread.
+//
+// All arithmetic is in double over the scored rollouts of one step. A group with fewer than two
+// rewards, or whose rewards differ by at most `resolution`, gets exactly 0 by comparison and not by
+// dividing a rounding residue (eight float copies of 0.1 leave -7.5e-9). Statistics use each
+// group's own size; nothing knows a nominal one. Source: objectives, sections 3, 4.1 and 4.2.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "allot/core/options.h"
+
+namespace allot {
+
+enum class AdvantageEstimator { GroupRelative, LeaveOneOut, PassAtK };
+enum class AdvantageScale { None, Group, Batch, Whiten };
+
+// adv.*
+struct AdvantageOptions {
+  AdvantageEstimator estimator = AdvantageEstimator::GroupRelative;
+  AdvantageScale scale = AdvantageScale::Group;
+  double eps = -1;
+  int ddof = -1;
+  double resolution = 1e-6;
+
+  template <class V>
+  void fields(V& v) {
+    v("estimator", estimator,
+      Choices<AdvantageEstimator>{{"group_relative", AdvantageEstimator::GroupRelative},
+                                  {"leave_one_out", AdvantageEstimator::LeaveOneOut},
+                                  {"pass_at_k", AdvantageEstimator::PassAtK}},
+      "reward minus the group's mean (GRPO); minus the mean of the others (RLOO, never scaled); or "
+      "best minus second best on the best rollout alone");
+    v("scale", scale,
+      Choices<AdvantageScale>{{"none", AdvantageScale::None},
+                              {"group", AdvantageScale::Group},
+                              {"batch", AdvantageScale::Batch},
+                              {"whiten", AdvantageScale::Whiten}},
+      "divisor: none (Dr.GRPO), the group's standard deviation, that of all rewards of the step, "
+      "or "
+      "a z-score of the centred rewards of the step");
+    v("eps", eps, Range{-1, 1e3},
+      "added to the standard deviation; -1 = the method's own: 1e-4, and 0 for curated groups");
+    v("ddof", ddof, Range{-1, 1},
+      "standard deviation of the sample (1) or of the population (0); -1 = the method's own: 1, "
+      "and "
+      "0 for curated groups");
+    v("resolution", resolution, Range{0, 1e6},
+      "rewards of a group that differ by no more carry no signal");
+  }
+  // Throws Error(Config) on combinations that have no meaning.
+  void validate() const;
+};
+
+// What a method supplies where adv.eps and adv.ddof are left to it. A curated group is a chosen
+// subset: with the population form a 1:1 pair has advantages of exactly +-1 at every size.
+enum class GroupKind { Plain, Curated };
+
+// The options with every value decided.
+struct AdvantageRule {
+  AdvantageEstimator estimator = AdvantageEstimator::GroupRelative;
+  AdvantageScale scale = AdvantageScale::Group;
+  double eps = 1e-4;
+  int ddof = 1;
+  double resolution = 1e-6;
+};
+AdvantageRule advantage_rule(const AdvantageOptions& options, GroupKind kind);
+
+// Rewards of the groups of one step -> advantages of the same shape. Groups may have any size,
+// also 0 and 1. Only the scales Batch and Whiten look beyond a group.
+std::vector<std::vector<double>> group_advantages(const std::vector<std::vector<double>>& rewards,
+                                                  const AdvantageRule& rule);
+
+// True if the rewards carry no signal: fewer than two, or max - min <= resolution.
+bool degenerate(std::span<const double> rewards, double resolution);
+
+// Mean of the Beta posterior after `correct` of `n`; a, b > 0 keep it inside (0, 1).
+double posterior_mean(double correct, double n, double a, double b);
+
+// (r - mean) / sqrt(mean (1 - mean)) for r in {0, 1}; 0 < mean < 1.
+double bernoulli_advantage(bool correct, double mean);
+
+// Baseline from a pool that is larger than the kept group: reward - pool mean, unscaled.
+std::vector<double> pool_mean_advantages(std::span<const double> kept, double pool_mean);
+
+double mean_of(std::span<const double> values);                       // 0 of none
+double standard_deviation(std::span<const double> values, int ddof);  // 0 of <= ddof values
+
+}  // namespace allot
