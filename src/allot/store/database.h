@@ -1,0 +1,63 @@
+// run.sqlite: everything a run decided and measured, one transaction per step.
+//
+// One writer (the owner of the run's lock), any number of readers; WAL mode. Its size is bounded by
+// the number of rollouts: the text of at most `log.completions` rollouts per step is stored.
+// Errors: Error(Model). Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "allot/loop/evaluate.h"
+#include "allot/loop/recorder.h"
+#include "allot/store/sqlite.h"
+#include "allot/store/totals.h"
+
+namespace allot {
+
+// Throws Error(Model) if the database is not a run's or its schema version is unknown.
+void check_schema_version(const SqliteConnection& connection, const std::filesystem::path& path);
+
+class RunDatabase {
+ public:
+  // Opens or makes the database; `completions`: rollouts per step stored with their text.
+  RunDatabase(const std::filesystem::path& path, std::size_t completions);
+  RunDatabase(const RunDatabase&) = delete;  // statements refer to the connection
+  RunDatabase& operator=(const RunDatabase&) = delete;
+
+  // Forgets steps >= first_step and evaluations after it. Returns how many of the steps before
+  // `first_step` are missing (0 unless the file was lost or replaced).
+  std::uint64_t cut_back(std::uint64_t first_step);
+
+  void write_step(const StepRecord& record);
+  void write_event(const Event& event);
+  void write_evaluation(std::uint64_t step, std::string_view set, const EvalResult& result,
+                        const std::map<int, double>& pass_at_k);
+  bool has_evaluation(std::uint64_t step, std::string_view set);
+
+  void set_fact(std::string_view key, std::string_view value);
+  void flush();  // moves the log into the database file and syncs it
+
+  const RunTotals& totals() const { return totals_; }
+
+ private:
+  struct StepTally;
+  RunTotals totals_after(const StepRecord& record, const StepTally& tally);
+  void write_prompts_and_groups(const StepRecord& record, const StepTally& tally);
+  void write_rollouts(const StepRecord& record);
+  void write_decisions(const StepRecord& record);
+  StepTally tally_of(const StepRecord& record);
+  void load_totals();
+
+  std::size_t completions_;
+  SqliteConnection connection_;
+  SqliteStatement add_step_, add_metric_, add_prompt_, add_group_, add_rollout_, add_decision_,
+      mark_trained_, find_rollout_, add_evaluation_, add_event_, set_fact_;
+  RunTotals totals_;
+};
+
+}  // namespace allot

@@ -1,0 +1,110 @@
+// The tables of run.sqlite, version 1. Meaning of every column: docs/formats.md.
+//
+// `%TOTALS%` stands for the columns of RunTotals::columns, in their order.
+#pragma once
+
+#include <string>
+#include <type_traits>
+
+#include "allot/store/totals.h"
+
+namespace allot {
+
+inline constexpr int kSchemaVersion = 1;           // PRAGMA user_version
+inline constexpr int kApplicationId = 0x616c6c6f;  // PRAGMA application_id: "allo"
+
+inline constexpr const char* kSchema = R"sql(
+CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE steps (
+  step INTEGER PRIMARY KEY, updated INTEGER NOT NULL,
+  version_before INTEGER NOT NULL, version_after INTEGER NOT NULL,
+  norm TEXT NOT NULL, fixed REAL NOT NULL, length_divisor REAL NOT NULL,
+  %TOTALS%);
+
+CREATE TABLE metrics (
+  step INTEGER NOT NULL, name TEXT NOT NULL, value REAL,
+  PRIMARY KEY (step, name)) WITHOUT ROWID;
+
+CREATE TABLE prompts (
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL, text TEXT NOT NULL, answer TEXT NOT NULL);
+
+CREATE TABLE groups (
+  step INTEGER NOT NULL, position INTEGER NOT NULL, prompt INTEGER NOT NULL,
+  generated INTEGER NOT NULL, correct INTEGER NOT NULL, tokens INTEGER NOT NULL,
+  counted_n INTEGER NOT NULL, counted_sum REAL NOT NULL,
+  admitted INTEGER NOT NULL, shipped INTEGER NOT NULL,
+  pool_n INTEGER, pool_mean REAL, cause TEXT NOT NULL,
+  PRIMARY KEY (step, position)) WITHOUT ROWID;
+
+CREATE TABLE rollouts (
+  id INTEGER PRIMARY KEY, step INTEGER NOT NULL, prompt INTEGER NOT NULL,
+  seq INTEGER NOT NULL, round INTEGER NOT NULL, tag INTEGER NOT NULL,
+  behaviour INTEGER NOT NULL, status TEXT NOT NULL, scoring TEXT NOT NULL,
+  reward REAL, correct INTEGER NOT NULL, parsed INTEGER NOT NULL,
+  tokens INTEGER NOT NULL, trained INTEGER NOT NULL,
+  text TEXT, answer TEXT, reason TEXT);
+CREATE INDEX rollouts_by_step ON rollouts (step);
+
+CREATE TABLE decisions (
+  step INTEGER NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL,
+  prompt INTEGER, rollout INTEGER,
+  n INTEGER, first_seq INTEGER, tag INTEGER, round INTEGER, temperature REAL, exemplar INTEGER,
+  advantage REAL, weight REAL, anchor TEXT,
+  PRIMARY KEY (step, position)) WITHOUT ROWID;
+
+CREATE TABLE evaluations (
+  step INTEGER NOT NULL, name TEXT NOT NULL,
+  prompts INTEGER NOT NULL, group_size INTEGER NOT NULL,
+  pass_at_1 REAL NOT NULL, pass_at_k TEXT NOT NULL,
+  mean_reward REAL, mean_tokens REAL, truncated_share REAL, no_answer_share REAL,
+  complete INTEGER NOT NULL,
+  %TOTALS%,
+  PRIMARY KEY (step, name)) WITHOUT ROWID;
+
+CREATE TABLE events (
+  step INTEGER NOT NULL, severity TEXT NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL);
+
+CREATE VIEW completions AS
+  SELECT r.step, p.key AS prompt_key, p.text AS prompt, p.answer AS reference, r.round,
+         r.text AS completion, r.reward, r.correct, r.status, r.scoring, r.answer, r.reason,
+         r.tokens, d.advantage, r.trained
+  FROM rollouts r JOIN prompts p ON p.id = r.prompt
+  LEFT JOIN decisions d ON d.step = r.step AND d.rollout = r.id AND d.kind = 'train'
+  WHERE r.text IS NOT NULL;
+)sql";
+
+// "updates, prefilled, ..." for SELECT and INSERT.
+inline std::string totals_names() {
+  std::string names;
+  RunTotals::columns([&](const char* name, auto) {
+    if (!names.empty()) names += ", ";
+    names += name;
+  });
+  return names;
+}
+
+// One "?" per column of totals_names().
+inline std::string totals_places() {
+  std::string places;
+  RunTotals::columns([&](const char*, auto) { places += places.empty() ? "?" : ", ?"; });
+  return places;
+}
+
+// kSchema with the columns of RunTotals in place.
+inline std::string schema_sql() {
+  std::string columns;
+  RunTotals::columns([&](const char* name, auto member) {
+    using Value = std::remove_reference_t<decltype(RunTotals{}.*member)>;
+    if (!columns.empty()) columns += ", ";
+    columns += name;
+    columns += std::is_floating_point_v<Value> ? " REAL NOT NULL" : " INTEGER NOT NULL";
+  });
+  std::string sql = kSchema;
+  const std::string mark = "%TOTALS%";
+  for (std::size_t at; (at = sql.find(mark)) != std::string::npos;)
+    sql.replace(at, mark.size(), columns);
+  return sql;
+}
+
+}  // namespace allot
