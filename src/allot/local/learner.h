@@ -1,0 +1,98 @@
+// The learner of this machine: packed rows, the policy loss, AdamW.
+//
+// update() makes train.updates_per_rollout passes over the batch, each in mini-batches of whole
+// groups; every mini-batch is one optimizer update, normalised over itself. A mini-batch is cut
+// into micro-batches (memory) and these into train.shards, whose gradients are summed in fixed
+// order: results do not depend on the number of workers, nor, up to rounding, on the cuts.
+//
+// Anchors (contract, section 3). Behaviour: the stored log-probabilities. StepStart: with a single
+// update the current log-probabilities themselves, detached; with more, the stored ones where they
+// are exact and of the current version, else those of one forward pass.
+//
+// Rows whose advantage or weight is 0 are not computed but count in all denominators. A mini-batch
+// without any other row makes no update: momentum and decay would move weights otherwise.
+//
+// Not thread-safe; worker threads live inside a call only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "allot/core/options.h"
+#include "allot/lm/model.h"
+#include "allot/local/adamw.h"
+#include "allot/loop/learner.h"
+#include "allot/loop/prompt_source.h"
+#include "allot/objective/options.h"
+#include "allot/text/tokenizer.h"
+
+namespace allot {
+
+struct LearnerOptions {
+  int updates_per_rollout = 1;
+  int minibatch_rows = 0;   // 0: one mini-batch
+  int micro_rollouts = 32;  // responses packed together
+  int shards = 2;
+  int workers = 2;
+
+  template <class V>
+  void fields(V& v);
+};
+
+// Facts about the sampler that decide where anchors come from.
+struct SamplerFacts {
+  double temperature = 1;       // that log-probabilities were taken at; > 0
+  bool exact_logprobs = false;  // EngineTraits::exact_logprobs, and nothing truncates sampling
+};
+
+class LocalLearner final : public Learner {
+ public:
+  // Shares the storage of `model` and changes it in place. `tokenizer` and `prompts` (for the text
+  // of a batch's prompts) must outlive the learner. Throws Error(Config).
+  LocalLearner(const lm::Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
+               LearnerOptions options, OptimOptions optim, objective::LossOptions loss,
+               SamplerFacts sampler = {});
+  ~LocalLearner() override;
+
+  // The step that the next update belongs to, for the learning rate. Without a call, updates count.
+  void begin_step(std::uint64_t step);
+
+  // Throws Error(Internal) for a batch that breaks the contract or holds numbers that are not
+  // finite, Error(Data) for a rollout beyond the context, Error(Model) for a loss or gradient that
+  // is not finite. The weights are those before the failed optimizer update.
+  Feedback update(const TrainBatch& batch, const RolloutStore& store) override;
+
+  Version version() const override;
+  LearnerCost cost() const override;
+  // loss/total, policy/{entropy,clip_low,clip_high,clip_region,kl_anchor_k1,kl_anchor_k3},
+  // optim/{grad_norm,lr}, mismatch/{logp_diff_mean,logp_diff_max},
+  // train/{positions,anchor_positions,tokens}. Absent where it does not apply.
+  std::vector<Metric> metrics() const override;
+
+  // Weights, moments and counters: model.safetensors, config.json, optimizer.safetensors,
+  // learner.bin. Continuing after load() gives the same bits (float models).
+  void save(const std::string& folder) const;
+  // Throws Error(Model); the learner is then as before or, if only the weights fit, unusable.
+  void load(const std::string& folder);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+template <class V>
+void LearnerOptions::fields(V& v) {
+  v("updates_per_rollout", updates_per_rollout, Range{1, 1024},
+    "passes over the rollouts of a step; each is one optimizer update, or one per mini-batch");
+  v("minibatch_rows", minibatch_rows, Range{0, 1e9},
+    "rollouts per optimizer update, in whole groups (at least one); 0 = all of the step");
+  v("micro_rollouts", micro_rollouts, Range{1, 65536},
+    "rollouts computed together; bounds memory, changes results by rounding only");
+  v("shards", shards, Range{1, 256},
+    "parts whose gradients are summed in fixed order; the same number gives the same bits");
+  v("workers", workers, Range{1, 256}, "threads that compute the shards; changes no bit");
+}
+
+}  // namespace allot
