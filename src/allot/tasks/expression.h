@@ -16,14 +16,17 @@ namespace allot {
 struct ExpressionLimits {
   std::size_t characters = 256;  // of the text
   std::size_t depth = 32;        // nested brackets
-  std::size_t digits = 18;       // of one number
+  std::size_t digits = 18;       // of one number, zeros in front included; at most 19
 };
 
+enum class ExpressionEnd : std::uint8_t { Value, DivisionByZero, Malformed };
+
 struct Expression {
+  ExpressionEnd end = ExpressionEnd::Value;
   std::string error;                   // why it has no value; empty: it has one
   std::string value;                   // in lowest terms: "24", "-3", "7/2"; empty on error
   std::vector<std::uint64_t> numbers;  // as written, left to right
-  bool ok() const { return error.empty(); }
+  bool ok() const { return end == ExpressionEnd::Value; }
 };
 
 Expression evaluate_expression(std::string_view text, const ExpressionLimits& limits = {});

@@ -43,6 +43,7 @@ class PromptSet final : public PromptSource {
  private:
   struct Cursor;
 
+  void stream(std::size_t count);
   std::uint32_t next_of_epoch();  // position in sorted_, advances the stream cursor
   std::uint32_t next_of_step();   // position in sorted_, advances the keyed order
   void show(std::uint32_t position, std::uint32_t epoch);

@@ -44,6 +44,10 @@ struct PuzzleSets {
 // Throws Error(Config) if even the hardest level has too few puzzles.
 PuzzleSets draw_puzzles(const PuzzleTask& task);
 
+// Verdict on an answer made of digits: equal text is right (leading zeros count), anything but
+// digits is no answer. White space at both ends is ignored.
+Score score_digits(std::string_view answer, std::string_view response);
+
 // Side of a puzzle: one third of all identities belongs to the test set.
 bool belongs_to_test(std::string_view identity);
 

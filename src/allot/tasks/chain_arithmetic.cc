@@ -1,0 +1,63 @@
+#include "allot/tasks/chain_arithmetic.h"
+
+#include "allot/core/error.h"
+
+namespace allot {
+namespace {
+
+int applied(char operation, int value, int operand, int modulus) {
+  int result = value;
+  if (operation == '+') result += operand;
+  if (operation == '-') result -= operand;
+  if (operation == '*') result *= operand;
+  return (result % modulus + modulus) % modulus;
+}
+
+Puzzle make_chain(int operations, int modulus, RandomStream& random) {
+  int value = static_cast<int>(random.below(10));
+  std::string chain = std::to_string(value), steps;
+  value %= modulus;
+  for (int i = 0; i < operations; ++i) {
+    const char operation = "+-*"[random.below(3)];
+    // Operands 0 and 1 are left out where they would make the operation (and for 0 the whole chain
+    // before it) pointless.
+    const int least = operation == '*' ? 2 : 1;
+    const int operand =
+        least + static_cast<int>(random.below(static_cast<std::uint64_t>(10 - least)));
+    value = applied(operation, value, operand, modulus);
+    chain += concat(",", operation, operand);
+    steps += concat(steps.empty() ? "" : ";", value);
+  }
+  Puzzle puzzle;
+  puzzle.text = concat("mod", modulus, ":", chain, "=>");
+  puzzle.identity = chain;
+  puzzle.answer = std::to_string(value);
+  puzzle.demonstration = steps;
+  return puzzle;
+}
+
+}  // namespace
+
+PuzzleTask chain_arithmetic(const ChainArithmeticOptions& options) {
+  options.operations.validate("data.chain_arithmetic.operations");
+  PuzzleTask task;
+  task.name = "chain_arithmetic";
+  task.levels = options.operations;
+  task.sizes = options.sizes;
+  task.make = [modulus = options.modulus](int level, RandomStream& random) {
+    return make_chain(level, modulus, random);
+  };
+  task.score = [](const Prompt& prompt, std::string_view response) {
+    const std::size_t last = response.rfind(';');
+    return score_digits(prompt.answer,
+                        last == std::string_view::npos ? response : response.substr(last + 1));
+  };
+  const auto operations = static_cast<std::size_t>(options.operations.max);
+  const std::size_t value_digits = std::to_string(options.modulus - 1).size();
+  task.longest_prompt = std::string("mod").size() + std::to_string(options.modulus).size() +
+                        std::string(":0").size() + 3 * operations + std::string("=>").size();
+  task.longest_response = operations * (value_digits + 1) - 1;
+  return task;
+}
+
+}  // namespace allot

@@ -1,0 +1,218 @@
+#include "allot/tasks/prompt_set.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "allot/core/error.h"
+#include "allot/core/prompt_id.h"
+#include "allot/core/state.h"
+
+namespace allot {
+namespace {
+
+constexpr const char* kStateName = "prompt_set";
+constexpr std::uint32_t kStateVersion = 1;
+
+// Fisher-Yates from the front, one place at a time, so that a long order costs only what is drawn.
+void shuffle_place(std::vector<std::uint32_t>& order, std::size_t place, RandomStream& random) {
+  std::swap(order[place], order[place + random.below(order.size() - place)]);
+}
+
+std::vector<std::uint32_t> identity_order(std::size_t size) {
+  std::vector<std::uint32_t> order(size);
+  std::iota(order.begin(), order.end(), 0u);
+  return order;
+}
+
+std::vector<std::uint32_t> order_of_epoch(std::size_t size, std::uint64_t seed,
+                                          std::uint32_t epoch) {
+  std::vector<std::uint32_t> order = identity_order(size);
+  RandomStream random({seed, RandomUse::Data, epoch, 0, 0});
+  random.shuffle(std::span(order));
+  return order;
+}
+
+// Order-independent, because addition is; the count is absorbed at the end.
+std::uint64_t hash_of(const std::vector<Prompt>& prompts) {
+  std::uint64_t sum = 0;
+  for (const Prompt& prompt : prompts) sum += hash_bytes(prompt.answer, prompt.id);
+  return hash_bytes(concat(sum, " ", prompts.size()));
+}
+
+}  // namespace
+
+struct PromptSet::Cursor {
+  // An id that was set aside at the end of an epoch.
+  struct Deferred {
+    std::uint32_t position = 0, epoch = 0;
+    template <class V>
+    void state(V& v) {
+      v(position);
+      v(epoch);
+    }
+  };
+  std::uint64_t hash = 0, seed = 0;  // what the rest is about
+  std::uint64_t step = 0;
+  std::uint32_t epoch = 0;         // of the stream
+  std::uint64_t drawn = 0;         // of this epoch
+  std::vector<Deferred> deferred;  // in order
+  std::vector<PromptId> shown;     // in this step, in order
+  std::uint64_t step_drawn = 0;    // of this step's keyed order
+
+  template <class V>
+  void state(V& v) {
+    v(hash);
+    v(seed);
+    v(step);
+    v(epoch);
+    v(drawn);
+    v(deferred);
+    v(shown);
+    v(step_drawn);
+  }
+};
+
+PromptSet::PromptSet(std::vector<Prompt> prompts, std::uint64_t seed)
+    : prompts_(std::move(prompts)), seed_(seed), cursor_(std::make_unique<Cursor>()) {
+  if (prompts_.empty())
+    throw Error(ErrorKind::Data, "prompts", "no prompts were given; at least one is needed");
+  if (prompts_.size() >= std::uint64_t{1} << 32)
+    throw Error(ErrorKind::Data, "prompts", "more than 2^32 - 1 prompts were given");
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
+    const Prompt& prompt = prompts_[i];
+    if (prompt.id >> 63)
+      throw Error(ErrorKind::Data, "prompts",
+                  concat("prompt '", prompt.key, "' has the id ", prompt.id,
+                         "; an id below 2^63 is needed"));
+    const auto [other, fresh] = index_.emplace(prompt.id, i);
+    if (!fresh)
+      throw Error(ErrorKind::Data, "prompts",
+                  concat("prompts '", prompts_[other->second].key, "' and '", prompt.key,
+                         "' have the same id ", prompt.id, "; distinct ids are needed"));
+    ids_.push_back(prompt.id);
+  }
+  sorted_ = ids_;
+  std::sort(sorted_.begin(), sorted_.end());
+  hash_ = hash_of(prompts_);
+  cursor_->hash = hash_;
+  cursor_->seed = seed_;
+  epoch_order_ = order_of_epoch(size(), seed_, 0);
+  restart_uniform();
+}
+
+PromptSet::~PromptSet() = default;
+
+const Prompt& PromptSet::get(PromptId id) const {
+  const auto found = index_.find(id);
+  if (found == index_.end())
+    throw Error(ErrorKind::Data, "prompts", concat("there is no prompt with the id ", id));
+  return prompts_[found->second];
+}
+
+void PromptSet::begin_step(std::uint64_t step) {
+  cursor_->step = step;
+  cursor_->shown.clear();
+  cursor_->step_drawn = 0;
+  shown_.clear();
+  restart_uniform();
+}
+
+std::span<const PromptRef> PromptSet::candidates(std::size_t wanted, Draw draw) {
+  answer_.clear();
+  const std::size_t unshown = size() - shown_.size();
+  const std::size_t count = draw == Draw::Pool ? size() : std::min(wanted, unshown);
+  if (draw == Draw::Pool)
+    for (const PromptId id : sorted_) answer_.push_back({id, cursor_->epoch});
+  if (draw == Draw::Stream) stream(count);
+  if (draw == Draw::Uniform) {
+    while (answer_.size() < count) {
+      const std::uint32_t position = next_of_step();
+      if (!shown_.contains(sorted_[position])) show(position, cursor_->epoch);
+    }
+  }
+  return answer_;
+}
+
+// Terminates because every id that is not shown yet is set aside or lies ahead within one epoch.
+void PromptSet::stream(std::size_t count) {
+  std::vector<Cursor::Deferred> waiting = std::exchange(cursor_->deferred, {});
+  for (const Cursor::Deferred& item : waiting) {
+    if (answer_.size() < count && !shown_.contains(sorted_[item.position])) {
+      show(item.position, item.epoch);
+    } else {
+      cursor_->deferred.push_back(item);
+    }
+  }
+  while (answer_.size() < count) {
+    const std::uint32_t position = next_of_epoch();
+    if (shown_.contains(sorted_[position])) {
+      cursor_->deferred.push_back({position, cursor_->epoch});
+    } else {
+      show(position, cursor_->epoch);
+    }
+  }
+}
+
+std::uint32_t PromptSet::next_of_epoch() {
+  if (cursor_->drawn == size()) {
+    cursor_->drawn = 0;
+    epoch_order_ = order_of_epoch(size(), seed_, ++cursor_->epoch);
+  }
+  return epoch_order_[cursor_->drawn++];
+}
+
+std::uint32_t PromptSet::next_of_step() {
+  const std::size_t place = cursor_->step_drawn++;
+  shuffle_place(step_order_, place, *step_random_);
+  return step_order_[place];
+}
+
+void PromptSet::show(std::uint32_t position, std::uint32_t epoch) {
+  const PromptId id = sorted_[position];
+  answer_.push_back({id, epoch});
+  cursor_->shown.push_back(id);
+  shown_.insert(id);
+}
+
+void PromptSet::restart_uniform() {
+  step_order_ = identity_order(size());
+  step_random_.emplace(RandomKey{seed_, RandomUse::Data, cursor_->step, 0, 1});
+  for (std::size_t place = 0; place < cursor_->step_drawn; ++place)
+    shuffle_place(step_order_, place, *step_random_);
+}
+
+std::string PromptSet::save() const { return save_state(kStateName, kStateVersion, *cursor_); }
+
+void PromptSet::load(std::string_view state) {
+  auto loaded = std::make_unique<Cursor>();
+  load_state(kStateName, kStateVersion, state, *loaded);
+  const auto refuse = [](std::string_view what) {
+    throw Error(ErrorKind::Model, "prompts.load", what);
+  };
+  if (loaded->hash != hash_)
+    refuse("the saved cursor belongs to another data set; the same prompts and answers are needed");
+  if (loaded->seed != seed_)
+    refuse(concat("the saved cursor belongs to seed ", loaded->seed, ", not to ", seed_));
+  bool sound = loaded->drawn <= size() && loaded->step_drawn <= size();
+  for (const Cursor::Deferred& item : loaded->deferred) sound = sound && item.position < size();
+  std::unordered_set<PromptId> shown(loaded->shown.begin(), loaded->shown.end());
+  for (const PromptId id : shown) sound = sound && index_.contains(id);
+  sound = sound && shown.size() == loaded->shown.size();
+  if (sound) {  // what the keyed order has given out must be shown, or it could run out of ids
+    std::swap(cursor_, loaded);
+    restart_uniform();
+    for (std::size_t place = 0; place < cursor_->step_drawn; ++place)
+      sound = sound && shown.contains(sorted_[step_order_[place]]);
+    if (!sound) {
+      std::swap(cursor_, loaded);
+      restart_uniform();
+    }
+  }
+  if (!sound) refuse("the saved cursor is damaged: it does not fit the data set");
+  shown_ = std::move(shown);
+  epoch_order_ = order_of_epoch(size(), seed_, cursor_->epoch);
+  answer_.clear();
+}
+
+}  // namespace allot
