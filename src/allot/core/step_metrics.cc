@@ -1,0 +1,264 @@
+#include "allot/core/step_metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+namespace allot {
+namespace {
+
+// Mean, population deviation and extremes of a stream of numbers.
+class Summary {
+ public:
+  void add(double x) {
+    low_ = n_ == 0 ? x : std::min(low_, x);
+    high_ = n_ == 0 ? x : std::max(high_, x);
+    ++n_;
+    const double delta = x - mean_;  // Welford
+    mean_ += delta / static_cast<double>(n_);
+    squares_ += delta * (x - mean_);
+  }
+  bool empty() const { return n_ == 0; }
+  double mean() const { return mean_; }
+  double deviation() const { return std::sqrt(squares_ / static_cast<double>(n_)); }
+  double low() const { return low_; }
+  double high() const { return high_; }
+
+ private:
+  std::uint64_t n_ = 0;
+  double mean_ = 0, squares_ = 0, low_ = 0, high_ = 0;
+};
+
+bool generated(const Outcome& outcome) {
+  return outcome.status == Status::Ok || outcome.status == Status::Truncated;
+}
+
+class StepMetrics {
+ public:
+  explicit StepMetrics(const StepFacts& facts) : f_(facts) {}
+
+  std::vector<Metric> all() {
+    rewards();
+    triad();
+    zero_causes();
+    spending("", f_.step);
+    spending("_total", f_.run);
+    allocation();
+    budget();
+    batch();
+    lengths();
+    verifier();
+    ledger();
+    return std::move(out_);
+  }
+
+ private:
+  void put(std::string name, double value) { out_.push_back({std::move(name), value}); }
+  void put_count(std::string name, std::uint64_t value) {
+    put(std::move(name), static_cast<double>(value));
+  }
+  void put_extremes(const std::string& prefix, const Summary& s) {
+    if (s.empty()) return;
+    put(prefix + "mean", s.mean());
+    put(prefix + "min", s.low());
+    put(prefix + "max", s.high());
+  }
+  template <class Visit>
+  void each_outcome(Visit visit) const {
+    for (const auto& [prompt, outcomes] : f_.planned)
+      for (const Outcome& outcome : outcomes) visit(outcome);
+  }
+
+  void rewards();
+  void triad();
+  void zero_causes();
+  void spending(const std::string& suffix, const Spending& spending);
+  void allocation();
+  void budget();
+  void batch();
+  void prompt_weights();
+  void lengths();
+  void verifier();
+  void ledger();
+
+  const StepFacts& f_;
+  std::vector<Metric> out_;
+};
+
+void StepMetrics::rewards() {
+  Summary first, every, shipped;
+  each_outcome([&](const Outcome& outcome) {
+    if (outcome.scoring != Scoring::Scored) return;
+    every.add(outcome.reward);
+    if (outcome.round == 0 && outcome.behaviour == f_.policy) first.add(outcome.reward);
+  });
+  for (const ShippedRollout& rollout : f_.shipped) shipped.add(rollout.reward);
+  if (!first.empty()) put("reward/first_round", first.mean());
+  if (!every.empty()) {
+    put("reward/mean", every.mean());
+    put("reward/std", every.deviation());
+  }
+  if (!shipped.empty()) put("reward/shipped", shipped.mean());
+}
+
+// By correctness, over the planned prompts with a scored outcome; the three shares add up to 1.
+void StepMetrics::triad() {
+  std::uint64_t good = 0, bad = 0, groups = 0;
+  for (const auto& [prompt, outcomes] : f_.planned) {
+    std::size_t scored = 0, correct = 0;
+    for (const Outcome& outcome : outcomes) {
+      scored += outcome.scoring == Scoring::Scored;
+      correct += outcome.correct;
+    }
+    if (scored == 0) continue;
+    ++groups;
+    good += correct == scored;
+    bad += correct == 0;
+  }
+  if (groups == 0) return;
+  const auto n = static_cast<double>(groups);
+  put("group/frac_mixed", static_cast<double>(groups - good - bad) / n);
+  put("group/frac_all_good", static_cast<double>(good) / n);
+  put("group/frac_all_bad", static_cast<double>(bad) / n);
+}
+
+void StepMetrics::zero_causes() {
+  if (f_.planned.empty()) return;
+  std::set<PromptId> planned;
+  for (const auto& [prompt, outcomes] : f_.planned) planned.insert(prompt);
+  std::map<ZeroCause, std::uint64_t> count;
+  for (const GroupReport& report : f_.batch.reports)
+    if (planned.count(report.prompt)) ++count[report.cause];
+
+  const auto n = static_cast<double>(f_.planned.size());
+  for (const ZeroCause cause : {ZeroCause::AllRight, ZeroCause::AllWrong, ZeroCause::Tie,
+                                ZeroCause::Single, ZeroCause::Truncated, ZeroCause::NoAnswer})
+    put(std::string("group/zero_cause/") + name(cause), static_cast<double>(count[cause]) / n);
+  const std::uint64_t errors = count[ZeroCause::VerifierError];
+  const std::uint64_t failures = count[ZeroCause::GenerationFailed];
+  put("group/zero_cause/unscorable",
+      static_cast<double>(count[ZeroCause::Unscorable] + errors + failures) / n);
+  put_count("group/verifier_error", errors);
+  put_count("group/generation_failed", failures);
+}
+
+void StepMetrics::spending(const std::string& suffix, const Spending& s) {
+  const std::pair<const char*, const Amount&> kinds[] = {
+      {"generated", s.generated}, {"trained", s.trained}, {"discarded", s.discarded}};
+  for (const auto& [kind, amount] : kinds) {
+    put_count("rollouts/" + (kind + suffix), amount.rollouts);
+    put_count("tokens/" + (kind + suffix), amount.tokens);
+  }
+}
+
+void StepMetrics::allocation() {
+  Summary n;
+  std::uint32_t rounds = 0;
+  for (const auto& [prompt, outcomes] : f_.planned) {
+    n.add(static_cast<double>(outcomes.size()));
+    for (const Outcome& outcome : outcomes) rounds = std::max(rounds, outcome.round + 1);
+  }
+  put_extremes("alloc/n_", n);
+  put_count("alloc/rounds", rounds);
+  if (f_.given.rollouts > 0) put_count("alloc/unspent", f_.left.rollouts);
+  put_count("alloc/admitted", static_cast<std::uint64_t>(std::count_if(
+                                  f_.batch.reports.begin(), f_.batch.reports.end(),
+                                  [](const GroupReport& report) { return report.admitted; })));
+}
+
+// Of hard caps only; the run's cap where there is one, else the step's.
+void StepMetrics::budget() {
+  if (f_.left.run_rollouts)
+    put_count("alloc/budget_left_rollouts", *f_.left.run_rollouts);
+  else if (f_.left.hard_rollouts)
+    put_count("alloc/budget_left_rollouts", *f_.left.hard_rollouts);
+  if (f_.left.hard_tokens) put_count("alloc/budget_left_tokens", *f_.left.hard_tokens);
+}
+
+void StepMetrics::batch() {
+  if (f_.batch.items.empty()) return;
+  Summary size;
+  for (const TrainItem& item : f_.batch.items) size.add(std::abs(item.advantage));
+  put("advantage/abs_mean", size.mean());
+  prompt_weights();
+}
+
+void StepMetrics::prompt_weights() {
+  std::map<PromptId, double> weight;
+  for (const TrainGroup& group : f_.batch.groups) {
+    for (std::uint32_t i = group.first; i < group.first + group.count; ++i) {
+      // Without a length divisor an item's tokens are averaged; under PerToken they are summed.
+      const bool summed = f_.batch.norm == Norm::PerToken || f_.batch.length_divisor > 0;
+      const double length = summed ? f_.shipped[i].tokens : 1.0;
+      const double share = f_.batch.norm == Norm::PerGroup ? 1.0 / group.count : 1.0;
+      weight[group.prompt] += f_.batch.items[i].weight * length * share;
+    }
+  }
+  std::vector<double> sorted;
+  double sum = 0;
+  for (const auto& [prompt, w] : weight) {
+    sorted.push_back(w);
+    sum += w;
+  }
+  if (!(sum > 0)) return;
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t n = sorted.size();
+  const double mean = sum / static_cast<double>(n);
+  put("alloc/prompt_weight_min", sorted.front() / mean);
+  put("alloc/prompt_weight_median", (sorted[(n - 1) / 2] + sorted[n / 2]) / 2 / mean);
+  put("alloc/prompt_weight_max", sorted.back() / mean);
+}
+
+void StepMetrics::lengths() {
+  Summary every, terminated;
+  std::uint64_t rollouts = 0, truncated = 0;
+  each_outcome([&](const Outcome& outcome) {
+    if (!generated(outcome)) return;
+    ++rollouts;
+    every.add(outcome.tokens);
+    if (outcome.status == Status::Ok)
+      terminated.add(outcome.tokens);
+    else
+      ++truncated;
+  });
+  put_extremes("length/", every);
+  put_extremes("length/terminated_", terminated);
+  if (rollouts > 0)
+    put("length/truncated_frac", static_cast<double>(truncated) / static_cast<double>(rollouts));
+}
+
+void StepMetrics::verifier() {
+  std::uint64_t correct = 0, wrong = 0, no_answer = 0, not_scorable = 0, error = 0, rollouts = 0;
+  each_outcome([&](const Outcome& outcome) {
+    if (!generated(outcome)) return;
+    ++rollouts;
+    error += outcome.scoring == Scoring::VerifierError;
+    not_scorable += outcome.scoring == Scoring::NotScorable;
+    if (outcome.scoring != Scoring::Scored) return;
+    correct += outcome.correct;
+    wrong += !outcome.correct && outcome.parsed;
+    no_answer += !outcome.correct && !outcome.parsed;
+  });
+  if (rollouts == 0) return;
+  put_count("verifier/correct", correct);
+  put_count("verifier/wrong", wrong);
+  put_count("verifier/no_answer", no_answer);
+  put_count("verifier/not_scorable", not_scorable);
+  put_count("verifier/error", error);
+}
+
+void StepMetrics::ledger() {
+  const Ledger::Counts counts = f_.ledger.counts();
+  put_count("ledger/dead", counts.dead);
+  put_count("ledger/solved", counts.solved);
+  put_count("ledger/mixed", counts.mixed);
+  const std::uint64_t seen = counts.dead + counts.solved + counts.mixed;
+  if (f_.data_size >= seen && f_.data_size > 0) put_count("ledger/unseen", f_.data_size - seen);
+}
+
+}  // namespace
+
+std::vector<Metric> step_metrics(const StepFacts& facts) { return StepMetrics(facts).all(); }
+
+}  // namespace allot

@@ -1,0 +1,74 @@
+// The metrics that every method shares, computed from one finalized step.
+//
+// Names and meanings: contract, sections 7 and 11; conventions, section 5. A metric that does not
+// apply is absent, never 0. Sums run in prompt order and issue order.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "allot/core/ledger.h"
+#include "allot/core/types.h"
+
+namespace allot {
+
+struct Amount {
+  std::uint64_t rollouts = 0, tokens = 0;
+
+  void add(std::uint64_t n_rollouts, std::uint64_t n_tokens) {
+    rollouts += n_rollouts;
+    tokens += n_tokens;
+  }
+  template <class V>
+  void state(V& v) {
+    v(rollouts);
+    v(tokens);
+  }
+};
+
+// Response tokens and rollouts of a step or of a run. `generated`: all that were issued, a
+// cancelled one at its full allowance. `trained`: items handed to the optimizer, repeats counted.
+// `discarded`: left without ever having been trained on; what is held is not discarded yet.
+struct Spending {
+  Amount generated, trained, discarded;
+
+  template <class V>
+  void state(V& v) {
+    v(generated);
+    v(trained);
+    v(discarded);
+  }
+};
+
+// What a TrainItem ships; parallel to TrainBatch::items.
+struct ShippedRollout {
+  PromptId prompt = 0;
+  float reward = 0;
+  std::uint32_t tokens = 0;
+};
+
+struct StepFacts {
+  Version policy = 0;
+  // Prompts with at least one request in the step, ascending, and what was handed out of them.
+  std::vector<std::pair<PromptId, std::vector<Outcome>>> planned;
+  const TrainBatch& batch;  // with the causes filled in
+  std::vector<ShippedRollout> shipped;
+  Budget given, left;
+  Spending step, run;
+  const Ledger& ledger;
+  std::uint64_t data_size = 0;  // prompts in the data set, 0 = unknown
+};
+
+// reward/{first_round,mean,std,shipped}  group/frac_{mixed,all_good,all_bad}
+// group/zero_cause/{all_right,all_wrong,tie,single,truncated,no_answer,unscorable}: shares of the
+//   planned prompts; unscorable includes group/{verifier_error,generation_failed}, counts of groups
+// {rollouts,tokens}/{generated,trained,discarded} of the step, and with _total of the run
+// alloc/{n_mean,n_min,n_max,rounds,unspent,admitted}  alloc/budget_left_{rollouts,tokens}
+// alloc/prompt_weight_{min,median,max}: a prompt's share of the loss under the batch's weights and
+//   normaliser, relative to the mean over the trained prompts
+// advantage/abs_mean  length/{mean,min,max,truncated_frac}  length/terminated_{mean,min,max}
+// verifier/{correct,wrong,no_answer,not_scorable,error}  ledger/{dead,solved,mixed,unseen}
+std::vector<Metric> step_metrics(const StepFacts& facts);
+
+}  // namespace allot
