@@ -163,6 +163,7 @@ std::map<std::uint32_t, std::uint64_t> RunReader::rollouts_per_prompt() const {
 
 std::vector<SampleRow> RunReader::samples(std::size_t count) const {
   std::vector<SampleRow> samples;
+  if (count == 0) return samples;
   // Every stored text gets a place on [0, count) by its order; the first of each unit is taken.
   SqliteStatement rows = parts_->connection.prepare(
       "WITH numbered AS (SELECT id, (row_number() OVER (ORDER BY id) - 1) * ?1 / "

@@ -1,6 +1,6 @@
 #include "allot/store/run_recorder.h"
 
-#include <cmath>
+#include <utility>
 #include <vector>
 
 #include "allot/core/error.h"
@@ -49,9 +49,15 @@ RunRecorder::RunRecorder(RunFolder& folder, const LogOptions& options, std::uint
 RunRecorder::~RunRecorder() = default;
 
 void RunRecorder::step(const StepRecord& record) {
-  parts_->database.write_step(record);
-  MetricsLine line{MetricsLine::Kind::Step, record.step, {}};
-  line.metrics.assign(record.metrics.begin(), record.metrics.end());
+  std::vector<Metric> metrics(record.metrics.begin(), record.metrics.end());
+  metrics.push_back({"time/generate", record.times.generate});
+  metrics.push_back({"time/score", record.times.score});
+  metrics.push_back({"time/train", record.times.train});
+  metrics.push_back({"time/step", record.times.step});
+  StepRecord timed = record;
+  timed.metrics = metrics;
+  parts_->database.write_step(timed);
+  MetricsLine line{MetricsLine::Kind::Step, record.step, std::move(metrics)};
   const RunTotals& totals = parts_->database.totals();
   RunTotals::columns([&](const char* column, auto member) {
     line.metrics.push_back({concat("total/", column), static_cast<double>(totals.*member)});
