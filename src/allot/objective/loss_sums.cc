@@ -1,0 +1,34 @@
+#include "allot/objective/loss_sums.h"
+
+#include <algorithm>
+
+namespace allot::objective {
+
+void LossSums::add(const LossSums& other) {
+  loss += other.loss;
+  tokens += other.tokens;
+  clipped_low += other.clipped_low;
+  clipped_high += other.clipped_high;
+  clipped_corner += other.clipped_corner;
+  clamped += other.clamped;
+  k1 += other.k1;
+  k3 += other.k3;
+  max_log_ratio = std::max(max_log_ratio, other.max_log_ratio);
+}
+
+std::vector<Metric> metrics_of(const LossSums& sums, double updates) {
+  const double tokens = std::max(1.0, sums.tokens);
+  std::vector<Metric> out = {
+      {"loss/total", sums.loss / std::max(1.0, updates)},
+      {"policy/clip_low", sums.clipped_low / tokens},
+      {"policy/clip_high", sums.clipped_high / tokens},
+      {"policy/clip_region", (sums.clipped_low + sums.clipped_high + sums.clipped_corner) / tokens},
+      {"policy/kl_anchor_k1", sums.k1 / tokens},
+      {"policy/kl_anchor_k3", sums.k3 / tokens},
+      {"policy/max_log_ratio", sums.max_log_ratio}};
+  if (sums.clipped_corner > 0) out.push_back({"policy/clip_corner", sums.clipped_corner / tokens});
+  if (sums.clamped > 0) out.push_back({"policy/clamped", sums.clamped / tokens});
+  return out;
+}
+
+}  // namespace allot::objective
