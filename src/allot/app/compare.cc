@@ -1,0 +1,74 @@
+#include "allot/app/compare.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "allot/core/error.h"
+#include "allot/report/html.h"
+#include "allot/store/durable_file.h"
+#include "allot/store/run_reader.h"
+
+namespace allot {
+namespace {
+
+// A method that spends little per step may take this many times the reference's steps.
+constexpr int kMostStepsFactor = 50;
+
+RunConfig arm_config(const RunConfig& base, const std::string& method, std::uint64_t seed) {
+  RunConfig config = base;
+  config.alloc.method = method;
+  config.train.seed = seed;
+  return config;
+}
+
+void limit_to(RunConfig& config, Equal equal, const RunTotals& spent) {
+  if (equal == Equal::Steps) return;
+  config.train.max_steps = static_cast<int>(
+      std::min<double>(1e9, static_cast<double>(config.train.max_steps) * kMostStepsFactor));
+  if (equal == Equal::Compute) config.train.max_compute = spent.compute;
+  if (equal == Equal::Generated) config.train.max_generated = spent.generated;
+  if (equal == Equal::Rollouts) config.train.max_rollouts = spent.rollouts_generated;
+}
+
+std::filesystem::path free_folder(const std::filesystem::path& wanted) {
+  if (!std::filesystem::exists(wanted)) return wanted;
+  for (int i = 2;; ++i) {
+    const std::filesystem::path next = wanted.string() + "-" + std::to_string(i);
+    if (!std::filesystem::exists(next)) return next;
+  }
+}
+
+}  // namespace
+
+CompareResult compare(const CompareRequest& request, const StartingPoint& start,
+                      const Services& services, const BeginRun& begin_run) {
+  const RunConfig& base = request.config;
+  CompareResult result;
+  result.folder = request.fresh ? free_folder(request.folder) : request.folder;
+  std::vector<RunFolderPath> runs;
+  for (int i = 0; i < base.compare.seeds && !result.interrupted; ++i) {
+    const std::uint64_t seed = base.train.seed + static_cast<std::uint64_t>(i);
+    RunTotals spent;
+    for (const std::string& method : base.compare.methods) {
+      RunConfig config = arm_config(base, method, seed);
+      const bool is_reference = method == base.compare.methods.front();
+      if (!is_reference) limit_to(config, base.compare.equal, spent);
+      begin_run(concat(method, ", seed ", seed),
+                is_reference || base.compare.equal == Equal::Steps ? config.train.max_steps : 0);
+      TrainRequest one{config, request.given, result.folder / concat(method, "-s", seed), false};
+      const TrainResult trained = train(one, start, services);
+      runs.push_back(trained.folder);
+      result.interrupted = trained.status != RunStatus::Finished;
+      if (result.interrupted) break;
+      if (is_reference) spent = RunReader(trained.folder).totals();
+    }
+  }
+  result.comparison = compare_runs(runs);
+  result.comparison.title = result.folder.filename().string();
+  write_compare_json(result.comparison, result.folder / "compare.json");
+  result.report = result.folder / "report.html";
+  write_report(result.comparison, result.report);
+  return result;
+}
+
+}  // namespace allot

@@ -1,0 +1,123 @@
+#include "allot/app/run_world.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "allot/core/error.h"
+
+namespace allot {
+namespace {
+
+constexpr const char* kCursorFile = "cursor.bin";
+constexpr const char* kControllerFile = "controller.bin";
+constexpr const char* kHeldFile = "held.bin";
+
+bool truncates_sampling(const SamplingOptions& s) {
+  return s.top_p < 1 || s.top_k > 0 || s.min_p > 0 || s.temperature == 0;
+}
+
+SamplerFacts sampler_facts(const RunConfig& config, const LocalEngine& engine) {
+  SamplerFacts facts;
+  facts.temperature = config.sampling.temperature > 0 ? config.sampling.temperature : 1;
+  facts.exact_logprobs = engine.traits().exact_logprobs && !truncates_sampling(config.sampling);
+  return facts;
+}
+
+HostTraits host_traits(const LocalEngine& engine) {
+  HostTraits host;
+  host.grain = engine.traits().grain;
+  host.refill = host.hold = host.logprob = host.answer_class = true;
+  host.cancel = engine.traits().cancel;
+  host.entropy = engine.traits().entropy;
+  return host;
+}
+
+Controller make_controller(const RunConfig& config, const LocalEngine& engine,
+                           std::size_t prompts) {
+  ControllerOptions options;
+  options.method = config.alloc.method;
+  options.seed = config.train.seed;
+  options.host = host_traits(engine);
+  options.reward_resolution = config.adv.resolution;
+  options.data_size = prompts;
+  return {make_method(config.alloc, config.adv), options};
+}
+
+// One token per character, and the end token.
+std::uint32_t longest_response(const Task& task) {
+  return static_cast<std::uint32_t>(task.longest_response) + 1;
+}
+
+OptimOptions scheduled(OptimOptions optim, const TrainOptions& train) {
+  if (optim.schedule_steps == 0) optim.schedule_steps = static_cast<std::uint64_t>(train.max_steps);
+  return optim;
+}
+
+}  // namespace
+
+RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
+                   const std::atomic<bool>& stop)
+    : config_(config),
+      stop_(stop),
+      task_(make_task(config.data, config.train.seed)),
+      tokenizer_(start.tokenizer),
+      model_(start.model.clone()),
+      engine_(model_, tokenizer_, config.engine, &stop),
+      learner_(model_, tokenizer_, *task_.train, config.learner,
+               scheduled(config.optim, config.train), config.loss.expanded(),
+               sampler_facts(config, engine_)),
+      controller_(make_controller(config, engine_, task_.train->size())) {}
+
+StepResult RunWorld::step(Recorder& recorder) {
+  StepSettings settings;
+  settings.seed = config_.train.seed;
+  settings.prompts_per_step = static_cast<std::uint32_t>(config_.train.prompts_per_step);
+  settings.sampling = config_.sampling.sampling(longest_response(task_));
+  settings.budget = step_budget(config_.alloc, settings.prompts_per_step, settings.sampling.max_new,
+                                static_cast<std::uint64_t>(config_.train.max_steps));
+  settings.stop = &stop_;
+  learner_.begin_step(controller_.step());
+  StepWorld world{controller_, *task_.train, engine_, *task_.verifier,
+                  learner_,    recorder,     store_,  clock_};
+  return run_step(world, settings);
+}
+
+EvalResult RunWorld::evaluate(Recorder& recorder) {
+  EvalSettings settings;
+  settings.seed = 0;  // common random numbers: every run and every checkpoint draws alike
+  settings.group_size = static_cast<std::uint32_t>(config_.eval.group_size);
+  settings.k = config_.eval.k;
+  settings.sampling = config_.sampling.sampling(longest_response(task_));
+  settings.sampling.temperature = static_cast<float>(config_.eval.temperature);
+  settings.stop = &stop_;
+  std::span<const PromptId> ids = task_.test->ids();
+  if (config_.eval.prompts > 0)
+    ids = ids.first(std::min<std::size_t>(ids.size(), config_.eval.prompts));
+  return allot::evaluate(engine_, *task_.verifier, *task_.test, ids, settings, recorder);
+}
+
+void RunWorld::save(CheckpointWriter& writer) const {
+  learner_.save(writer.path().string());
+  tokenizer_.save(writer.path().string());
+  writer.blob(kControllerFile, controller_.save(task_.train->hash()));
+  writer.blob(kHeldFile, store_.save());
+  writer.blob(kCursorFile, task_.train->save());
+}
+
+void RunWorld::load(const CheckpointFolder& checkpoint) {
+  learner_.load(checkpoint.path.string());
+  engine_.refresh(learner_.version());
+  controller_.load(checkpoint.blob(kControllerFile), task_.train->hash());
+  store_.load(checkpoint.blob(kHeldFile));
+  task_.train->load(checkpoint.blob(kCursorFile));
+}
+
+std::string RunWorld::model_summary() const {
+  const lm::ModelConfig& c = model_.config();
+  return concat(static_cast<double>(c.parameter_count() / 1000) / 1000, " M parameters (dim ",
+                c.dim, ", ", c.layers, " layers, ", c.heads, "/", c.kv_heads, " heads)");
+}
+
+std::string RunWorld::device() const { return model_.device().str(); }
+
+}  // namespace allot

@@ -1,0 +1,50 @@
+// Everything one run works with, put together from its configuration.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "allot/app/config.h"
+#include "allot/app/starting_point.h"
+#include "allot/core/controller.h"
+#include "allot/local/engine.h"
+#include "allot/local/learner.h"
+#include "allot/loop/evaluate.h"
+#include "allot/loop/step.h"
+#include "allot/store/run_recorder.h"
+
+namespace allot {
+
+// Not movable: its parts refer to each other.
+class RunWorld {
+ public:
+  RunWorld(const RunConfig& config, const StartingPoint& start, const std::atomic<bool>& stop);
+  RunWorld(const RunWorld&) = delete;
+
+  StepResult step(Recorder& recorder);
+  EvalResult evaluate(Recorder& recorder);
+
+  // Files of one checkpoint: model, optimizer, tokenizer, controller.bin, held.bin, cursor.
+  void save(CheckpointWriter& writer) const;
+  // Error(Model) naming the file that is damaged or belongs to another run.
+  void load(const CheckpointFolder& checkpoint);
+
+  const Task& task() const { return task_; }
+  std::string model_summary() const;
+  std::string device() const;
+  Controller& controller() { return controller_; }
+
+ private:
+  const RunConfig config_;
+  const std::atomic<bool>& stop_;
+  Task task_;
+  CharTokenizer tokenizer_;
+  lm::Model model_;
+  LocalEngine engine_;
+  LocalLearner learner_;
+  Controller controller_;
+  RolloutStore store_;
+  Clock clock_;
+};
+
+}  // namespace allot

@@ -1,0 +1,29 @@
+// What every run of a configuration starts from: its task and a model that can already read it.
+//
+// A model is loaded from model.path, or made with random weights and warmed up on demonstrations.
+// The warmed-up model is cached in train.output/.warm-start/KEY, where KEY is a hash of all options
+// it depends on; runs that differ only in their method or seed share it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "allot/app/config.h"
+#include "allot/lm/model.h"
+#include "allot/loop/recorder.h"
+#include "allot/tasks/registry.h"
+#include "allot/text/char_tokenizer.h"
+
+namespace allot {
+
+struct StartingPoint {
+  CharTokenizer tokenizer;
+  lm::Model model;
+  bool from_cache = false;
+};
+
+// nullptr: stopped during the warm start, and nothing is cached. Errors are those of its parts.
+std::unique_ptr<StartingPoint> starting_point(const RunConfig& config, Recorder& console,
+                                              const std::atomic<bool>& stop);
+
+}  // namespace allot

@@ -1,0 +1,168 @@
+#include "allot/app/train.h"
+
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "allot/app/run_recorders.h"
+#include "allot/app/run_world.h"
+#include "allot/core/error.h"
+
+namespace allot {
+namespace {
+
+// Keys that may change between two sessions of one run: they change neither data nor decisions.
+bool may_change(const std::string& key, const std::vector<std::string>& allowed) {
+  for (const char* free : {"train.max_", "train.output", "train.workers", "rollout.workers",
+                           "rollout.slots", "eval.", "log.", "checkpoint.", "health.", "compare."})
+    if (key.starts_with(free)) return true;
+  for (const std::string& name : allowed)
+    if (key == name || key.starts_with(name + ".")) return true;
+  return false;
+}
+
+void refuse_changes(const std::string& before, const RunConfig& now, const RunFolder& folder) {
+  RunConfig old;
+  OptionList list = OptionList::of(old);
+  const std::string file = (folder.path() / "config.expanded.yaml").string();
+  for (const Setting& setting : parse_yaml(before, file)) list.set(setting.key, setting.text, file);
+  std::string refused;
+  for (const std::string& line : config_differences(old, now))
+    if (!may_change(line.substr(0, line.find(':')), now.checkpoint.allow_changes))
+      refused += (refused.empty() ? "" : "; ") + line;
+  if (!refused.empty())
+    throw Error(ErrorKind::Model, folder.path().string(),
+                concat("this run was started with other settings: ", refused),
+                "--fresh starts a new run; checkpoint.allow_changes names keys that may differ");
+}
+
+RunFacts facts_of(const RunConfig& config, const RunWorld& world) {
+  return {{"method", config.alloc.method},
+          {"seed", std::to_string(config.train.seed)},
+          {"task", config.data.task},
+          {"group_size", std::to_string(config.alloc.group_size)},
+          {"model", world.model_summary()},
+          {"env/processors", std::to_string(std::thread::hardware_concurrency())},
+          {"env/device", world.device()}};
+}
+
+// The run while it is open.
+class Run {
+ public:
+  Run(const TrainRequest& request, const StartingPoint& start, const Services& services);
+  TrainResult result();
+
+ private:
+  void resume(const StartingPoint& start);
+  void loop();
+  void finish();
+  bool reached_limit() const;
+  bool stopped() const { return services_.stop.load(); }
+  void evaluate_if_missing();
+  void save_checkpoint();
+
+  const RunConfig& config_;
+  const Services& services_;
+  RunFolder folder_;
+  RunWorld world_;
+  std::optional<RunRecorder> folder_recorder_;
+  std::optional<RunRecorders> recorders_;
+  std::uint64_t steps_ = 0;
+  std::optional<std::uint64_t> saved_;  // step of the newest checkpoint
+  TrainResult result_;
+};
+
+Run::Run(const TrainRequest& request, const StartingPoint& start, const Services& services)
+    : config_(request.config),
+      services_(services),
+      folder_(request.fresh ? RunFolder::create_fresh(request.folder)
+                            : RunFolder::open(request.folder)),
+      world_(request.config, start, services.stop) {
+  result_.folder = folder_.path();
+  std::vector<std::string> warnings = world_.task().warnings;
+  std::optional<CheckpointFolder> checkpoint;
+  const std::string& resume = config_.checkpoint.resume;
+  if (resume == "auto") checkpoint = folder_.newest_checkpoint(warnings);
+  if (resume != "auto" && resume != "disable") checkpoint = open_checkpoint(resume);
+  if (checkpoint) {
+    if (const auto before = folder_.expanded_config()) refuse_changes(*before, config_, folder_);
+    world_.load(*checkpoint);
+    steps_ = result_.resumed_from = checkpoint->step;
+    saved_ = steps_;
+  }
+  folder_.write_config(request.given, expanded_yaml(config_));
+  folder_recorder_.emplace(folder_, config_.log, steps_, facts_of(config_, world_));
+  recorders_.emplace(*folder_recorder_, services_.console, config_.health);
+  for (const std::string& warning : warnings)
+    recorders_->event({Severity::Warning, "start", warning, steps_});
+  if (steps_ > 0)
+    recorders_->event({Severity::Info, "resumed", concat("continued after step ", steps_), steps_});
+}
+
+bool Run::reached_limit() const {
+  const TrainOptions& t = config_.train;
+  const RunTotals& spent = folder_recorder_->totals();
+  return steps_ >= static_cast<std::uint64_t>(t.max_steps) ||
+         (t.max_compute > 0 && spent.compute >= t.max_compute) ||
+         (t.max_generated > 0 && spent.generated >= t.max_generated) ||
+         (t.max_rollouts > 0 && spent.rollouts_generated >= t.max_rollouts);
+}
+
+void Run::evaluate_if_missing() {
+  if (folder_recorder_->has_evaluation(steps_)) return;
+  const EvalResult result = world_.evaluate(*recorders_);
+  if (!result.complete) return;  // stopped: the next session does it
+  folder_recorder_->evaluation(steps_, result, config_.eval.k);
+  services_.console.event({Severity::Info, "evaluation",
+                           concat("held-out accuracy ", std::round(1000 * result.pass_at_1) / 10,
+                                  " % after ", steps_, " steps"),
+                           steps_});
+}
+
+void Run::save_checkpoint() {
+  CheckpointWriter writer = folder_recorder_->begin_checkpoint(steps_);
+  world_.save(writer);
+  writer.commit();
+  folder_.retain_checkpoints(static_cast<std::size_t>(config_.checkpoint.keep));
+  saved_ = steps_;
+}
+
+void Run::loop() {
+  const auto due = [&](int every) {
+    return every > 0 && steps_ % static_cast<std::uint64_t>(every) == 0;
+  };
+  evaluate_if_missing();
+  while (!stopped() && !reached_limit()) {
+    if (world_.step(*recorders_).end == StepEnd::Interrupted) break;
+    ++steps_;
+    if (due(config_.eval.every) && !stopped()) evaluate_if_missing();
+    if (due(config_.checkpoint.every)) save_checkpoint();
+  }
+}
+
+void Run::finish() {
+  if (!stopped()) evaluate_if_missing();
+  const bool finished = !stopped() && reached_limit();
+  if (saved_ != steps_ && (steps_ > 0 || finished)) save_checkpoint();
+  result_.status = finished ? RunStatus::Finished : RunStatus::Interrupted;
+  folder_recorder_->set_status(result_.status);
+  folder_recorder_->flush();
+}
+
+TrainResult Run::result() {
+  result_.was_finished =
+      saved_ == steps_ && reached_limit() && folder_recorder_->has_evaluation(steps_);
+  if (!result_.was_finished) loop();
+  finish();
+  result_.steps = steps_;
+  return result_;
+}
+
+}  // namespace
+
+TrainResult train(const TrainRequest& request, const StartingPoint& start,
+                  const Services& services) {
+  return Run(request, start, services).result();
+}
+
+}  // namespace allot

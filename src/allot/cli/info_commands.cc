@@ -1,0 +1,103 @@
+// The commands that only look: methods, config, doctor, report.
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "allot/app/config.h"
+#include "allot/app/doctor.h"
+#include "allot/app/find_runs.h"
+#include "allot/app/method_listing.h"
+#include "allot/cli/commands.h"
+#include "allot/cli/run_arguments.h"
+#include "allot/report/comparison.h"
+#include "allot/report/html.h"
+#include "allot/report/table.h"
+
+namespace allot {
+
+void add_methods(CLI::App& app, Action& chosen) {
+  CLI::App* command = app.add_subcommand("methods", "the allocation methods, or one in detail");
+  struct Arguments {
+    std::string name;
+    bool json = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("name", arguments->name, "a method");
+  command->add_flag("--json", arguments->json, "one JSON object");
+  command->callback([&chosen, arguments] {
+    chosen = [arguments] {
+      const std::string& name = arguments->name;
+      if (arguments->json)
+        fmt::print("{}\n", methods_json(name));
+      else
+        fmt::print("{}", name.empty() ? methods_text() : method_text(name));
+      return 0;
+    };
+  });
+}
+
+void add_config(CLI::App& app, Action& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "config", "the whole configuration, with the origin of every value that is not a default");
+  auto arguments = std::make_shared<RunArguments>();
+  arguments->add_to(*command);
+  command->callback([&chosen, arguments] {
+    chosen = [arguments] {
+      const ConfigSources sources = arguments->sources();
+      if (arguments->json)
+        fmt::print("{}\n", config_json(sources));
+      else
+        fmt::print("{}", annotated_yaml(sources));
+      return 0;
+    };
+  });
+}
+
+void add_doctor(CLI::App& app, Action& chosen) {
+  CLI::App* command = app.add_subcommand("doctor", "this machine and this build");
+  struct Arguments {
+    std::string output = "runs";
+    bool json = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("--output", arguments->output, "folder for run folders");
+  command->add_flag("--json", arguments->json, "one JSON object");
+  command->callback([&chosen, arguments] {
+    chosen = [arguments] {
+      const std::vector<DoctorRow> rows = doctor(arguments->output);
+      if (arguments->json)
+        fmt::print("{}\n", doctor_json(rows));
+      else
+        fmt::print("{}", doctor_text(rows));
+      return 0;
+    };
+  });
+}
+
+void add_report(CLI::App& app, Action& chosen) {
+  CLI::App* command =
+      app.add_subcommand("report", "table and HTML page of one or several run folders");
+  struct Arguments {
+    std::vector<std::string> runs;
+    std::string out = "report.html";
+    bool json = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("runs", arguments->runs, "run folders, or folders of a comparison")
+      ->required();
+  command->add_option("--out", arguments->out, "the page to write");
+  command->add_flag("--json", arguments->json, "one JSON object");
+  command->callback([&chosen, arguments] {
+    chosen = [arguments] {
+      const Comparison comparison = compare_runs(find_runs(arguments->runs));
+      write_report(comparison, arguments->out);
+      if (arguments->json)
+        fmt::print("{}\n", compare_json(comparison));
+      else
+        fmt::print("{}\nreport: {}\n", terminal_table(comparison), arguments->out);
+      return 0;
+    };
+  });
+}
+
+}  // namespace allot

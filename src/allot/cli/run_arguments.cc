@@ -1,0 +1,97 @@
+#include "allot/cli/run_arguments.h"
+
+#include "allot/core/error.h"
+
+namespace allot {
+namespace {
+
+Setting parse_set(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw Error(ErrorKind::Config, "--set", concat("'", text, "' was given; key=value is needed"),
+                "for example --set alloc.group_size=16");
+  return {text.substr(0, equals), text.substr(equals + 1), "--set"};
+}
+
+}  // namespace
+
+void RunArguments::add_to(CLI::App& command) {
+  command_ = &command;
+  command.add_option("config", config_, "configuration, YAML or JSON")->required();
+  command.add_option("--config", more_, "further configuration files; later ones win");
+  command.add_option("--set", sets_, "key=value; wins over files, repeatable");
+  command.add_flag("--json", json, "one JSON object on standard output");
+  command.add_flag("--quiet", quiet, "no progress; warnings and results only");
+  command.allow_extras();
+  command.footer(
+      "Any configuration key is a flag too (--alloc.group_size 16), and so are TRL's\n"
+      "names (--num_generations 16). `allot config CONFIG` prints all keys.");
+}
+
+void RunArguments::add_folder_options(CLI::App& command) {
+  command.add_option("--name", name_, "name of the run folder; default: the file's stem");
+  command.add_flag("--fresh", fresh, "start anew beside an earlier run of this name");
+}
+
+void RunArguments::add_key_option(CLI::App& command, const std::string& flag,
+                                  const std::string& key, const std::string& help) {
+  command.add_option_function<std::string>(
+      flag,
+      [this, flag, key](const std::string& text) {
+        keyed_.push_back({key, text, flag});
+      },
+      help);
+}
+
+std::vector<Setting> RunArguments::flags() const {
+  std::vector<Setting> settings;
+  for (const std::string& text : sets_) settings.push_back(parse_set(text));
+  const std::vector<std::string> extras = command_->remaining();
+  for (std::size_t i = 0; i < extras.size(); ++i) {
+    const std::string& flag = extras[i];
+    if (!flag.starts_with("--") || flag.size() < 3)
+      throw Error(ErrorKind::Config, "command line", concat("'", flag, "' was not expected here"),
+                  concat("allot ", command_->get_name(), " --help shows what is"));
+    const std::size_t equals = flag.find('=');
+    if (equals != std::string::npos) {
+      settings.push_back(
+          {flag.substr(2, equals - 2), flag.substr(equals + 1), flag.substr(0, equals)});
+    } else if (i + 1 < extras.size() && !extras[i + 1].starts_with("--")) {
+      settings.push_back({flag.substr(2), extras[i + 1], flag});
+      ++i;
+    } else {
+      settings.push_back({flag.substr(2), "true", flag});
+    }
+  }
+  settings.insert(settings.end(), keyed_.begin(), keyed_.end());
+  return settings;
+}
+
+ConfigSources RunArguments::sources() const {
+  ConfigSources sources;
+  sources.files.push_back(config_);
+  sources.files.insert(sources.files.end(), more_.begin(), more_.end());
+  sources.flags = flags();
+  return sources;
+}
+
+std::string RunArguments::given_text() const {
+  const ConfigSources all = sources();
+  std::string text;
+  for (const std::string& file : all.files)
+    text += (all.files.size() > 1 ? "# " + file + "\n" : "") + read_config_file(file);
+  for (const Setting& flag : all.flags)
+    text += concat("# ", flag.origin, " ", flag.key, "=", flag.text, "\n");
+  return text;
+}
+
+std::filesystem::path RunArguments::folder(const RunConfig& config) const {
+  const std::string name = name_.empty() ? run_name(sources(), "run") : name_;
+  if (name.find('/') != std::string::npos || name == "." || name == "..")
+    throw Error(ErrorKind::Config, "--name",
+                concat("'", name, "' was given; a plain folder name is needed"),
+                "train.output sets the folder above it");
+  return std::filesystem::path(config.train.output) / name;
+}
+
+}  // namespace allot

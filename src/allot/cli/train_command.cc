@@ -1,0 +1,110 @@
+// allot train and allot compare.
+#include <memory>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "allot/app/compare.h"
+#include "allot/app/train.h"
+#include "allot/cli/commands.h"
+#include "allot/cli/console.h"
+#include "allot/cli/run_arguments.h"
+#include "allot/cli/signals.h"
+#include "allot/report/html.h"
+#include "allot/report/table.h"
+
+namespace allot {
+namespace {
+
+constexpr int kStoppedByUser = 6;
+
+Console make_console(const RunArguments& arguments) {
+  return {stderr, ::isatty(STDERR_FILENO) != 0, arguments.quiet};
+}
+
+std::unique_ptr<StartingPoint> start_of(const RunConfig& config, Console& console) {
+  auto start = starting_point(config, console, stop_requested());
+  console.end_run();
+  return start;
+}
+
+int stopped(const RunArguments& arguments) {
+  if (!arguments.quiet) fmt::print(stderr, "stopped; the same command continues from here\n");
+  return kStoppedByUser;
+}
+
+int run_train(const RunArguments& arguments) {
+  const RunConfig config = load_config(arguments.sources());
+  Console console = make_console(arguments);
+  const auto start = start_of(config, console);
+  if (!start) return stopped(arguments);
+  console.begin_run(
+      fmt::format("{} on {}, seed {}", config.alloc.method, config.data.task, config.train.seed),
+      static_cast<std::uint64_t>(config.train.max_steps), config.log.every);
+  const TrainRequest request{config, arguments.given_text(), arguments.folder(config),
+                             arguments.fresh};
+  const TrainResult result = train(request, *start, {console, stop_requested()});
+  console.end_run();
+  if (result.was_finished)
+    console.line(
+        fmt::format("{} is finished already; --fresh starts a new run", result.folder.string()));
+  if (result.status != RunStatus::Finished) return stopped(arguments);
+  const std::vector<RunFolderPath> runs = {result.folder};
+  const Comparison comparison = compare_runs(runs);
+  const auto report = result.folder / "report.html";
+  write_report(comparison, report);
+  if (arguments.json)
+    fmt::print("{}\n", compare_json(comparison));
+  else
+    fmt::print("\n{}\nreport: {}\n", terminal_table(comparison), report.string());
+  return 0;
+}
+
+int run_compare(const RunArguments& arguments) {
+  const RunConfig config = load_config(arguments.sources());
+  Console console = make_console(arguments);
+  const auto start = start_of(config, console);
+  if (!start) return stopped(arguments);
+  const CompareRequest request{config, arguments.given_text(), arguments.folder(config),
+                               arguments.fresh};
+  const CompareResult result = compare(request, *start, {console, stop_requested()},
+                                       [&](const std::string& name, std::uint64_t steps) {
+                                         console.end_run();
+                                         console.begin_run(name, steps, config.log.every);
+                                       });
+  console.end_run();
+  if (result.interrupted) return stopped(arguments);
+  if (arguments.json)
+    fmt::print("{}\n", compare_json(result.comparison));
+  else
+    fmt::print("\n{}\nreport: {}\n", terminal_table(result.comparison), result.report.string());
+  return 0;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Action& chosen) {
+  CLI::App* command = app.add_subcommand("train", "one run; continues where it stopped");
+  auto arguments = std::make_shared<RunArguments>();
+  arguments->add_to(*command);
+  arguments->add_folder_options(*command);
+  command->callback(
+      [&chosen, arguments] { chosen = [arguments] { return run_train(*arguments); }; });
+}
+
+void add_compare(CLI::App& app, Action& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "compare", "several methods on the same prompts, model and budget; table and report");
+  auto arguments = std::make_shared<RunArguments>();
+  arguments->add_to(*command);
+  arguments->add_folder_options(*command);
+  arguments->add_key_option(*command, "--methods", "compare.methods",
+                            "methods, the first sets the budget: grpo,dapo,aero");
+  arguments->add_key_option(*command, "--seeds", "compare.seeds", "runs per method");
+  arguments->add_key_option(*command, "--equal", "compare.equal",
+                            "compute | generated | rollouts | steps");
+  command->callback(
+      [&chosen, arguments] { chosen = [arguments] { return run_compare(*arguments); }; });
+}
+
+}  // namespace allot
