@@ -5,6 +5,10 @@
 // share (metrics, zero causes, prompt records), checks every batch a method returns, and saves
 // itself and its method as one blob at any event. Source: contract, sections 2 and 3.
 //
+// Errors. A mistake of the host (an unknown or repeated outcome, a call out of order) is an
+// Error(Internal) from "controller.<verb>" and changes nothing. A breach of the contract by the
+// method is an Error(Internal) from "method <name>"; the step cannot go on after it.
+//
 // Not thread-safe: one thread at a time. Spans passed in are copied before a call returns.
 #pragma once
 
@@ -38,11 +42,16 @@ struct Issued {
   std::uint64_t exemplar = 0;
 };
 
+// What the host does next: submit `generate`, then stop `cancel`, then answer a refill wish with
+// the next observe(), before waiting for outcomes.
 struct Plan {
   std::vector<Issued> generate;
+  // Rollouts whose text is no longer wanted, ascending; some may have finished or been reported
+  // meanwhile. With `done`, all that were not reported. Each still counts as one to be reported
+  // until the plan is done.
   std::vector<RolloutId> cancel;
   std::uint32_t refill = 0;  // further candidate prompts wanted
-  bool done = false;
+  bool done = false;         // finalize() comes next
 };
 
 struct ControllerOptions {
@@ -63,31 +72,43 @@ class Controller {
 
   const Needs& needs() const;
   const std::string& method_name() const;
-  std::uint64_t step() const;  // number of the open step, or of the next one
+  // Number of the open step, else of the one that waits for its feedback, else of the next one.
+  std::uint64_t step() const;
 
-  // Opens a step. `budget` is this step's; run-wide fields are kept by the account afterwards.
-  // Candidates must have distinct ids.
+  // Opens a step; the feedback of the step before may still be owed (overlap of one).
+  // `budget` is this step's; its run_rollouts and run_steps are totals of the whole run, the same
+  // in every step, of which the method is shown what is left. Candidates have distinct ids below
+  // 2^63. `lost`: held rollouts that the host had to give up; they can no longer be named.
   Plan plan(std::span<const PromptRef> candidates, const Budget& budget, Version policy,
             std::span<const RolloutId> lost = {});
 
-  // Outcomes in any order, each issued rollout exactly once. `more_prompts` answers a refill wish;
-  // an empty answer to an open wish means that the source is exhausted (the wish ends there).
+  // Outcomes in any order, each issued rollout exactly once, cancelled ones too. Identity (tag,
+  // seq, round) is filled in; only id and prompt are compared. `more_prompts` answers an open
+  // refill wish, with at most as many prompts; none means that the source is exhausted, and the
+  // method may not ask again in this step. With `deadline`, what was not reported counts as
+  // cancelled, the method sees everything else and the plan is done; what it still asks for is
+  // dropped. Once the plan is done, late outcomes are accepted and not handed on.
   Plan observe(std::span<const Outcome> outcomes, std::span<const PromptRef> more_prompts = {},
                bool deadline = false);
 
-  // Closes generation; legal at any time after plan(). Checks the batch against the contract.
+  // Closes generation; legal at any time after plan(). Checks the batch against the contract
+  // (core/batch_check.h) and fills in the zero cause of every planned prompt, except where the
+  // batch pools rollouts of earlier steps: there the method's own stands.
   TrainBatch finalize();
 
-  // Ends the step.
+  // Ends the step. Feedback::step is the finalized step's.
   void feedback(const Feedback&);
 
-  // Shared and method metrics of the last finalized step (names: conventions, section 5).
+  // Shared metrics of the last finalized step (core/step_metrics.h), and the method's own under
+  // "alloc/<method>/".
   std::vector<Metric> metrics() const;
 
-  std::optional<PromptRecord> record(PromptId) const;
-  std::vector<PromptRecord> records() const;  // sorted by prompt id
+  std::optional<PromptRecord> record(PromptId) const;  // none before the first finalized request
+  std::vector<PromptRecord> records() const;           // sorted by prompt id
 
-  // One versioned blob, at any event. load() refuses another method, version or data set by name.
+  // One versioned blob, at any event. load() throws Error(Model) naming both values for another
+  // method, seed, version or data set, and for a damaged blob; a refused Controller is unchanged
+  // unless the method itself refused its part.
   std::string save(std::uint64_t dataset_hash) const;
   void load(std::string_view blob, std::uint64_t dataset_hash);
 

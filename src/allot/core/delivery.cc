@@ -199,18 +199,14 @@ const OwnedOutcome* Delivery::delivered(RolloutId id) const {
   return &slots_[id - first_].outcome;
 }
 
-std::vector<Outcome> Delivery::outcomes_of(PromptId prompt) const {
-  std::vector<Outcome> outcomes;
-  if (const Progress* progress = prompts_.find(prompt))
-    for (std::uint32_t i = 0; i < progress->delivered; ++i)
-      outcomes.push_back(slots_[progress->slots[i]].outcome.view());
-  return outcomes;
-}
-
-std::vector<PromptId> Delivery::prompts() const {
-  std::vector<PromptId> ids;
-  for (const auto& [id, progress] : prompts_) ids.push_back(id);
-  return ids;
+std::vector<PlannedPrompt> Delivery::planned() const {
+  std::vector<PlannedPrompt> all;
+  for (const auto& [prompt, progress] : prompts_) {
+    all.push_back({prompt, progress.requests, static_cast<std::uint32_t>(progress.slots.size())});
+    for (std::uint32_t i = 0; i < progress.delivered; ++i)
+      all.back().outcomes.push_back(slots_[progress.slots[i]].outcome.view());
+  }
+  return all;
 }
 
 Delivery::Withheld Delivery::withheld() const {

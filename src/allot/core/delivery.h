@@ -53,6 +53,13 @@ struct OwnedOutcome {
   }
 };
 
+// One prompt of a step: what was asked for and what was handed out, in issue order.
+struct PlannedPrompt {
+  PromptId prompt = 0;
+  std::uint32_t requests = 0, issued = 0;
+  std::vector<Outcome> outcomes;
+};
+
 class Delivery {
  public:
   Delivery() = default;
@@ -84,10 +91,8 @@ class Delivery {
 
   // nullptr unless it was handed out. Lives until issue().
   const OwnedOutcome* delivered(RolloutId id) const;
-  // What was handed out of a prompt, in issue order.
-  std::vector<Outcome> outcomes_of(PromptId prompt) const;
-  // Prompts with at least one request, ascending.
-  std::vector<PromptId> prompts() const;
+  // What became of every prompt with at least one request, in id order.
+  std::vector<PlannedPrompt> planned() const;
 
   // Rollouts that were never handed out, and the tokens they are charged.
   struct Withheld {

@@ -82,7 +82,11 @@ class StateReader {
 
   template <class T>
   void operator()(T& value) {
-    if constexpr (PlainState<T>) {
+    if constexpr (std::is_same_v<T, bool>) {
+      const char byte = take(1).front();
+      if (byte != 0 && byte != 1) fail("a yes or no is neither");
+      value = byte == 1;
+    } else if constexpr (PlainState<T>) {
       std::memcpy(&value, take(sizeof value).data(), sizeof value);
     } else {
       value.state(*this);

@@ -66,8 +66,8 @@ class StepMetrics {
   }
   template <class Visit>
   void each_outcome(Visit visit) const {
-    for (const auto& [prompt, outcomes] : f_.planned)
-      for (const Outcome& outcome : outcomes) visit(outcome);
+    for (const PlannedPrompt& planned : f_.planned)
+      for (const Outcome& outcome : planned.outcomes) visit(outcome);
   }
 
   void rewards();
@@ -105,9 +105,9 @@ void StepMetrics::rewards() {
 // By correctness, over the planned prompts with a scored outcome; the three shares add up to 1.
 void StepMetrics::triad() {
   std::uint64_t good = 0, bad = 0, groups = 0;
-  for (const auto& [prompt, outcomes] : f_.planned) {
+  for (const PlannedPrompt& planned : f_.planned) {
     std::size_t scored = 0, correct = 0;
-    for (const Outcome& outcome : outcomes) {
+    for (const Outcome& outcome : planned.outcomes) {
       scored += outcome.scoring == Scoring::Scored;
       correct += outcome.correct;
     }
@@ -125,11 +125,11 @@ void StepMetrics::triad() {
 
 void StepMetrics::zero_causes() {
   if (f_.planned.empty()) return;
-  std::set<PromptId> planned;
-  for (const auto& [prompt, outcomes] : f_.planned) planned.insert(prompt);
+  std::set<PromptId> prompts;
+  for (const PlannedPrompt& planned : f_.planned) prompts.insert(planned.prompt);
   std::map<ZeroCause, std::uint64_t> count;
   for (const GroupReport& report : f_.batch.reports)
-    if (planned.count(report.prompt)) ++count[report.cause];
+    if (prompts.count(report.prompt)) ++count[report.cause];
 
   const auto n = static_cast<double>(f_.planned.size());
   for (const ZeroCause cause : {ZeroCause::AllRight, ZeroCause::AllWrong, ZeroCause::Tie,
@@ -155,9 +155,9 @@ void StepMetrics::spending(const std::string& suffix, const Spending& s) {
 void StepMetrics::allocation() {
   Summary n;
   std::uint32_t rounds = 0;
-  for (const auto& [prompt, outcomes] : f_.planned) {
-    n.add(static_cast<double>(outcomes.size()));
-    for (const Outcome& outcome : outcomes) rounds = std::max(rounds, outcome.round + 1);
+  for (const PlannedPrompt& planned : f_.planned) {
+    n.add(planned.issued);
+    rounds = std::max(rounds, planned.requests);
   }
   put_extremes("alloc/n_", n);
   put_count("alloc/rounds", rounds);

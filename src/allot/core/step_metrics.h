@@ -5,27 +5,15 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
+#include <span>
 #include <vector>
 
+#include "allot/core/delivery.h"
+#include "allot/core/held_rollouts.h"
 #include "allot/core/ledger.h"
 #include "allot/core/types.h"
 
 namespace allot {
-
-struct Amount {
-  std::uint64_t rollouts = 0, tokens = 0;
-
-  void add(std::uint64_t n_rollouts, std::uint64_t n_tokens) {
-    rollouts += n_rollouts;
-    tokens += n_tokens;
-  }
-  template <class V>
-  void state(V& v) {
-    v(rollouts);
-    v(tokens);
-  }
-};
 
 // Response tokens and rollouts of a step or of a run. `generated`: all that were issued, a
 // cancelled one at its full allowance. `trained`: items handed to the optimizer, repeats counted.
@@ -33,6 +21,11 @@ struct Amount {
 struct Spending {
   Amount generated, trained, discarded;
 
+  void add(const Spending& more) {
+    generated.add(more.generated.rollouts, more.generated.tokens);
+    trained.add(more.trained.rollouts, more.trained.tokens);
+    discarded.add(more.discarded.rollouts, more.discarded.tokens);
+  }
   template <class V>
   void state(V& v) {
     v(generated);
@@ -50,10 +43,9 @@ struct ShippedRollout {
 
 struct StepFacts {
   Version policy = 0;
-  // Prompts with at least one request in the step, ascending, and what was handed out of them.
-  std::vector<std::pair<PromptId, std::vector<Outcome>>> planned;
+  std::span<const PlannedPrompt> planned;
   const TrainBatch& batch;  // with the causes filled in
-  std::vector<ShippedRollout> shipped;
+  std::span<const ShippedRollout> shipped;
   Budget given, left;
   Spending step, run;
   const Ledger& ledger;
