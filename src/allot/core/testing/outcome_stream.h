@@ -82,7 +82,7 @@ class StreamWorld {
   StreamSettings settings_;
   std::vector<std::vector<float>> embeddings_;  // [prompts][4]
   std::vector<PromptId> shown_;                 // in the open step
-  std::uint64_t cursor_ = 0, draws_ = 0;
+  std::uint64_t cursor_ = 0;
   Version policy_ = 0;
   std::map<RolloutId, Outcome> rollouts_;
   std::vector<RolloutId> held_, lost_;
@@ -95,7 +95,8 @@ DrivenStep drive_step(Controller& controller, StreamWorld& world, const Budget& 
 // A host that refuses nothing.
 HostTraits serves_everything();
 
-// Text of all decisions and of the batch that is equal exactly when they are equal to the last bit.
+// Text of all requests, wishes and of the batch, equal exactly when they are equal to the last bit.
+// Cancellations are left out: those of a done plan depend on what had been reported.
 // At Grain::Rollout the order of new requests, and so their ids, may depend on completion order.
 std::string transcript(const DrivenStep& step);
 std::string transcript(const TrainBatch& batch);
