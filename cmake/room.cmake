@@ -71,7 +71,8 @@ function(allot_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-missing-field-initializers
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # false positives of GCC 12 on std::string
   if(ALLOT_SANITIZE)
-    target_compile_options(${target} PRIVATE -fsanitize=${ALLOT_SANITIZE} -fno-omit-frame-pointer)
+    target_compile_options(${target} PRIVATE -fsanitize=${ALLOT_SANITIZE} -fno-omit-frame-pointer
+      -fno-sanitize-recover=all)  # undefined behaviour fails the test instead of printing a line
     target_link_options(${target} PUBLIC -fsanitize=${ALLOT_SANITIZE})
   endif()
 endfunction()
