@@ -235,13 +235,13 @@ ModelConfig ModelConfig::from_json(const std::string& text, const std::string& w
   reader.expect("attention_bias", {false});
   reader.expect("mlp_bias", {false});
   reader.expect("use_sliding_window", {false});
-  reader.expect("layer_types", {Json(config.layers, "full_attention")});
-  reader.refuse_the_rest();
   try {
     config.validate();
   } catch (const Error& error) {
     reader.refuse(error.what());
   }
+  reader.expect("layer_types", {Json(config.layers, "full_attention")});
+  reader.refuse_the_rest();
   return config;
 }
 
