@@ -26,11 +26,10 @@ namespace allot {
 // What a report needs of one run.
 struct RunData {
   RunFolderPath path;
-  std::string method;
+  std::string method;  // of the run; ArmSummary::name tells runs of one method and seed apart
   std::uint64_t seed = 0;
   RunStatus status = RunStatus::Running;
   RunFacts facts;
-  std::uint64_t steps = 0;
   RunTotals totals;
   std::vector<EvaluationRow> evaluations;
   std::vector<StepRow> rows;
@@ -38,43 +37,52 @@ struct RunData {
   std::map<std::string, std::uint64_t> zero_causes;
   std::map<std::uint32_t, std::uint64_t> rollouts_per_prompt;
   std::vector<SampleRow> samples;
-  std::vector<EventRow> warnings;
+  std::vector<EventRow> events;
   std::string expanded_config;
 
   Curve accuracy(Axis axis) const;  // held-out pass@1 over cost
   Curve reward(Axis axis) const;    // first-round training reward over cost
 };
 
+// Cost on an axis.
+double cost_on(Axis axis, const RunTotals& totals);
+
 enum class TargetOutcome {
-  Reached,     // in every seed
+  Reached,     // in every seed compared
   NotReached,  // in some seed or all: no number is given
   NoTarget     // the reference did not improve, was not run, or shares no seed
 };
 
-// One method over its seeds. Estimates are over seeds, with intervals from two seeds on.
+// One method over its seeds. Estimates are over seeds, with 95 % intervals from two seeds on.
 struct ArmSummary {
+  std::string name;  // the method; "METHOD (FOLDER)" where a seed occurs twice
   std::string method;
   std::vector<std::uint64_t> seeds;  // ascending
+  std::vector<std::size_t> runs;     // indices into Comparison::runs, in the order of `seeds`
   std::size_t finished = 0;          // runs that reached their end
 
   // Held-out pass@1 at the first and at the last evaluation; absent without any.
   std::optional<Estimate> accuracy_before, accuracy_after;
-  // Accuracy minus the reference's, paired by seed, where all runs have spent the same: the
-  // smallest final cost of any run on that axis. Absent for the reference itself.
+  // Accuracy minus the reference's, paired by seed, at Comparison::common_compute and
+  // common_generated. Absent for the reference and without a shared seed.
   std::optional<Estimate> difference_at_compute, difference_at_generated;
+  // Percentile bootstrap over seeds of difference_at_compute.
+  std::optional<Interval> bootstrap_at_compute;
 
-  std::map<std::string, Estimate> totals;  // by the names of RunTotals::columns
-  Estimate updates_per_step;
+  std::map<std::string, Estimate> totals;  // by the names of RunTotals::columns, and "steps"
 
-  // Compute to the reference's final accuracy of the same seed, divided by the reference's own.
+  // Compute to the reference's final accuracy of the same seed, divided by the reference's own
+  // compute to it.
   TargetOutcome target = TargetOutcome::NoTarget;
   std::size_t target_reached = 0, target_seeds = 0;  // seeds that reached it, of those compared
-  std::optional<Estimate> compute_to_target;         // relative; only if target == Reached
+  std::optional<Estimate> compute_to_target;         // only if target == Reached
 };
 
 struct Comparison {
   std::string title;
-  std::string reference;         // method the others are compared with: grpo, else the first
+  std::string reference;  // name of the arm the others are compared with; "" without arms
+  // What every run has spent at its last evaluation: the smallest on each axis. 0: no common part.
+  double common_compute = 0, common_generated = 0;
   std::vector<ArmSummary> arms;  // reference first, then in the order given
   std::vector<RunData> runs;     // in the order given; empty when read from compare.json
 };

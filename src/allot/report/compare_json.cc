@@ -1,0 +1,162 @@
+// compare.json, version 1: the comparison as numbers. Format: docs/formats.md.
+#include <cmath>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "allot/core/error.h"
+#include "allot/report/comparison.h"
+#include "allot/store/durable_file.h"
+
+namespace allot {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+constexpr const char* kFormat = "allot.compare";
+constexpr int kVersion = 1;
+
+ordered_json to_json(const std::optional<Interval>& interval) {
+  if (!interval) return nullptr;
+  return {interval->low, interval->high};
+}
+
+ordered_json to_json(const Estimate& estimate) {
+  return {{"mean", estimate.mean}, {"n", estimate.n}, {"interval", to_json(estimate.interval)}};
+}
+
+ordered_json to_json(const std::optional<Estimate>& estimate) {
+  return estimate ? to_json(*estimate) : ordered_json(nullptr);
+}
+
+void read(const ordered_json& value, std::optional<Interval>& interval) {
+  if (!value.is_null()) interval = Interval{value.at(0).get<double>(), value.at(1).get<double>()};
+}
+
+void read(const ordered_json& value, Estimate& estimate) {
+  estimate.mean = value.at("mean").get<double>();
+  estimate.n = value.at("n").get<std::size_t>();
+  read(value.at("interval"), estimate.interval);
+}
+
+void read(const ordered_json& value, std::optional<Estimate>& estimate) {
+  if (!value.is_null()) read(value, estimate.emplace());
+}
+
+constexpr std::pair<const char*, TargetOutcome> kOutcomes[] = {
+    {"reached", TargetOutcome::Reached},
+    {"not_reached", TargetOutcome::NotReached},
+    {"no_target", TargetOutcome::NoTarget}};
+
+const char* name(TargetOutcome outcome) {
+  for (const auto& [text, value] : kOutcomes)
+    if (value == outcome) return text;
+  return "no_target";
+}
+
+// The optional estimates of an arm, listed once for both directions.
+template <class V>
+void estimates(V&& v) {
+  v("accuracy_before", &ArmSummary::accuracy_before);
+  v("accuracy_after", &ArmSummary::accuracy_after);
+  v("difference_at_compute", &ArmSummary::difference_at_compute);
+  v("difference_at_generated", &ArmSummary::difference_at_generated);
+  v("compute_to_target", &ArmSummary::compute_to_target);
+}
+
+ordered_json to_json(const ArmSummary& arm) {
+  ordered_json object = {
+      {"name", arm.name}, {"method", arm.method}, {"seeds", arm.seeds}, {"finished", arm.finished}};
+  estimates([&](const char* key, auto member) { object[key] = to_json(arm.*member); });
+  object["bootstrap_at_compute"] = to_json(arm.bootstrap_at_compute);
+  object["target"] = name(arm.target);
+  object["target_reached"] = arm.target_reached;
+  object["target_seeds"] = arm.target_seeds;
+  ordered_json totals = ordered_json::object();
+  for (const auto& [key, estimate] : arm.totals) totals[key] = to_json(estimate);
+  object["totals"] = std::move(totals);
+  return object;
+}
+
+ArmSummary arm_from(const ordered_json& object) {
+  ArmSummary arm;
+  arm.name = object.at("name").get<std::string>();
+  arm.method = object.at("method").get<std::string>();
+  arm.seeds = object.at("seeds").get<std::vector<std::uint64_t>>();
+  arm.finished = object.at("finished").get<std::size_t>();
+  estimates([&](const char* key, auto member) { read(object.at(key), arm.*member); });
+  read(object.at("bootstrap_at_compute"), arm.bootstrap_at_compute);
+  const auto target = object.at("target").get<std::string>();
+  for (const auto& [text, value] : kOutcomes)
+    if (target == text) arm.target = value;
+  arm.target_reached = object.at("target_reached").get<std::size_t>();
+  arm.target_seeds = object.at("target_seeds").get<std::size_t>();
+  for (const auto& [key, value] : object.at("totals").items()) read(value, arm.totals[key]);
+  return arm;
+}
+
+ordered_json to_json(const RunData& run) {
+  ordered_json totals = ordered_json::object();
+  RunTotals::columns([&](const char* key, auto member) { totals[key] = run.totals.*member; });
+  ordered_json evaluations = ordered_json::array();
+  for (const EvaluationRow& row : run.evaluations)
+    evaluations.push_back({{"step", row.step},
+                           {"pass@1", row.pass_at_1},
+                           {"compute", row.totals.compute},
+                           {"generated", row.totals.generated},
+                           {"seconds", row.totals.step_s}});
+  return {{"folder", run.path.lexically_normal().generic_string()},
+          {"method", run.method},
+          {"seed", run.seed},
+          {"status", allot::name(run.status)},
+          {"steps", run.rows.size()},
+          {"totals", std::move(totals)},
+          {"evaluations", std::move(evaluations)}};
+}
+
+}  // namespace
+
+std::string compare_json(const Comparison& comparison) {
+  ordered_json arms = ordered_json::array(), runs = ordered_json::array();
+  for (const ArmSummary& arm : comparison.arms) arms.push_back(to_json(arm));
+  for (const RunData& run : comparison.runs) runs.push_back(to_json(run));
+  const ordered_json object = {{"format", kFormat},
+                               {"version", kVersion},
+                               {"title", comparison.title},
+                               {"reference", comparison.reference},
+                               {"common_compute", comparison.common_compute},
+                               {"common_generated", comparison.common_generated},
+                               {"arms", std::move(arms)},
+                               {"runs", std::move(runs)}};
+  return object.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+void write_compare_json(const Comparison& comparison, const fs::path& path) {
+  replace_file(path, compare_json(comparison));
+}
+
+Comparison read_compare_json(const fs::path& path) {
+  const auto object = ordered_json::parse(read_file(path), nullptr, false);
+  if (!object.is_object() || object.value("format", "") != kFormat || !object.contains("version"))
+    throw Error(ErrorKind::Data, path.string(), "the file is no comparison of allot",
+                "'allot compare' writes compare.json");
+  if (object["version"] != kVersion)
+    throw Error(ErrorKind::Data, path.string(),
+                concat("version ", object["version"].dump(), " is unknown here; this build reads ",
+                       kVersion));
+  try {
+    Comparison comparison;
+    comparison.title = object.at("title").get<std::string>();
+    comparison.reference = object.at("reference").get<std::string>();
+    comparison.common_compute = object.at("common_compute").get<double>();
+    comparison.common_generated = object.at("common_generated").get<double>();
+    for (const auto& arm : object.at("arms")) comparison.arms.push_back(arm_from(arm));
+    return comparison;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ErrorKind::Data, path.string(),
+                concat("the comparison is damaged: ", error.what()));
+  }
+}
+
+}  // namespace allot

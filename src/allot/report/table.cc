@@ -1,0 +1,182 @@
+#include "allot/report/table.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "allot/core/error.h"
+#include "allot/report/number_text.h"
+
+namespace allot {
+namespace {
+
+constexpr const char* kAbsent = "-";
+
+// Fewer seeds than this prove little: the program says so.
+constexpr std::size_t kEnoughSeeds = 3;
+
+const Estimate& total(const ArmSummary& arm, const char* name) {
+  static const Estimate kNone;
+  const auto found = arm.totals.find(name);
+  return found == arm.totals.end() ? kNone : found->second;
+}
+
+template <class Text>
+std::string or_absent(const std::optional<Estimate>& estimate, Text text) {
+  return estimate ? text(*estimate) : kAbsent;
+}
+
+std::string target_text(const ArmSummary& arm) {
+  switch (arm.target) {
+    case TargetOutcome::Reached:
+      return ratio_text(*arm.compute_to_target);
+    case TargetOutcome::NotReached:
+      if (arm.target_reached == 0) return "not reached";
+      return concat("reached in ", arm.target_reached, " of ", arm.target_seeds);
+    case TargetOutcome::NoTarget:
+      return kAbsent;
+  }
+  return kAbsent;
+}
+
+std::size_t fewest_seeds(const Comparison& comparison) {
+  std::size_t fewest = comparison.arms.empty() ? 0 : comparison.arms[0].seeds.size();
+  for (const ArmSummary& arm : comparison.arms) fewest = std::min(fewest, arm.seeds.size());
+  return fewest;
+}
+
+std::string accuracy_sentence(const ArmSummary& arm) {
+  if (!arm.accuracy_after) return arm.name + " was not evaluated.";
+  if (arm.accuracy_before && total(arm, "steps").mean > 0)
+    return concat(arm.name, ": held-out accuracy from ", percent_text(*arm.accuracy_before), " to ",
+                  percent_text(*arm.accuracy_after), " with ", count_text(total(arm, "compute")),
+                  " positions of compute.");
+  return concat(arm.name, ": held-out accuracy ", percent_text(*arm.accuracy_after), ".");
+}
+
+std::string difference_clause(const ArmSummary& arm, const std::string& reference) {
+  const Estimate& difference = *arm.difference_at_compute;
+  const std::string size = fixed_text(100 * std::abs(difference.mean), 1) + " points";
+  const bool above = difference.mean > 0;
+  if (!difference.interval)
+    return concat(arm.name, " is ", size, above ? " above " : " below ", reference);
+  const std::string interval =
+      concat(" (95 % interval ", fixed_text(100 * difference.interval->low, 1), " to ",
+             fixed_text(100 * difference.interval->high, 1), ", ", difference.n, " seeds)");
+  if (difference.interval->low > 0 || difference.interval->high < 0)
+    return concat(arm.name, " is ", above ? "better" : "worse", " than ", reference, " by ", size,
+                  interval);
+  return concat("no difference between ", arm.name, " and ", reference,
+                " is shown: ", above ? "+" : "-", size, interval);
+}
+
+std::string target_clause(const ArmSummary& arm, const std::string& reference) {
+  switch (arm.target) {
+    case TargetOutcome::Reached:
+      return concat("; it needed ", ratio_text(*arm.compute_to_target), " ", reference,
+                    "'s compute to reach ", reference, "'s final accuracy");
+    case TargetOutcome::NotReached:
+      return arm.target_reached == 0
+                 ? concat("; it did not reach ", reference, "'s final accuracy")
+                 : concat("; it reached ", reference, "'s final accuracy in ", arm.target_reached,
+                          " of ", arm.target_seeds, " seeds");
+    case TargetOutcome::NoTarget:
+      return "";
+  }
+  return "";
+}
+
+std::string seeds_sentence(std::size_t seeds) {
+  if (seeds == 1)
+    return "One seed proves little: `allot compare CONFIG --seeds 5` gives intervals.";
+  if (seeds < kEnoughSeeds)
+    return concat(seeds,
+                  " seeds give wide intervals: `allot compare CONFIG --seeds 5` narrows them.");
+  return "";
+}
+
+}  // namespace
+
+TextTable summary_table(const Comparison& comparison) {
+  TextTable table;
+  const bool compares = comparison.arms.size() > 1;
+  table.header = {"method", "seeds", "before", "after", "compute"};
+  if (compares) {
+    table.header.push_back("vs " + comparison.reference + ", equal compute");
+    table.header.push_back("equal tokens");
+    table.header.push_back("compute to its accuracy");
+  }
+  for (const ArmSummary& arm : comparison.arms) {
+    const auto percent = [](const Estimate& e) { return percent_text(e); };
+    std::vector<std::string> row = {
+        arm.name, std::to_string(arm.seeds.size()), or_absent(arm.accuracy_before, percent),
+        or_absent(arm.accuracy_after, percent), count_text(total(arm, "compute"))};
+    if (compares) {
+      row.push_back(or_absent(arm.difference_at_compute, points_text));
+      row.push_back(or_absent(arm.difference_at_generated, points_text));
+      row.push_back(target_text(arm));
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+TextTable cost_table(const Comparison& comparison) {
+  TextTable table;
+  table.header = {"method",  "steps",     "rollouts", "trained", "discarded", "tokens",
+                  "trained", "discarded", "generate", "score",   "train",     "all"};
+  for (const ArmSummary& arm : comparison.arms) {
+    std::vector<std::string> row = {arm.name};
+    for (const char* name :
+         {"steps", "rollouts_generated", "rollouts_trained", "rollouts_discarded", "generated",
+          "tokens_trained", "tokens_discarded"})
+      row.push_back(count_text(total(arm, name)));
+    for (const char* name : {"generate_s", "score_s", "train_s", "step_s"})
+      row.push_back(seconds_text(total(arm, name).mean));
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+std::string verdict(const Comparison& comparison) {
+  if (comparison.arms.empty()) return "There are no runs here.";
+  std::string text;
+  const auto add = [&](const std::string& sentence) {
+    if (sentence.empty()) return;
+    if (!text.empty()) text += " ";
+    text += sentence;
+  };
+  add(accuracy_sentence(comparison.arms[0]));
+  for (std::size_t i = 1; i < comparison.arms.size(); ++i) {
+    const ArmSummary& arm = comparison.arms[i];
+    if (!arm.difference_at_compute) {
+      add(accuracy_sentence(arm));
+      continue;
+    }
+    add(concat("At equal compute ", difference_clause(arm, comparison.reference),
+               target_clause(arm, comparison.reference), "."));
+  }
+  std::size_t unfinished = 0, runs = 0;
+  for (const ArmSummary& arm : comparison.arms) {
+    unfinished += arm.seeds.size() - arm.finished;
+    runs += arm.seeds.size();
+  }
+  if (unfinished > 0) add(concat(unfinished, " of ", runs, " runs did not finish."));
+  if (comparison.arms.size() > 1) add(seeds_sentence(fewest_seeds(comparison)));
+  return text;
+}
+
+std::string terminal_table(const Comparison& comparison) {
+  std::string text = verdict(comparison) + "\n";
+  if (comparison.arms.empty()) return text;
+  text += "\nHeld-out accuracy (pass@1)";
+  if (comparison.arms.size() > 1)
+    text += concat("; differences in points at ", count_text(comparison.common_compute),
+                   " positions of compute and at ", count_text(comparison.common_generated),
+                   " generated tokens");
+  text += "\n\n" + plain_text(summary_table(comparison));
+  text += "\nCost per run: rollouts, response tokens, seconds by phase\n\n" +
+          plain_text(cost_table(comparison));
+  return text;
+}
+
+}  // namespace allot

@@ -1,0 +1,68 @@
+#include "allot/report/text_table.h"
+
+#include <algorithm>
+
+namespace allot {
+namespace {
+
+const std::string& cell(const std::vector<std::string>& row, std::size_t column) {
+  static const std::string kEmpty;
+  return column < row.size() ? row[column] : kEmpty;
+}
+
+std::string markdown_row(const std::vector<std::string>& row, std::size_t columns) {
+  std::string line = "|";
+  for (std::size_t c = 0; c < columns; ++c) {
+    line += ' ';
+    for (const char letter : cell(row, c)) {
+      if (letter == '|') line += '\\';
+      line += letter == '\n' || letter == '\r' ? ' ' : letter;
+    }
+    line += " |";
+  }
+  return line + "\n";
+}
+
+}  // namespace
+
+std::size_t text_width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string plain_text(const TextTable& table) {
+  std::vector<std::size_t> widths;
+  for (std::size_t c = 0; c < table.header.size(); ++c) {
+    std::size_t width = text_width(table.header[c]);
+    for (const auto& row : table.rows) width = std::max(width, text_width(cell(row, c)));
+    widths.push_back(width);
+  }
+  std::string text;
+  const auto add_row = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t c = 0; c < widths.size(); ++c) {
+      const std::string gap(widths[c] - text_width(cell(row, c)), ' ');
+      if (c > 0) line += "  ";
+      line += c == 0 ? cell(row, c) + gap : gap + cell(row, c);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  };
+  add_row(table.header);
+  std::vector<std::string> rule;
+  for (const std::size_t width : widths) rule.emplace_back(width, '-');
+  add_row(rule);
+  for (const auto& row : table.rows) add_row(row);
+  return text;
+}
+
+std::string markdown(const TextTable& table) {
+  const std::size_t columns = table.header.size();
+  std::string text = markdown_row(table.header, columns) + "|";
+  for (std::size_t c = 0; c < columns; ++c) text += c == 0 ? " --- |" : " ---: |";
+  text += "\n";
+  for (const auto& row : table.rows) text += markdown_row(row, columns);
+  return text;
+}
+
+}  // namespace allot
