@@ -5,6 +5,7 @@
 // depend on `workers`, `slots` or on what else is in flight (on CPU, bit for bit).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@ struct GenerationRequest {
   std::vector<std::int32_t> prompt;  // at least one token
   RandomKey random;                  // of the first sequence: seq counts up
   float temperature = 1;             // 0: greedy
+  // Truncation, in this order: top_k, top_p of what is left, min_p (kernels/decode_sampler.h).
   float top_p = 1, min_p = 0;
   int top_k = 0;                          // 0: off
   std::uint32_t max_new = 0;              // at least 1; prompt + max_new <= context
@@ -30,7 +32,7 @@ struct GenerationRequest {
 struct GeneratedSequence {
   std::uint64_t id = 0;
   std::vector<std::int32_t> tokens;
-  std::vector<float> logprob;  // of the full distribution at the temperature, before truncation
+  std::vector<float> logprob;  // of the full distribution at the temperature (greedy: at 1)
   float mean_entropy = 0;      // of the full distribution, over the tokens
   bool truncated = false;      // max_new reached without a stop token
 };
@@ -47,18 +49,29 @@ struct GenerationCost {
 class Generator {
  public:
   // Refers to the storage of `model`, whose weights may change between calls of run().
-  Generator(const Model& model, GeneratorOptions options);
+  Generator(const Model& model, GeneratorOptions options = {});
   ~Generator();
 
   // Serves all requests; calls `finished` in the calling thread as sequences end, in an unspecified
-  // order. `finished` returning false stops early (open sequences are dropped).
+  // order. `finished` returning false, or *stop becoming true, stops early (open sequences are
+  // dropped, their tokens are counted). Throws Error(Data) or Error(Config) naming the request that
+  // is out of bounds, Error(Model) where logits are not finite; an exception of `finished` passes
+  // through. The generator can be used again after any of these.
   GenerationCost run(const std::vector<GenerationRequest>& requests,
-                     const std::function<bool(GeneratedSequence&&)>& finished);
+                     const std::function<bool(GeneratedSequence&&)>& finished,
+                     const std::atomic<bool>* stop = nullptr);
 
   // Weights changed: packed copies are made anew on the next run.
   void weights_changed();
 
+  // The decoder of library operations, which is chosen by itself for every other device and type,
+  // on any model: for parity tests and benchmarks.
+  static Generator reference(const Model& model, GeneratorOptions options);
+  Generator(Generator&&) noexcept;
+
  private:
+  Generator();
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

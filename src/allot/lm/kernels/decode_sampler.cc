@@ -1,0 +1,159 @@
+#include "allot/lm/kernels/decode_sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "allot/lm/kernels/vector.h"
+
+namespace allot::lm::kernels {
+namespace {
+
+constexpr int kBlock = 16;
+
+// Weights exp(l - max) of the scaled logits l, and what follows from them in one pass.
+template <class T>
+struct Distribution {
+  T max = 0;            // of the scaled logits
+  double sum = 0;       // of the weights
+  double weighted = 0;  // sum of weight * (l - max)
+  bool finite = true;
+};
+
+template <class T>
+T block_sum(const T* weights) {
+  Vec<T> sum = load(weights);
+  for (int j = kLanes<T>; j < kBlock; j += kLanes<T>) sum += load(weights + j);
+  return lane_sum<T>(sum);
+}
+
+template <class T>
+Distribution<T> weigh(const T* logits, int vocab, T scale, SamplerScratch<T>& scratch) {
+  constexpr T kFloor = -1000;  // below it a weight is 0; keeps weight * difference finite
+  const int padded = round_up_16(vocab);
+  scratch.weights.resize(padded);
+  scratch.block_sums.resize(padded / kBlock);
+  T* weights = scratch.weights.data();
+  std::copy(logits, logits + vocab, weights);
+  std::fill(weights + vocab, weights + padded, std::numeric_limits<T>::lowest());
+  Vec<T> top = load(weights), zeros = load(weights) * T(0);
+  for (int j = kLanes<T>; j < padded; j += kLanes<T>) {
+    top = vector_max<T>(load(weights + j), top);
+    zeros += load(weights + j) * T(0);  // NaN where a logit is not finite
+  }
+  const T highest = lane_max<T>(top);
+  Distribution<T> all{highest * scale, 0, 0, lane_sum<T>(zeros) == 0};
+  const Vec<T> max = broadcast(highest);
+  for (int b = 0; b < padded / kBlock; ++b) {
+    Vec<T> weighted = {};
+    for (int j = b * kBlock; j < (b + 1) * kBlock; j += kLanes<T>) {
+      const Vec<T> below = vector_max<T>((load(weights + j) - max) * scale, broadcast(kFloor));
+      const Vec<T> e = exp<T>(below);
+      store(weights + j, e);
+      weighted += e * below;
+    }
+    scratch.block_sums[b] = block_sum(weights + b * kBlock);
+    all.sum += scratch.block_sums[b];
+    all.weighted += lane_sum<T>(weighted);
+  }
+  return all;
+}
+
+// Sets the weights of the tokens that truncation removes to 0; returns the sum of the others.
+template <class T>
+double truncate(int vocab, const SamplerSettings& settings, double sum,
+                SamplerScratch<T>& scratch) {
+  T* weights = scratch.weights.data();
+  const auto before = [weights](std::int32_t a, std::int32_t b) {
+    return weights[a] > weights[b] || (weights[a] == weights[b] && a < b);
+  };
+  // Without top_k, the tokens below this weight hold less than 1 - top_p of the probability
+  // together, so the smallest set that reaches top_p never contains one of them.
+  const bool by_rank = settings.top_k > 0;
+  const double floor = by_rank || settings.top_p >= 1 ? 0 : (1.0 - settings.top_p) * sum / vocab;
+  auto& order = scratch.candidates;
+  order.clear();
+  for (std::int32_t i = 0; i < vocab; ++i) {
+    if (weights[i] >= floor) order.push_back(i);
+  }
+  if (by_rank && static_cast<std::size_t>(settings.top_k) < order.size()) {
+    std::nth_element(order.begin(), order.begin() + settings.top_k, order.end(), before);
+    order.resize(settings.top_k);
+    sum = 0;
+    for (const std::int32_t i : order) sum += weights[i];
+  }
+  if (settings.top_p < 1) {
+    std::sort(order.begin(), order.end(), before);
+    const double wanted = settings.top_p * sum;
+    double reached = 0;
+    std::size_t kept = 0;
+    while (kept < order.size() && reached < wanted) reached += weights[order[kept++]];
+    order.resize(std::max<std::size_t>(kept, 1));
+  }
+  // The highest weight is exp(0) = 1.
+  std::erase_if(order, [&](std::int32_t i) { return weights[i] < settings.min_p; });
+  std::sort(order.begin(), order.end());
+
+  std::size_t next = 0;
+  for (std::int32_t i = 0; i < vocab; ++i) {
+    if (next < order.size() && order[next] == i) {
+      ++next;
+    } else {
+      weights[i] = 0;
+    }
+  }
+  sum = 0;
+  for (std::size_t b = 0; b < scratch.block_sums.size(); ++b) {
+    scratch.block_sums[b] = block_sum(weights + b * kBlock);
+    sum += scratch.block_sums[b];
+  }
+  return sum;
+}
+
+// The first token whose cumulative weight exceeds `target`; if rounding leaves none, the last one
+// that has any weight.
+template <class T>
+std::int32_t find_token(double target, int vocab, const SamplerScratch<T>& scratch) {
+  double reached = 0;
+  std::size_t b = 0;
+  while (b < scratch.block_sums.size() && reached + scratch.block_sums[b] <= target) {
+    reached += scratch.block_sums[b++];
+  }
+  for (int i = static_cast<int>(b) * kBlock; i < vocab; ++i) {
+    reached += scratch.weights[i];
+    if (reached > target) return i;
+  }
+  std::int32_t last = vocab - 1;
+  while (last > 0 && !(scratch.weights[last] > 0)) --last;
+  return last;
+}
+
+}  // namespace
+
+template <class T>
+SampledToken<T> sample_token(const T* logits, int vocab, const SamplerSettings& settings,
+                             float uniform, SamplerScratch<T>& scratch) {
+  const bool greedy = settings.temperature == 0;
+  const T scale = greedy ? T(1) : T(1) / static_cast<T>(settings.temperature);
+  const Distribution<T> all = weigh(logits, vocab, scale, scratch);
+  const double log_sum = std::log(all.sum);
+  SampledToken<T> result;
+  result.finite = all.finite;
+  if (greedy) {
+    result.token = static_cast<std::int32_t>(std::max_element(logits, logits + vocab) - logits);
+  } else {
+    const double sum = settings.truncates() ? truncate(vocab, settings, all.sum, scratch) : all.sum;
+    result.token = find_token(uniform * sum, vocab, scratch);
+  }
+  result.logprob =
+      static_cast<T>(static_cast<double>(logits[result.token] * scale - all.max) - log_sum);
+  result.entropy = static_cast<T>(log_sum - all.weighted / all.sum);
+  return result;
+}
+
+template SampledToken<float> sample_token(const float*, int, const SamplerSettings&, float,
+                                          SamplerScratch<float>&);
+template SampledToken<double> sample_token(const double*, int, const SamplerSettings&, float,
+                                           SamplerScratch<double>&);
+
+}  // namespace allot::lm::kernels
