@@ -83,6 +83,12 @@ struct AllocOptions {
   const MethodSection& section(std::string_view method_name) const;
 };
 
+// Throws Error(Config) "[key] given was given; needed is needed" unless `holds`.
+void require_option(bool holds, std::string_view key, int given, std::string_view needed);
+
+// For methods whose estimator compares the rollouts of a group: throws Error(Config) below two.
+void require_group_of_two(const AllocOptions& options);
+
 // The budget of one step. groups = prompts_per_step; rollouts = groups * group_size unless given.
 // `max_tokens`: longest answer, 0 = unknown. `max_steps`: of the run, 0 = open.
 Budget step_budget(const AllocOptions& options, std::uint32_t prompts_per_step,

@@ -28,6 +28,11 @@ struct MethodInfo {
   std::unique_ptr<Method> (*make)(const AllocOptions&, const AdvantageOptions&);
 };
 
+template <class M>  // M(const AllocOptions&, const AdvantageOptions&)
+std::unique_ptr<Method> construct(const AllocOptions& alloc, const AdvantageOptions& adv) {
+  return std::make_unique<M>(alloc, adv);
+}
+
 // In the order of registry.cc.
 const std::vector<MethodInfo>& methods();
 std::vector<std::string> method_names();

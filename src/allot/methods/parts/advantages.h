@@ -76,14 +76,14 @@ std::vector<std::vector<double>> group_advantages(const std::vector<std::vector<
 // True if the rewards carry no signal: fewer than two, or max - min <= resolution.
 bool degenerate(std::span<const double> rewards, double resolution);
 
+// True if training on these advantages can change anything: one of them is not 0.
+bool has_signal(std::span<const double> advantages);
+
 // Mean of the Beta posterior after `correct` of `n`; a, b > 0 keep it inside (0, 1).
 double posterior_mean(double correct, double n, double a, double b);
 
-// (r - mean) / sqrt(mean (1 - mean)) for r in {0, 1}; 0 < mean < 1.
+// (r - mean) / sqrt(mean (1 - mean)) with r = 1 if correct, else 0; 0 < mean < 1.
 double bernoulli_advantage(bool correct, double mean);
-
-// Baseline from a pool that is larger than the kept group: reward - pool mean, unscaled.
-std::vector<double> pool_mean_advantages(std::span<const double> kept, double pool_mean);
 
 double mean_of(std::span<const double> values);                       // 0 of none
 double standard_deviation(std::span<const double> values, int ddof);  // 0 of <= ddof values

@@ -1,0 +1,26 @@
+#include "allot/methods/parts/acceptance.h"
+
+#include "allot/methods/parts/advantages.h"
+
+namespace allot {
+
+bool Acceptance::accepts(const Group& group) const {
+  const auto scored = group.scored();
+  if (degenerate(group.rewards(scored), resolution)) return false;
+  const double n = static_cast<double>(scored.size()), correct = group.correct_count();
+  if (by == AcceptBy::Correct && (correct == 0 || correct == n)) return false;
+  return pass_rates.empty() || (correct / n >= pass_rates[0] && correct / n <= pass_rates[1]);
+}
+
+std::vector<const Group*> Acceptance::accepted(const std::vector<Group>& groups) const {
+  std::vector<const Group*> out;
+  for (const Group& group : groups)
+    if (accepts(group)) out.push_back(&group);
+  return out;
+}
+
+std::uint32_t Acceptance::count(const std::vector<Group>& groups) const {
+  return static_cast<std::uint32_t>(accepted(groups).size());
+}
+
+}  // namespace allot

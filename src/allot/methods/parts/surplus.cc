@@ -1,0 +1,53 @@
+#include "allot/methods/parts/surplus.h"
+
+#include <algorithm>
+#include <set>
+
+namespace allot {
+namespace {
+
+// Only scored rollouts can be trained on, so only they are held.
+std::vector<RolloutId> scored_ids(const Group& group) {
+  std::vector<RolloutId> ids;
+  for (const std::uint32_t i : group.scored()) ids.push_back(group[i].id);
+  return ids;
+}
+
+std::uint32_t age(const Group& group, Version policy) {
+  std::uint32_t oldest = 0;
+  for (const std::uint32_t i : group.scored())
+    oldest = std::max(oldest, policy - std::min(policy, group[i].behaviour));
+  return oldest;
+}
+
+}  // namespace
+
+std::vector<RolloutId> Surplus::keep(std::span<const Group* const> groups) {
+  std::vector<RolloutId> held;
+  for (const Group* group : groups) {
+    groups_.push_back(*group);
+    for (const RolloutId id : scored_ids(*group)) held.push_back(id);
+  }
+  return held;
+}
+
+void Surplus::expire(Version policy, std::uint32_t max_age, std::span<const RolloutId> lost) {
+  const std::set<RolloutId> gone(lost.begin(), lost.end());
+  expired_ = std::erase_if(groups_, [&](const Group& group) {
+    std::vector<RolloutId> ids = scored_ids(group);
+    const std::size_t before = ids.size();
+    std::erase_if(ids, [&](RolloutId id) { return gone.count(id) > 0; });
+    if (ids.size() == before && age(group, policy) <= max_age) return false;
+    released_.insert(released_.end(), ids.begin(), ids.end());
+    return true;
+  });
+}
+
+void Surplus::drop_oldest(std::size_t n) {
+  const auto end = groups_.begin() + static_cast<std::ptrdiff_t>(std::min(n, groups_.size()));
+  for (auto group = groups_.begin(); group != end; ++group)
+    for (const RolloutId id : scored_ids(*group)) released_.push_back(id);
+  groups_.erase(groups_.begin(), end);
+}
+
+}  // namespace allot

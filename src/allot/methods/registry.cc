@@ -1,0 +1,82 @@
+#include "allot/methods/registry.h"
+
+#include <algorithm>
+
+#include "allot/core/error.h"
+
+namespace allot {
+
+// One per method, defined in the method's own file.
+MethodInfo grpo_method();
+MethodInfo dapo_method();
+MethodInfo aero_method();
+
+const std::vector<MethodInfo>& methods() {
+  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(), aero_method()};
+  return all;
+}
+
+std::vector<std::string> method_names() {
+  std::vector<std::string> names;
+  for (const MethodInfo& info : methods()) names.push_back(info.name);
+  return names;
+}
+
+const MethodInfo& method_info(std::string_view name) {
+  for (const MethodInfo& info : methods())
+    if (info.name == name) return info;
+  std::string known;
+  for (const std::string& other : method_names()) known += (known.empty() ? "" : ", ") + other;
+  const std::string near = nearest(name, method_names());
+  throw Error(
+      ErrorKind::Config, "alloc.method",
+      concat("unknown method '", name, "'; one of ", known, " is needed"),
+      near.empty() ? "`allot methods` describes them" : concat("did you mean '", near, "'?"));
+}
+
+std::unique_ptr<Method> make_method(const AllocOptions& alloc, const AdvantageOptions& adv) {
+  alloc.validate();
+  adv.validate();
+  return method_info(alloc.method).make(alloc, adv);
+}
+
+Needs default_needs(std::string_view name) {
+  AllocOptions alloc;
+  alloc.method = std::string(name);
+  return make_method(alloc, {})->needs();
+}
+
+OptionList method_options(AllocOptions& alloc, std::string_view name) {
+  const std::string wanted = method_info(name).name;
+  OptionList list;
+  for (auto& [section_name, section] : alloc.sections)
+    if (section_name == wanted) list.add(section, "alloc." + wanted);
+  if (default_needs(wanted).refill) list.add(alloc.refill, "alloc.refill");
+  return list;
+}
+
+std::string needs_text(const Needs& needs) {
+  std::vector<std::string> words;
+  const auto add = [&](bool holds, const char* word) {
+    if (holds) words.emplace_back(word);
+  };
+  add(needs.grain != Grain::Round,
+      needs.grain == Grain::Rollout ? "rollouts one by one" : "requests one by one");
+  if (needs.draw != Draw::Stream) words.push_back(concat(name(needs.draw), " draws"));
+  if (needs.candidate_factor != 1)
+    words.push_back(concat(needs.candidate_factor, " candidates per group"));
+  if (needs.max_rounds > 1) words.push_back(concat("up to ", needs.max_rounds, " rounds"));
+  add(needs.refill, "refill");
+  add(needs.cancel, "cancel");
+  add(needs.hold, "hold");
+  add(needs.exemplar, "exemplar");
+  add(needs.logprob, "log-probabilities");
+  add(needs.entropy, "entropy");
+  add(needs.embedding, "prompt embeddings");
+  add(needs.answer_class, "answer classes");
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+}  // namespace allot
