@@ -14,7 +14,7 @@ int applied(char operation, int value, int operand, int modulus) {
 }
 
 Puzzle make_chain(int operations, int modulus, RandomStream& random) {
-  int value = static_cast<int>(random.below(10));
+  int value = 1 + static_cast<int>(random.below(9));
   std::string chain = std::to_string(value), steps;
   value %= modulus;
   for (int i = 0; i < operations; ++i) {

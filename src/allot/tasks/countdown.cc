@@ -99,9 +99,11 @@ Score score_countdown(const Prompt& prompt, std::string_view response) {
   if (!given.ok()) return wrong(std::string(text), given.error);
   if (sorted(given.numbers) != sorted(gold.numbers))
     return wrong(std::string(text), "it does not use every given number exactly once");
-  // The class of an answer is its value: different ways to the target agree with each other.
-  if (given.value == gold.value) return right(given.value);
-  return wrong(given.value, concat("its value is ", given.value, ", not ", gold.value));
+  // The class of an answer is its value, so different ways to the target agree with each other. The
+  // sign keeps it apart from a response that just states the number.
+  const std::string reached = "=" + given.value;
+  if (given.value == gold.value) return right(reached);
+  return wrong(reached, concat("its value is ", given.value, ", not ", gold.value));
 }
 
 }  // namespace

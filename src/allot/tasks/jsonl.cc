@@ -122,6 +122,10 @@ RowReader read_row(std::string_view text, const Line& line) {
   if (valid != text.size())
     line.fail(concat("byte ", valid + 1, " of the line is not valid UTF-8"),
               "save the file as UTF-8");
+  // The JSON parser takes a zero byte for the end of its input and would pass over the rest.
+  const std::size_t zero = text.find('\0');
+  if (zero != std::string_view::npos)
+    line.fail(concat("it is not JSON: byte ", zero + 1, " is zero"));
   RowReader row;
   if (!json::sax_parse(text.begin(), text.end(), &row)) line.fail(row.problem);
   return row;

@@ -40,7 +40,7 @@ struct SetSizes {
   void fields(V& v) {
     v("train", train, Range{1, 1e6}, "prompts in the training set");
     v("test", test, Range{1, 1e6}, "prompts in the held-out set");
-    v("seed", seed, Range{0, 1e15},
+    v("seed", seed, Range{0, 1e12},
       "which puzzles are drawn; train.seed changes only their order, so runs stay comparable");
   }
 };

@@ -1,0 +1,237 @@
+#include "allot/tasks/jsonl.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "allot/core/error.h"
+#include "allot/core/prompt_id.h"
+#include "allot/core/random.h"
+
+namespace allot {
+namespace {
+
+JsonlRows parse(const std::string& text) {
+  std::istringstream in(text);
+  return parse_jsonl(in, "rows.jsonl");
+}
+
+// The error's text; fails the test if there is none.
+std::string error_of(const std::string& text) {
+  try {
+    parse(text);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Data);
+    return error.what();
+  }
+  ADD_FAILURE() << "no error for: " << text;
+  return "";
+}
+
+constexpr const char* kGood = R"({"prompt":"2+2=","answer":"4"})";
+
+TEST(Jsonl, ReadsColumns) {
+  const JsonlRows rows = parse(
+      "{\"prompt\":\"2+2=\",\"answer\":4}\n"
+      "{\"id\":17,\"prompt\":\"a\",\"answer\":\"b\",\"demonstration\":\"c\"}\n"
+      "{\"id\":\"aime-3\",\"prompt\":\"d\",\"answer\":\"e\"}\n");
+  ASSERT_EQ(rows.prompts.size(), 3u);
+  EXPECT_TRUE(rows.warnings.empty());
+  EXPECT_EQ(rows.prompts[0].text, "2+2=");
+  EXPECT_EQ(rows.prompts[0].answer, "4");
+  EXPECT_EQ(rows.prompts[0].id, prompt_id("2+2=", "4"));
+  EXPECT_EQ(rows.prompts[0].key, std::to_string(rows.prompts[0].id));
+  EXPECT_EQ(rows.prompts[1].id, 17u);
+  EXPECT_EQ(rows.prompts[1].key, "17");
+  EXPECT_EQ(rows.prompts[1].demonstration, "c");
+  EXPECT_EQ(rows.prompts[2].id, prompt_id("aime-3"));
+  EXPECT_EQ(rows.prompts[2].key, "aime-3");
+}
+
+TEST(Jsonl, NumbersKeepTheirSpelling) {
+  for (const char* number : {"0", "-7", "18446744073709551615", "0.50", "1e3", "-0.125",
+                             "123456789012345678901234567890"}) {
+    const JsonlRows rows = parse(std::string(R"({"prompt":"p","answer":)") + number + "}");
+    EXPECT_EQ(rows.prompts.at(0).answer, number);
+  }
+}
+
+TEST(Jsonl, AcceptsLineEndsEmptyLinesMarkAndEscapes) {
+  const JsonlRows rows = parse(
+      "\xEF\xBB\xBF{\"prompt\":\"a\",\"answer\":\"1\"}\r\n"
+      "\n  \r\n"
+      "{\"prompt\":\"\\u00e9\\n\",\"answer\":\"\xE2\x82\xAC\"}");
+  ASSERT_EQ(rows.prompts.size(), 2u);
+  EXPECT_EQ(rows.prompts[1].text, "\xC3\xA9\n");
+  EXPECT_EQ(rows.prompts[1].answer, "\xE2\x82\xAC");
+}
+
+TEST(Jsonl, LargestId) {
+  EXPECT_EQ(parse(R"({"id":9223372036854775807,"prompt":"a","answer":"1"})").prompts.at(0).id,
+            9223372036854775807u);
+}
+
+// Every broken second line: the error names the file, line 2 and what is wrong.
+TEST(Jsonl, ErrorsNameFileAndLine) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"({"prompt":"a")", "not JSON"},
+      {R"({"prompt":"a","answer":"b"} x)", "not JSON"},
+      {R"({"prompt":"a","answer":"b"}{"prompt":"a","answer":"b"})", "not JSON"},
+      {"nonsense", "not JSON"},
+      {R"({"prompt":"a","answer":NaN})", "not JSON"},
+      {R"({"prompt":"a","answer":1e999})", "not JSON"},
+      {R"({"prompt":"\ud800","answer":"b"})", "not JSON"},
+      {"{\"prompt\":\"a\tb\",\"answer\":\"b\"}", "not JSON"},
+      {R"(["prompt"])", "a list, not an object"},
+      {"3", "a whole number, not an object"},
+      {R"("prompt")", "text, not an object"},
+      {"null", "null, not an object"},
+      {R"({"answer":"b"})", "'prompt' is missing"},
+      {R"({"prompt":"a"})", "'answer' is missing"},
+      {"{}", "'prompt' is missing"},
+      {R"({"Prompt":"a","answer":"b"})", "'prompt' is missing"},
+      {R"({"prompt":3,"answer":"b"})", "'prompt' is a whole number; text is needed"},
+      {R"({"prompt":["a"],"answer":"b"})", "'prompt' is a list"},
+      {R"({"prompt":[{"role":"user","content":"x"}],"answer":"b"})", "'prompt' is a list"},
+      {R"({"prompt":"","answer":"b"})", "'prompt' is empty"},
+      {R"({"prompt":"a","answer":null})", "'answer' is null; text or a number is needed"},
+      {R"({"prompt":"a","answer":true})", "'answer' is true or false"},
+      {R"({"prompt":"a","answer":{"x":1}})", "'answer' is an object"},
+      {R"({"prompt":"a","answer":["1","2"]})", "'answer' is a list"},
+      {R"({"prompt":"a","answer":"b","demonstration":1})", "'demonstration' is a whole number"},
+      {R"({"prompt":"a","prompt":"c","answer":"b"})", "'prompt' stands twice"},
+      {R"({"prompt":"a","answer":"b","x":1,"x":1})", "'x' stands twice"},
+      {R"({"id":-1,"prompt":"a","answer":"b"})", "'id' is a whole number below 0: -1"},
+      {R"({"id":9223372036854775808,"prompt":"a","answer":"b"})", "2^63 - 1 is needed"},
+      {R"({"id":1.0,"prompt":"a","answer":"b"})", "2^63 - 1 is needed"},
+      {R"({"id":null,"prompt":"a","answer":"b"})", "'id' is null"},
+      {R"({"id":"","prompt":"a","answer":"b"})", "'id' is empty"},
+      {"{\"prompt\":\"a\xFF\",\"answer\":\"b\"}", "byte 13 of the line is not valid UTF-8"},
+      {"{\"prompt\":\"\xED\xA0\x80\",\"answer\":\"b\"}", "not valid UTF-8"},
+      {std::string("{\"prompt\":\"a\",\"answer\":\"b\"}\0", 28), "not JSON"},
+  };
+  for (const auto& [line, expected] : cases) {
+    const std::string message = error_of(std::string(kGood) + "\n" + line + "\n");
+    EXPECT_NE(message.find("[rows.jsonl:2]"), std::string::npos) << line << "\n" << message;
+    EXPECT_NE(message.find(expected), std::string::npos) << line << "\n" << message;
+  }
+}
+
+TEST(Jsonl, DeepNestingIsHarmless) {
+  const std::string deep(200000, '[');
+  EXPECT_NE(error_of(R"({"prompt":"a","answer":"b","x":)" + deep + "}").find("not JSON"),
+            std::string::npos);
+  const std::string closed = deep + std::string(deep.size(), ']');
+  EXPECT_EQ(parse(R"({"prompt":"a","answer":"b","x":)" + closed + "}").prompts.size(), 1u);
+}
+
+TEST(Jsonl, NestedColumnsAreNotOurs) {
+  const JsonlRows rows = parse(
+      R"({"extra":{"prompt":"no","id":-1,"id":2},"prompt":"a","more":[{"answer":0}],"answer":"b"})");
+  EXPECT_EQ(rows.prompts.at(0).text, "a");
+  EXPECT_EQ(rows.prompts.at(0).answer, "b");
+  ASSERT_EQ(rows.warnings.size(), 1u);
+  EXPECT_NE(rows.warnings[0].find("ignored: extra, more"), std::string::npos) << rows.warnings[0];
+}
+
+TEST(Jsonl, TwoDifferentRowsWithOneIdAreAnError) {
+  for (const char* second :
+       {R"({"id":5,"prompt":"a","answer":"2"})", R"({"id":5,"prompt":"b","answer":"1"})",
+        R"({"id":5,"prompt":"a","answer":"1","demonstration":"x"})"}) {
+    const std::string message =
+        error_of(R"({"id":5,"prompt":"a","answer":"1"})" + std::string("\n\n") + second);
+    EXPECT_NE(message.find("[rows.jsonl:3]"), std::string::npos) << message;
+    EXPECT_NE(message.find("line 1"), std::string::npos) << message;
+    EXPECT_NE(message.find("'5'"), std::string::npos) << message;
+  }
+}
+
+TEST(Jsonl, TheSameRowTwiceIsOneKeyAndOneWarning) {
+  const std::string good = std::string(kGood) + "\n";
+  const JsonlRows rows = parse(good + good + R"({"prompt":"a","answer":"1"})" + "\n" + good);
+  EXPECT_EQ(rows.prompts.size(), 2u);
+  ASSERT_EQ(rows.warnings.size(), 1u);
+  EXPECT_NE(rows.warnings[0].find("2 row(s) repeat"), std::string::npos) << rows.warnings[0];
+  EXPECT_NE(rows.warnings[0].find("line 2 repeats line 1"), std::string::npos);
+}
+
+TEST(Jsonl, ConflictingAnswersAndEmptyAnswersAreWarned) {
+  const JsonlRows rows = parse(
+      "{\"prompt\":\"a\",\"answer\":\"1\"}\n{\"prompt\":\"a\",\"answer\":\"2\"}\n"
+      "{\"prompt\":\"b\",\"answer\":\" \"}\n{\"prompt\":\"c\",\"answer\":\"\"}\n");
+  EXPECT_EQ(rows.prompts.size(), 2u);
+  ASSERT_EQ(rows.warnings.size(), 2u);
+  EXPECT_NE(rows.warnings[0].find("2 row(s) with an empty answer"), std::string::npos);
+  EXPECT_NE(rows.warnings[0].find("line 3"), std::string::npos);
+  EXPECT_NE(rows.warnings[1].find("lines 1 and 2"), std::string::npos);
+}
+
+TEST(Jsonl, NoRowsIsAnError) {
+  EXPECT_NE(error_of("").find("rows.jsonl"), std::string::npos);
+  EXPECT_NE(error_of("\n\n").find("no row"), std::string::npos);
+  EXPECT_NE(error_of(R"({"prompt":"a","answer":""})").find("no row"), std::string::npos);
+}
+
+TEST(Jsonl, FilesThatCannotBeReadAreNamed) {
+  for (const std::string& path :
+       {std::string("no/such/file.jsonl"), std::filesystem::temp_directory_path().string()}) {
+    try {
+      read_jsonl(path);
+      ADD_FAILURE() << path;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::Data);
+      EXPECT_NE(std::string(error.what()).find(path), std::string::npos) << error.what();
+    }
+  }
+}
+
+// Truncations and random changes of a good file: rows or an Error(Data), nothing else.
+TEST(Jsonl, BrokenFilesNeverCrash) {
+  const std::string good = std::string(kGood) + "\n" +
+                           R"({"id":"x","prompt":"\u00e9","answer":-1.5e3,"demonstration":""})" +
+                           "\n" + R"({"id":3,"prompt":"b","answer":"c","z":[1,{"y":null}]})" + "\n";
+  int read = 0, refused = 0;
+  for (std::uint64_t i = 0; i < 20000; ++i) {
+    RandomStream random({4, RandomUse::Test, 0, i});
+    std::string text = good.substr(0, random.below(good.size() + 1));
+    for (std::uint64_t k = random.below(4); k > 0 && !text.empty(); --k)
+      text[random.below(text.size())] = static_cast<char>(random.below(256));
+    try {
+      read += !parse(text).prompts.empty();
+    } catch (const Error& error) {
+      ASSERT_EQ(error.kind(), ErrorKind::Data);
+      ++refused;
+    }
+  }
+  EXPECT_GT(read, 100);
+  EXPECT_GT(refused, 100);
+}
+
+TEST(SplitRows, ExactSharesIndependentOfOrder) {
+  std::vector<Prompt> prompts(50);
+  for (std::size_t i = 0; i < prompts.size(); ++i) prompts[i].id = i;
+  const auto ids = [](const std::vector<Prompt>& side) {
+    std::set<PromptId> all;
+    for (const Prompt& prompt : side) all.insert(prompt.id);
+    return all;
+  };
+  const JsonlSplit split = split_rows(prompts, 0.2);
+  EXPECT_EQ(split.test.size(), 10u);
+  EXPECT_EQ(split.train.size(), 40u);
+  std::set<PromptId> all = ids(split.train);
+  all.merge(ids(split.test));
+  EXPECT_EQ(all.size(), 50u);
+  EXPECT_NE(ids(split.test), (std::set<PromptId>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  std::reverse(prompts.begin(), prompts.end());
+  EXPECT_EQ(ids(split_rows(prompts, 0.2).test), ids(split.test));
+  EXPECT_EQ(split_rows(prompts, 0.001).test.size(), 1u);
+  EXPECT_EQ(split_rows(prompts, 0.999).train.size(), 1u);
+  EXPECT_THROW(split_rows({Prompt{}}, 0.5), Error);
+}
+
+}  // namespace
+}  // namespace allot
