@@ -44,6 +44,7 @@ std::string concat(const Parts&... parts) {
 template <class Names>
 std::string nearest(std::string_view given, const Names& names);
 
+// Letters inserted, removed, replaced, or swapped with their neighbour.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 template <class Names>

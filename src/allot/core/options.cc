@@ -56,6 +56,17 @@ T parse_number(const Option& option, std::string_view text) {
   return value;
 }
 
+// JSON and YAML can only hold UTF-8.
+std::string valid_text(const Option& option, std::string_view text) {
+  try {
+    (void)ordered_json(text).dump();
+  } catch (const ordered_json::exception&) {
+    throw Error(ErrorKind::Config, option.key,
+                "bytes that are not UTF-8 were given; text is needed");
+  }
+  return std::string(text);
+}
+
 bool parse_bool(const Option& option, std::string_view text) {
   const std::string_view body = trimmed(text);
   if (body == "true" || body == "yes" || body == "on") return true;
@@ -63,19 +74,26 @@ bool parse_bool(const Option& option, std::string_view text) {
   refuse(option, text, "true or false");
 }
 
-// "[a, b]" or "a,b" -> its elements; "" and "[]" -> none. Quotes around an element are removed.
-std::vector<std::string> split_list(std::string_view text) {
+// "[a, b]" or "a,b" -> its elements; "" and "[]" -> none. A JSON list may quote its elements; only
+// there may one be empty or contain a comma or a bracket.
+std::vector<std::string> split_list(const Option& option, std::string_view text) {
   std::string_view body = trimmed(text);
+  std::vector<std::string> parts;
+  const ordered_json json = ordered_json::parse(body, nullptr, false);
+  if (json.is_array()) {
+    for (const ordered_json& part : json)
+      parts.push_back(part.is_string() ? part.get<std::string>() : part.dump());
+    return parts;
+  }
   if (body.size() >= 2 && body.front() == '[' && body.back() == ']')
     body = trimmed(body.substr(1, body.size() - 2));
-  std::vector<std::string> parts;
   while (!body.empty()) {
-    const std::size_t comma = std::min(body.find(','), body.size());
-    std::string_view part = trimmed(body.substr(0, comma));
-    if (part.size() >= 2 && part.front() == '"' && part.back() == '"')
-      part = part.substr(1, part.size() - 2);
+    const std::size_t comma = body.find(',');
+    const std::string_view part = trimmed(body.substr(0, comma));
+    if (part.empty() || part.find_first_of("[]{}\"") != part.npos || comma + 1 == body.size())
+      refuse(option, text, "a list like [a, b]");
     parts.emplace_back(part);
-    body.remove_prefix(std::min(comma + 1, body.size()));
+    body = comma == body.npos ? std::string_view{} : body.substr(comma + 1);
   }
   return parts;
 }
@@ -85,7 +103,7 @@ struct Setter {
   std::string_view text;
 
   void operator()(bool* value) const { *value = parse_bool(option, text); }
-  void operator()(std::string* value) const { *value = std::string(text); }
+  void operator()(std::string* value) const { *value = valid_text(option, text); }
   template <class T>
   void operator()(T* value) const {
     *value = parse_number<T>(option, text);
@@ -93,9 +111,9 @@ struct Setter {
   template <class T>
   void operator()(std::vector<T>* values) const {
     std::vector<T> parsed;
-    for (const std::string& part : split_list(text)) {
+    for (const std::string& part : split_list(option, text)) {
       if constexpr (std::is_same_v<T, std::string>)
-        parsed.push_back(part);
+        parsed.push_back(valid_text(option, part));
       else
         parsed.push_back(parse_number<T>(option, part));
     }
@@ -120,11 +138,22 @@ ordered_json json_value(const Option& option) {
       option.slot);
 }
 
-std::vector<std::string> path_of(const std::string& key) {
-  std::vector<std::string> path;
-  std::istringstream in(key);
-  for (std::string part; std::getline(in, part, '.');) path.push_back(part);
-  return path;
+std::string table_cell(std::string text) {
+  for (std::size_t bar = 0; (bar = text.find('|', bar)) != std::string::npos; bar += 2)
+    text.insert(bar, "\\");
+  return text;
+}
+
+void write_yaml(const ordered_json& node, std::size_t depth, std::string& out) {
+  for (const auto& [key, value] : node.items()) {
+    out += std::string(2 * depth, ' ') + key + ":";
+    if (value.is_object()) {
+      out += "\n";
+      write_yaml(value, depth + 1, out);
+    } else {
+      out += " " + value.dump() + "\n";
+    }
+  }
 }
 
 }  // namespace
@@ -180,11 +209,10 @@ std::string OptionList::docs_table() const {
   std::string table = "| key | type | default | range | meaning |\n|---|---|---|---|---|\n";
   for (const Option& option : options_) {
     const bool numeric = std::isfinite(option.range.low) || std::isfinite(option.range.high);
-    std::string type = option.type();
-    for (std::size_t bar = 0; (bar = type.find('|', bar)) != std::string::npos; bar += 2)
-      type.insert(bar, "\\");
-    table += concat("| `", option.key, "` | ", type, " | `", option.default_text, "` | ",
-                    numeric ? range_text(option.range) : "", " | ", option.help, " |\n");
+    table +=
+        concat("| `", option.key, "` | ", table_cell(option.type()), " | `",
+               table_cell(option.default_text), "` | ", numeric ? range_text(option.range) : "",
+               " | ", table_cell(option.help), " |\n");
   }
   return table;
 }
@@ -205,26 +233,25 @@ std::string OptionList::json() const {
 }
 
 std::string OptionList::yaml() const {
-  std::string out;
-  std::vector<std::string> open;
+  ordered_json tree = ordered_json::object();
   for (const Option& option : options_) {
-    const std::vector<std::string> path = path_of(option.key);
-    std::size_t shared = 0;
-    while (shared < open.size() && shared + 1 < path.size() && open[shared] == path[shared])
-      ++shared;
-    open.resize(shared);
-    for (std::size_t depth = shared; depth + 1 < path.size(); ++depth) {
-      out += std::string(2 * depth, ' ') + path[depth] + ":\n";
-      open.push_back(path[depth]);
-    }
-    out += std::string(2 * (path.size() - 1), ' ') + path.back() + ": " + option.text() + "\n";
+    ordered_json* node = &tree;
+    std::istringstream path(option.key);
+    for (std::string part; std::getline(path, part, '.');) node = &(*node)[part];
+    *node = json_value(option);
   }
+  std::string out;
+  write_yaml(tree, 0, out);
   return out;
 }
 
 void FieldVisitor::push(const char* name, Option::Slot slot, Range range, std::string help) {
   Option option;
   option.key = joined(name);
+  for (const Option& other : out_)
+    if (other.key == option.key)
+      throw Error(ErrorKind::Internal, "options",
+                  concat("key '", option.key, "' is declared twice"));
   option.slot = std::move(slot);
   option.range = range;
   option.help = std::move(help);

@@ -49,8 +49,14 @@ float RandomStream::uniform_at(std::uint64_t index) const {
 
 std::uint32_t RandomStream::bits() { return word_at(next_++); }
 
+// The earlier word is the upper half.
+std::uint64_t RandomStream::wide_bits() {
+  const std::uint64_t upper = bits();
+  return upper << 32 | bits();
+}
+
 double RandomStream::uniform() {
-  const std::uint64_t wide = (static_cast<std::uint64_t>(bits()) << 32) | bits();
+  const std::uint64_t wide = wide_bits();
   return (static_cast<double>(wide >> 12) + 0.5) * 0x1p-52;
 }
 
@@ -83,7 +89,7 @@ std::uint64_t RandomStream::below(std::uint64_t n) {
   if (n == 0) throw Error(ErrorKind::Internal, "random.below", "n must be positive");
   const std::uint64_t reject_below = (0 - n) % n;  // 2^64 mod n
   for (;;) {
-    const std::uint64_t wide = (static_cast<std::uint64_t>(bits()) << 32) | bits();
+    const std::uint64_t wide = wide_bits();
     if (wide >= reject_below) return wide % n;
   }
 }

@@ -61,6 +61,8 @@ class RandomStream {
   std::vector<std::uint32_t> sample(std::uint32_t n, std::uint32_t k);
 
  private:
+  std::uint64_t wide_bits();
+
   std::array<std::uint32_t, 2> key_;
   std::array<std::uint32_t, 2> high_;  // upper half of the counter
   std::uint64_t next_ = 0;             // index of the next sequential word
