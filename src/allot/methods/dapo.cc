@@ -143,8 +143,7 @@ class Dapo final : public Method {
 }  // namespace
 
 MethodInfo dapo_method() {
-  return {"dapo",
-          "only groups with mixed rewards; further prompts are drawn until the batch is full",
+  return {"dapo", "groups with mixed rewards only; draws further prompts until the batch is full",
           "DAPO, arXiv 2503.14476", MethodSection(DapoOptions{}), construct<Dapo>};
 }
 
