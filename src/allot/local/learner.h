@@ -74,7 +74,7 @@ class LocalLearner final : public Learner {
   // Weights, moments and counters: model.safetensors, config.json, optimizer.safetensors,
   // learner.bin. Continuing after load() gives the same bits (float models).
   void save(const std::string& folder) const;
-  // Throws Error(Model); the learner is then as before or, if only the weights fit, unusable.
+  // Throws Error(Model) for a missing or damaged file or another shape; nothing changes then.
   void load(const std::string& folder);
 
  private:

@@ -18,8 +18,8 @@ SurrogateTerm ppo_clip(const LossOptions& o, double r, double advantage) {
     term.clipped_low = r < 1 - o.clip_low;
     const double corner = o.dual_clip_c > 0 ? o.dual_clip_c : o.ratio_cap;
     term.clipped_corner = corner > 0 && r > corner;
-    const double free = corner > 0 ? std::min(r, corner) : r;
-    term.value = std::max(free, clipped) * advantage;
+    const double bounded = std::max(r, clipped);
+    term.value = (corner > 0 ? std::min(bounded, corner) : bounded) * advantage;
   }
   const bool kept = !term.clipped_low && !term.clipped_high && !term.clipped_corner;
   term.coefficient = kept ? r : 0;
