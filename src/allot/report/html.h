@@ -3,17 +3,13 @@
 
 #include <filesystem>
 #include <string>
-#include <string_view>
 
 #include "allot/report/comparison.h"
 
 namespace allot {
 
-// Text made safe for HTML content and double-quoted attributes. Control characters and invalid
-// UTF-8 become U+FFFD.
-std::string html_escaped(std::string_view text);
-
-// The page; below 2 MB for 1,000 steps and ten runs.
+// The page; below 2 MB for 1,000 steps and ten runs. Text of prompts, rollouts and configuration
+// is escaped and clipped.
 std::string report_html(const Comparison& comparison);
 
 // Replaces `path` atomically. Throws Error(Model) if it cannot be written.

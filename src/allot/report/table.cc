@@ -25,10 +25,10 @@ std::string or_absent(const std::optional<Estimate>& estimate, Text text) {
   return estimate ? text(*estimate) : kAbsent;
 }
 
-std::string target_text(const ArmSummary& arm) {
+std::string target_text(const ArmSummary& arm, bool is_reference) {
   switch (arm.target) {
     case TargetOutcome::Reached:
-      return ratio_text(*arm.compute_to_target);
+      return is_reference ? "1" : ratio_text(*arm.compute_to_target);
     case TargetOutcome::NotReached:
       if (arm.target_reached == 0) return "not reached";
       return concat("reached in ", arm.target_reached, " of ", arm.target_seeds);
@@ -72,8 +72,8 @@ std::string difference_clause(const ArmSummary& arm, const std::string& referenc
 std::string target_clause(const ArmSummary& arm, const std::string& reference) {
   switch (arm.target) {
     case TargetOutcome::Reached:
-      return concat("; it needed ", ratio_text(*arm.compute_to_target), " ", reference,
-                    "'s compute to reach ", reference, "'s final accuracy");
+      return concat("; it needed ", ratio_text(*arm.compute_to_target), " the compute that ",
+                    reference, " needed to reach ", reference, "'s final accuracy");
     case TargetOutcome::NotReached:
       return arm.target_reached == 0
                  ? concat("; it did not reach ", reference, "'s final accuracy")
@@ -113,7 +113,7 @@ TextTable summary_table(const Comparison& comparison) {
     if (compares) {
       row.push_back(or_absent(arm.difference_at_compute, points_text));
       row.push_back(or_absent(arm.difference_at_generated, points_text));
-      row.push_back(target_text(arm));
+      row.push_back(target_text(arm, arm.name == comparison.reference));
     }
     table.rows.push_back(std::move(row));
   }
@@ -122,8 +122,9 @@ TextTable summary_table(const Comparison& comparison) {
 
 TextTable cost_table(const Comparison& comparison) {
   TextTable table;
-  table.header = {"method",  "steps",     "rollouts", "trained", "discarded", "tokens",
-                  "trained", "discarded", "generate", "score",   "train",     "all"};
+  table.groups = {{"", 2}, {"rollouts", 3}, {"response tokens", 3}, {"seconds", 4}};
+  table.header = {"method",  "steps",     "generated", "trained", "discarded", "generated",
+                  "trained", "discarded", "generate",  "score",   "train",     "all"};
   for (const ArmSummary& arm : comparison.arms) {
     std::vector<std::string> row = {arm.name};
     for (const char* name :
@@ -131,42 +132,38 @@ TextTable cost_table(const Comparison& comparison) {
           "tokens_trained", "tokens_discarded"})
       row.push_back(count_text(total(arm, name)));
     for (const char* name : {"generate_s", "score_s", "train_s", "step_s"})
-      row.push_back(seconds_text(total(arm, name).mean));
+      row.push_back(count_text(total(arm, name).mean));
     table.rows.push_back(std::move(row));
   }
   return table;
 }
 
-std::string verdict(const Comparison& comparison) {
-  if (comparison.arms.empty()) return "There are no runs here.";
-  std::string text;
-  const auto add = [&](const std::string& sentence) {
-    if (sentence.empty()) return;
-    if (!text.empty()) text += " ";
-    text += sentence;
-  };
-  add(accuracy_sentence(comparison.arms[0]));
+std::vector<std::string> verdict(const Comparison& comparison) {
+  if (comparison.arms.empty()) return {"There are no runs here."};
+  std::vector<std::string> sentences = {accuracy_sentence(comparison.arms[0])};
   for (std::size_t i = 1; i < comparison.arms.size(); ++i) {
     const ArmSummary& arm = comparison.arms[i];
-    if (!arm.difference_at_compute) {
-      add(accuracy_sentence(arm));
-      continue;
-    }
-    add(concat("At equal compute ", difference_clause(arm, comparison.reference),
-               target_clause(arm, comparison.reference), "."));
+    sentences.push_back(arm.difference_at_compute
+                            ? concat("At equal compute ",
+                                     difference_clause(arm, comparison.reference),
+                                     target_clause(arm, comparison.reference), ".")
+                            : accuracy_sentence(arm));
   }
   std::size_t unfinished = 0, runs = 0;
   for (const ArmSummary& arm : comparison.arms) {
     unfinished += arm.seeds.size() - arm.finished;
     runs += arm.seeds.size();
   }
-  if (unfinished > 0) add(concat(unfinished, " of ", runs, " runs did not finish."));
-  if (comparison.arms.size() > 1) add(seeds_sentence(fewest_seeds(comparison)));
-  return text;
+  if (unfinished > 0)
+    sentences.push_back(concat(unfinished, " of ", runs, " runs did not finish."));
+  const std::string caution = seeds_sentence(fewest_seeds(comparison));
+  if (comparison.arms.size() > 1 && !caution.empty()) sentences.push_back(caution);
+  return sentences;
 }
 
 std::string terminal_table(const Comparison& comparison) {
-  std::string text = verdict(comparison) + "\n";
+  std::string text;
+  for (const std::string& sentence : verdict(comparison)) text += sentence + "\n";
   if (comparison.arms.empty()) return text;
   text += "\nHeld-out accuracy (pass@1)";
   if (comparison.arms.size() > 1)
@@ -174,8 +171,7 @@ std::string terminal_table(const Comparison& comparison) {
                    " positions of compute and at ", count_text(comparison.common_generated),
                    " generated tokens");
   text += "\n\n" + plain_text(summary_table(comparison));
-  text += "\nCost per run: rollouts, response tokens, seconds by phase\n\n" +
-          plain_text(cost_table(comparison));
+  text += "\nCost per run\n\n" + plain_text(cost_table(comparison));
   return text;
 }
 

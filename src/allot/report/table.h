@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "allot/report/comparison.h"
 #include "allot/report/text_table.h"
@@ -14,8 +15,8 @@ TextTable summary_table(const Comparison& comparison);
 // With how much: rollouts, tokens and seconds; one row per method, means over its seeds.
 TextTable cost_table(const Comparison& comparison);
 
-// A few sentences: who got where with how much, and what the number of seeds proves.
-std::string verdict(const Comparison& comparison);
+// Who got where with how much, and what the number of seeds proves: one sentence each.
+std::vector<std::string> verdict(const Comparison& comparison);
 
 // verdict, summary_table and cost_table as the terminal shows them. Plain text, no colours.
 std::string terminal_table(const Comparison& comparison);

@@ -23,6 +23,34 @@ std::string markdown_row(const std::vector<std::string>& row, std::size_t column
   return line + "\n";
 }
 
+// Each label centred over its columns, with rules to both sides.
+std::string group_line(const TextTable& table, const std::vector<std::size_t>& widths) {
+  std::string line;
+  std::size_t column = 0;
+  for (const auto& [label, span] : table.groups) {
+    std::size_t width = 0;
+    for (std::size_t i = 0; i < span && column < widths.size(); ++i, ++column)
+      width += widths[column] + (i > 0 ? 2 : 0);
+    const std::string shown = label.empty() ? "" : " " + label + " ";
+    const std::size_t gap = width - std::min(width, text_width(shown));
+    const char fill = label.empty() ? ' ' : '-';
+    if (!line.empty()) line += "  ";
+    line += std::string(gap / 2, fill) + shown + std::string(gap - gap / 2, fill);
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
+}
+
+// Headers with the label of their group in front, for forms without a second header line.
+std::vector<std::string> full_headers(const TextTable& table) {
+  std::vector<std::string> headers = table.header;
+  std::size_t column = 0;
+  for (const auto& [label, span] : table.groups)
+    for (std::size_t i = 0; i < span && column < headers.size(); ++i, ++column)
+      if (!label.empty()) headers[column] = label + " " + headers[column];
+  return headers;
+}
+
 }  // namespace
 
 std::size_t text_width(std::string_view text) {
@@ -48,6 +76,7 @@ std::string plain_text(const TextTable& table) {
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   };
+  if (!table.groups.empty()) text += group_line(table, widths);
   add_row(table.header);
   std::vector<std::string> rule;
   for (const std::size_t width : widths) rule.emplace_back(width, '-');
@@ -58,7 +87,7 @@ std::string plain_text(const TextTable& table) {
 
 std::string markdown(const TextTable& table) {
   const std::size_t columns = table.header.size();
-  std::string text = markdown_row(table.header, columns) + "|";
+  std::string text = markdown_row(full_headers(table), columns) + "|";
   for (std::size_t c = 0; c < columns; ++c) text += c == 0 ? " --- |" : " ---: |";
   text += "\n";
   for (const auto& row : table.rows) text += markdown_row(row, columns);
