@@ -210,7 +210,7 @@ class Refilling : public Scripted {
     if (ready >= wanted_ || exhausted_)
       decision.done = true;
     else
-      decision.refill = wanted_ - ready;
+      decision.refill = 2 * (wanted_ - ready);
     return decision;
   }
 
