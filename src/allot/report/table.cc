@@ -103,7 +103,7 @@ TextTable summary_table(const Comparison& comparison) {
   if (compares) {
     table.header.push_back("vs " + comparison.reference + ", equal compute");
     table.header.push_back("equal tokens");
-    table.header.push_back("compute to its accuracy");
+    table.header.push_back(concat("compute to ", comparison.reference, "'s final"));
   }
   for (const ArmSummary& arm : comparison.arms) {
     const auto percent = [](const Estimate& e) { return percent_text(e); };
