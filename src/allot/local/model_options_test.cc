@@ -1,0 +1,80 @@
+#include "allot/local/model_options.h"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "allot/core/error.h"
+#include "allot/local/testing/small_world.h"
+
+namespace allot {
+namespace {
+
+using testing::weights_of;
+
+TEST(ModelOptions, SizesHaveTheirParameterCounts) {
+  ModelOptions options;
+  EXPECT_NEAR(static_cast<double>(options.shape(64).parameter_count()), 0.311e6, 0.001e6);
+  options.size = ModelSize::M;
+  EXPECT_NEAR(static_cast<double>(options.shape(64).parameter_count()), 1.588e6, 0.001e6);
+  options.size = ModelSize::L;
+  EXPECT_NEAR(static_cast<double>(options.shape(64).parameter_count()), 6.294e6, 0.001e6);
+}
+
+TEST(ModelOptions, GivenPartsReplaceTheSizes) {
+  ModelOptions options;
+  options.dim = 32;
+  options.heads = 4;
+  options.kv_heads = 1;
+  options.layers = 1;
+  options.context = 77;
+  const lm::ModelConfig shape = options.shape(20);
+  EXPECT_EQ(shape.head_dim, 8);
+  EXPECT_EQ(shape.ffn, 256);
+  EXPECT_EQ(shape.context, 77);
+  EXPECT_EQ(shape.vocab, 20);
+  options.head_dim = 16;
+  EXPECT_EQ(options.shape(20).head_dim, 16);
+}
+
+TEST(ModelOptions, RefusesWhatDoesNotFit) {
+  ModelOptions options;
+  options.heads = 7;  // 96 is not divisible
+  EXPECT_THROW(options.validate(), Error);
+  options = {};
+  options.kv_heads = 3;
+  EXPECT_THROW(options.validate(), Error);
+  options = {};
+  options.path = "somewhere";
+  options.validate();
+  options.layers = 2;
+  EXPECT_THROW(options.validate(), Error);
+}
+
+TEST(MakeModel, DependsOnShapeAndSeedOnly) {
+  ModelOptions options;
+  options.dim = 16, options.heads = 2, options.kv_heads = 1, options.layers = 1, options.ffn = 16;
+  const auto first = weights_of(make_model(options, 20));
+  EXPECT_EQ(weights_of(make_model(options, 20)), first);
+  options.seed = 1;
+  EXPECT_NE(weights_of(make_model(options, 20)), first);
+}
+
+TEST(MakeModel, LoadsAFolderAndRefusesASmallVocabulary) {
+  char pattern[] = "/tmp/allot-model-XXXXXX";
+  ASSERT_NE(mkdtemp(pattern), nullptr);
+  ModelOptions options;
+  options.dim = 16, options.heads = 2, options.kv_heads = 1, options.layers = 1, options.ffn = 16;
+  const lm::Model saved = make_model(options, 20);
+  saved.save(pattern);
+  ModelOptions from_folder;
+  from_folder.path = pattern;
+  EXPECT_EQ(weights_of(make_model(from_folder, 20)), weights_of(saved));
+  EXPECT_THROW(make_model(from_folder, 21), Error);
+  std::filesystem::remove_all(pattern);
+  EXPECT_THROW(make_model(from_folder, 20), Error);
+}
+
+}  // namespace
+}  // namespace allot
