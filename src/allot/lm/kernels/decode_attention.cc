@@ -1,21 +1,63 @@
 #include "allot/lm/kernels/decode_attention.h"
 
 #include <limits>
+#include <utility>
 
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
 namespace {
 
-// Scores of Heads heads against Blocks vectors of positions.
+// Combines all lanes by a tree of exchanges; every lane of the result holds the same number.
+template <class T, int Distance, class Combine, std::size_t... Lane>
+ALLOT_INLINE Vec<T> exchange(Vec<T> v, const Combine& combine, std::index_sequence<Lane...>) {
+  return combine(v, __builtin_shufflevector(v, v, (Lane ^ Distance)...));
+}
+template <class T, int Distance = kLanes<T> / 2, class Combine>
+ALLOT_INLINE Vec<T> reduce(Vec<T> v, const Combine& combine) {
+  if constexpr (Distance > 0) {
+    v = exchange<T, Distance>(v, combine, std::make_index_sequence<kLanes<T>>());
+    return reduce<T, Distance / 2>(v, combine);
+  }
+  return v;
+}
+
+// One vector of positions of a piece.
+template <class T>
+struct KeyBlock {
+  const T* keys;
+  int positions;  // lanes that hold one; may exceed the lanes
+};
+
+template <class T>
+ALLOT_INLINE KeyBlock<T> key_block(const CachePiece<T>& prefix, int prefix_vectors,
+                                   const CachePiece<T>& own, int head_dim, int v) {
+  const CachePiece<T>& piece = v < prefix_vectors ? prefix : own;
+  const int first = (v < prefix_vectors ? v : v - prefix_vectors) * kLanes<T>;
+  return {piece.keys + key_offset(first, head_dim), piece.length - first};
+}
+
+// Scores of Heads heads against the vectors [v, v + Blocks); lanes without a position become
+// -infinity. top[h] is raised to the highest score of each lane.
 template <int Heads, int Blocks, class T>
-ALLOT_INLINE void score_blocks(const T* query, int head_dim, const T* keys, int stride, T* scores,
-                               int score_stride) {
+ALLOT_INLINE void score_blocks(const T* query, int head_dim, const CachePiece<T>& prefix,
+                               int prefix_vectors, const CachePiece<T>& own, int v, T* scores,
+                               int score_stride, Vec<T> (&top)[Heads]) {
+  KeyBlock<T> block[Blocks];
+  const T* from[Blocks];
+#pragma GCC unroll 4
+  for (int b = 0; b < Blocks; ++b) {
+    block[b] = key_block(prefix, prefix_vectors, own, head_dim, v + b);
+    from[b] = block[b].keys;
+  }
   Vec<T> sum[Heads][Blocks] = {};
   for (int d = 0; d < head_dim; ++d) {
     Vec<T> key[Blocks];
 #pragma GCC unroll 4
-    for (int b = 0; b < Blocks; ++b) key[b] = load(keys + d * stride + b * kLanes<T>);
+    for (int b = 0; b < Blocks; ++b) {
+      key[b] = load(from[b]);
+      from[b] += kKeyBlock;
+    }
 #pragma GCC unroll 4
     for (int h = 0; h < Heads; ++h) {
       const Vec<T> q = broadcast(query[h * head_dim + d]);
@@ -24,54 +66,29 @@ ALLOT_INLINE void score_blocks(const T* query, int head_dim, const T* keys, int 
     }
   }
 #pragma GCC unroll 4
-  for (int h = 0; h < Heads; ++h) {
+  for (int b = 0; b < Blocks; ++b) {
+    const IntVec<T> lane = lane_index<T>();
+    const Vec<T> none = broadcast(-std::numeric_limits<T>::infinity());
 #pragma GCC unroll 4
-    for (int b = 0; b < Blocks; ++b) {
-      store(scores + h * score_stride + b * kLanes<T>, sum[h][b]);
+    for (int h = 0; h < Heads; ++h) {
+      const Vec<T> score = lane < block[b].positions ? sum[h][b] : none;
+      top[h] = vector_max<T>(score, top[h]);
+      store(scores + h * score_stride + (v + b) * kLanes<T>, score);
     }
   }
 }
 
-// All positions of one piece; the lanes beyond its length become -infinity.
-template <int Heads, class T>
-ALLOT_INLINE void score_piece(const T* query, int head_dim, const CachePiece<T>& piece, T* scores,
-                              int score_stride) {
-  constexpr int kBlocks = Heads >= 4 ? 2 : 4;
-  const int vectors = (piece.length + kLanes<T> - 1) / kLanes<T>;
-  int v = 0;
-  for (; v + kBlocks <= vectors; v += kBlocks) {
-    score_blocks<Heads, kBlocks>(query, head_dim, piece.keys + v * kLanes<T>, piece.stride,
-                                 scores + v * kLanes<T>, score_stride);
-  }
-  if (kBlocks > 2 && v + 2 <= vectors) {
-    score_blocks<Heads, 2>(query, head_dim, piece.keys + v * kLanes<T>, piece.stride,
-                           scores + v * kLanes<T>, score_stride);
-    v += 2;
-  }
-  if (v < vectors) {
-    score_blocks<Heads, 1>(query, head_dim, piece.keys + v * kLanes<T>, piece.stride,
-                           scores + v * kLanes<T>, score_stride);
-  }
-  for (int h = 0; h < Heads; ++h) {
-    for (int t = piece.length; t < vectors * kLanes<T>; ++t) {
-      scores[h * score_stride + t] = -std::numeric_limits<T>::infinity();
-    }
-  }
-}
-
-// Replaces `count` scores (a multiple of the vector) by exp(score - max); returns 1 / their sum.
+// Replaces `count` scores (a multiple of the vector) by exp(score - top); returns 1 / their sum.
 template <class T>
-ALLOT_INLINE T exponentiate(T* scores, int count) {
-  Vec<T> top = load(scores);
-  for (int t = kLanes<T>; t < count; t += kLanes<T>) top = vector_max<T>(top, load(scores + t));
-  const Vec<T> max = broadcast(lane_max<T>(top));
+ALLOT_INLINE T exponentiate(T* scores, int count, Vec<T> top) {
+  const Vec<T> max = reduce<T>(top, vector_max<T>);
   Vec<T> sum = {};
   for (int t = 0; t < count; t += kLanes<T>) {
     const Vec<T> e = exp<T>(load(scores + t) - max);
     store(scores + t, e);
     sum += e;
   }
-  return 1 / lane_sum<T>(sum);
+  return 1 / reduce<T>(sum, [](Vec<T> a, Vec<T> b) { return a + b; })[0];
 }
 
 // sum[u][h][v] += the weighted values of positions u, u + Ways, ...: several sums per output keep
@@ -123,23 +140,34 @@ ALLOT_INLINE void mix_values(const T* weights, int weight_stride, int own_offset
 template <int Heads, class T>
 void attend(const T* query, int head_dim, const CachePiece<T>& prefix, const CachePiece<T>& own,
             T* scores, T* out) {
-  const int own_offset = (prefix.length + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
-  const int count = own_offset + (own.length + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
-  score_piece<Heads>(query, head_dim, prefix, scores, count);
-  score_piece<Heads>(query, head_dim, own, scores + own_offset, count);
+  const int prefix_vectors = (prefix.length + kLanes<T> - 1) / kLanes<T>;
+  const int vectors = prefix_vectors + (own.length + kLanes<T> - 1) / kLanes<T>;
+  const int own_offset = prefix_vectors * kLanes<T>, count = vectors * kLanes<T>;
+  Vec<T> top[Heads];
+  for (int h = 0; h < Heads; ++h) top[h] = broadcast(-std::numeric_limits<T>::infinity());
+  const auto score = [&]<int Blocks>(int v) {
+    score_blocks<Heads, Blocks>(query, head_dim, prefix, prefix_vectors, own, v, scores, count,
+                                top);
+  };
+  constexpr int kBlocks = Heads >= 4 ? 2 : 4;
+  int v = 0;
+  for (; v + kBlocks <= vectors; v += kBlocks) score.template operator()<kBlocks>(v);
+  if (kBlocks > 3 && vectors - v == 3) score.template operator()<3>(v);
+  if (kBlocks > 2 && vectors - v == 2) score.template operator()<2>(v);
+  if (vectors - v == 1) score.template operator()<1>(v);
   T scale[Heads];
-  for (int h = 0; h < Heads; ++h) scale[h] = exponentiate(scores + h * count, count);
+  for (int h = 0; h < Heads; ++h) scale[h] = exponentiate(scores + h * count, count, top[h]);
   // Whole vectors are stored. What runs over a head's end lies in the first column of the next
   // head, which is written later: columns go from last to first, heads from first to last.
-  const int vectors = (head_dim + kLanes<T> - 1) / kLanes<T>;
-  if (vectors % 2 == 0) {
-    for (int v = vectors - 2; v >= 0; v -= 2) {
-      mix_values<Heads, 2>(scores, count, own_offset, prefix, own, v * kLanes<T>, head_dim, scale,
+  const int columns = (head_dim + kLanes<T> - 1) / kLanes<T>;
+  if (columns % 2 == 0) {
+    for (int c = columns - 2; c >= 0; c -= 2) {
+      mix_values<Heads, 2>(scores, count, own_offset, prefix, own, c * kLanes<T>, head_dim, scale,
                            out);
     }
   } else {
-    for (int v = vectors - 1; v >= 0; --v) {
-      mix_values<Heads, 1>(scores, count, own_offset, prefix, own, v * kLanes<T>, head_dim, scale,
+    for (int c = columns - 1; c >= 0; --c) {
+      mix_values<Heads, 1>(scores, count, own_offset, prefix, own, c * kLanes<T>, head_dim, scale,
                            out);
     }
   }

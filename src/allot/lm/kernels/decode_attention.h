@@ -15,10 +15,20 @@ namespace allot::lm::kernels {
 // Keys and values of one layer and key head, positions [0, length).
 template <class T>
 struct CachePiece {
-  const T* keys = nullptr;    // [head_dim][stride]: transposed; stride a multiple of 16, >= length
+  // [length / 16, rounded up][head_dim][16]: blocks of 16 positions, transposed, so that the scores
+  // of a block are a sum over contiguous vectors.
+  const T* keys = nullptr;
   const T* values = nullptr;  // [length][head_dim], readable 16 numbers beyond the end
-  int stride = 0, length = 0;
+  int length = 0;
 };
+
+inline constexpr int kKeyBlock = 16;
+
+// Where a position's first key element lies; the next ones follow at distance kKeyBlock.
+inline std::size_t key_offset(int position, int head_dim) {
+  const int block = position / kKeyBlock;
+  return static_cast<std::size_t>(block) * head_dim * kKeyBlock + position % kKeyBlock;
+}
 
 // out[g] = sum_t softmax_t(query[g] . key[t]) value[t] over both pieces (prefix may have length 0).
 // query [heads][head_dim] is already scaled by 1/sqrt(head_dim). out [heads][head_dim]: up to 16

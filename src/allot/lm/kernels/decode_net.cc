@@ -50,22 +50,22 @@ void normalize(const T* x, std::ptrdiff_t stride, int rows, int dim, double eps,
 template <class T>
 KeyValueCache<T>::KeyValueCache(const ModelConfig& config, int capacity)
     : kv_heads_(config.kv_heads),
-      head_dim_(config.head_dim),
-      capacity_(capacity),
-      stride_(round_up_16(capacity)),
-      data_(static_cast<std::size_t>(config.layers) * kv_heads_ * 2 * head_dim_ * stride_ + 16) {}
+      half_size_(static_cast<std::size_t>(round_up_16(capacity)) * config.head_dim),
+      data_(config.layers * kv_heads_ * 2 * half_size_ + 16) {}
 
 template <class T>
 DecodeScratch<T>::DecodeScratch(const ModelConfig& c, int rows)
     : rows(rows),
       dim_stride(padded<T>(c.dim)),
       qkv_stride(padded<T>((c.heads + 2 * c.kv_heads) * c.head_dim)),
+      query_stride(round_up_16((c.heads + 1) * c.head_dim) + 16),
       head_stride(round_up_16(c.heads * c.head_dim) + 16),
       ffn_stride(padded<T>(c.ffn)),
       vocab_stride(padded<T>(c.vocab)),
       residual(static_cast<std::size_t>(rows) * dim_stride),
       normed(residual.size()),
-      qkv(static_cast<std::size_t>(rows) * qkv_stride),
+      qkv(static_cast<std::size_t>(rows) * qkv_stride + 16),
+      query(static_cast<std::size_t>(rows) * query_stride),
       mixed(static_cast<std::size_t>(rows) * head_stride),
       inner(static_cast<std::size_t>(rows) * ffn_stride),
       logits(static_cast<std::size_t>(rows) * vocab_stride) {}
@@ -82,12 +82,13 @@ struct DecodeNet<T>::Packed {
   const T* embedding;
   std::vector<Layer> layers;
   PackedMatrix<T> head;
-  RopeTable<T> rope;
+  int angle_stride;                 // head_dim / 2 in whole vectors
+  AlignedVector<T> cosines, sines;  // [context][angle_stride]
 
   Packed(const ModelConfig& c, const WeightPointers<T>& weights);
   Layer pack(const typename WeightPointers<T>::Layer& layer) const;
   void project_qkv(const Layer& layer, int rows, DecodeScratch<T>& s) const;
-  void place(const Layer& layer, int index, const DecodeRow<T>& row, T* qkv) const;
+  void place(const Layer& layer, int index, const DecodeRow<T>& row, T* qkv, T* query) const;
   void attend(int index, std::span<const DecodeRow<T>> rows, DecodeScratch<T>& s) const;
   void add_product(const PackedMatrix<T>& weight, const T* a, int stride, int rows,
                    DecodeScratch<T>& s) const;
@@ -96,7 +97,15 @@ struct DecodeNet<T>::Packed {
 
 template <class T>
 DecodeNet<T>::Packed::Packed(const ModelConfig& c, const WeightPointers<T>& weights)
-    : config(c), embedding(weights.embedding), rope(c.context, c.head_dim, c.rope_theta) {
+    : config(c), embedding(weights.embedding), angle_stride(round_up_16(c.head_dim / 2)) {
+  const RopeTable<T> angles(c.context, c.head_dim, c.rope_theta);
+  cosines.resize(static_cast<std::size_t>(c.context) * angle_stride);
+  sines.resize(cosines.size());
+  for (int p = 0; p < c.context; ++p) {
+    const std::size_t at = static_cast<std::size_t>(p) * angle_stride;
+    std::copy_n(angles.cos_at(p), angles.half, cosines.begin() + at);
+    std::copy_n(angles.sin_at(p), angles.half, sines.begin() + at);
+  }
   for (const auto& layer : weights.layers) layers.push_back(pack(layer));
   std::vector<const T*> outputs;
   append_rows(outputs, weights.head, c.vocab, c.dim);
@@ -147,14 +156,29 @@ void DecodeNet<T>::Packed::project_qkv(const Layer& layer, int rows, DecodeScrat
               });
 }
 
-// Norms, rotates and scales the queries in place; puts the row's keys and values into its cache.
+// Rotates one head (kernels/rope.h) times `scale`, by whole vectors: up to one vector beyond the
+// end of `to` is overwritten. cos and sin are readable in whole vectors.
 template <class T>
-void DecodeNet<T>::Packed::place(const Layer& layer, int index, const DecodeRow<T>& row,
-                                 T* qkv) const {
+ALLOT_INLINE void rotate_scaled(const T* from, const T* cos, const T* sin, int half, T scale,
+                                T* to) {
+  for (int i = 0; i < half; i += kLanes<T>) {
+    store(to + i, (load(from + i) * load(cos + i) - load(from + half + i) * load(sin + i)) * scale);
+  }
+  for (int i = 0; i < half; i += kLanes<T>) {
+    store(to + half + i,
+          (load(from + half + i) * load(cos + i) + load(from + i) * load(sin + i)) * scale);
+  }
+}
+
+// Norms, rotates and scales the queries into `query`; puts the row's keys and values into its
+// cache.
+template <class T>
+void DecodeNet<T>::Packed::place(const Layer& layer, int index, const DecodeRow<T>& row, T* qkv,
+                                 T* query) const {
   const ModelConfig& c = config;
-  const int hd = c.head_dim;
-  const int position = row.prefix_length + row.index;
-  const T *cos = rope.cos_at(position), *sin = rope.sin_at(position);
+  const int hd = c.head_dim, half = hd / 2;
+  const std::size_t angle = static_cast<std::size_t>(row.prefix_length + row.index) * angle_stride;
+  const T *cos = cosines.data() + angle, *sin = sines.data() + angle;
   const auto norm = [&](T* head, const std::vector<T>& gain) {
     if (gain.empty()) return;
     const T scale = inverse_rms(head, hd, c.norm_eps);
@@ -162,20 +186,21 @@ void DecodeNet<T>::Packed::place(const Layer& layer, int index, const DecodeRow<
   };
   const T scale = T(1) / std::sqrt(static_cast<T>(hd));
   for (int h = 0; h < c.heads; ++h) {
-    T* q = qkv + h * hd;
-    norm(q, layer.q_norm);
-    rotate(q, cos, sin, rope.half, q);
-    for (int d = 0; d < hd; ++d) q[d] *= scale;
+    norm(qkv + h * hd, layer.q_norm);
+    rotate_scaled(qkv + h * hd, cos, sin, half, scale, query + h * hd);
   }
-  const int stride = row.own->stride();
+  T* rotated = query + c.heads * hd;  // one head after the other, each over the spill of the last
   for (int h = 0; h < c.kv_heads; ++h) {
     T* k = qkv + (c.heads + h) * hd;
     norm(k, layer.k_norm);
-    rotate(k, cos, sin, rope.half, k);
-    T* keys = row.own->keys(index, h) + row.index;
-    for (int d = 0; d < hd; ++d) keys[static_cast<std::size_t>(d) * stride] = k[d];
-    std::memcpy(row.own->values(index, h) + static_cast<std::size_t>(row.index) * hd,
-                qkv + (c.heads + c.kv_heads + h) * hd, hd * sizeof(T));
+    rotate_scaled(k, cos, sin, half, T(1), rotated);
+    T* keys = row.own->keys(index, h) + key_offset(row.index, hd);
+    for (int d = 0; d < hd; ++d) keys[d * kKeyBlock] = rotated[d];
+    const T* v = qkv + (c.heads + c.kv_heads + h) * hd;
+    T* values = row.own->values(index, h) + static_cast<std::size_t>(row.index) * hd;
+    int d = 0;
+    for (; d + kLanes<T> <= hd; d += kLanes<T>) store(values + d, load(v + d));
+    for (; d < hd; ++d) values[d] = v[d];
   }
 }
 
@@ -185,7 +210,7 @@ void DecodeNet<T>::Packed::attend(int index, std::span<const DecodeRow<T>> rows,
   const int group = config.heads / config.kv_heads, hd = config.head_dim;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const DecodeRow<T>& row = rows[r];
-    const T* q = s.qkv.data() + r * s.qkv_stride;
+    const T* q = s.query.data() + r * s.query_stride;
     T* out = s.mixed.data() + r * s.head_stride;
     for (int h = 0; h < config.kv_heads; ++h) {
       const CachePiece<T> prefix =
@@ -245,7 +270,8 @@ void DecodeNet<T>::forward(std::span<const DecodeRow<T>> rows, DecodeScratch<T>&
     normalize_rows();
     packed_->project_qkv(layer, count, s);
     for (int r = 0; r < count; ++r) {
-      packed_->place(layer, l, rows[r], s.qkv.data() + static_cast<std::size_t>(r) * s.qkv_stride);
+      packed_->place(layer, l, rows[r], s.qkv.data() + static_cast<std::size_t>(r) * s.qkv_stride,
+                     s.query.data() + static_cast<std::size_t>(r) * s.query_stride);
     }
     packed_->attend(l, rows, s);
     packed_->add_product(layer.o, s.mixed.data(), s.head_stride, count, s);

@@ -34,23 +34,23 @@ class KeyValueCache {
  public:
   KeyValueCache(const ModelConfig& config, int capacity);
 
-  int capacity() const { return capacity_; }
+  // In the layout of CachePiece.
   T* keys(int layer, int kv_head) { return data_.data() + offset(layer, kv_head); }
-  T* values(int layer, int kv_head) { return keys(layer, kv_head) + head_dim_ * stride_; }
-  int stride() const { return stride_; }
+  T* values(int layer, int kv_head) { return keys(layer, kv_head) + half_size_; }
   // The first `length` positions.
   CachePiece<T> piece(int layer, int kv_head, int length) const {
     const T* keys = data_.data() + offset(layer, kv_head);
-    return {keys, keys + head_dim_ * stride_, stride_, length};
+    return {keys, keys + half_size_, length};
   }
 
  private:
   std::size_t offset(int layer, int kv_head) const {
-    return (static_cast<std::size_t>(layer) * kv_heads_ + kv_head) * 2 * head_dim_ * stride_;
+    return (static_cast<std::size_t>(layer) * kv_heads_ + kv_head) * 2 * half_size_;
   }
 
-  int kv_heads_, head_dim_, capacity_, stride_;
-  AlignedVector<T> data_;  // [layers][kv_heads]{keys [head_dim][stride], values [stride][head_dim]}
+  int kv_heads_;
+  std::size_t half_size_;  // of the keys, and of the values, of one layer and head
+  AlignedVector<T> data_;  // [layers][kv_heads]{keys, values}
 };
 
 template <class T>
@@ -69,8 +69,8 @@ struct DecodeScratch {
 
   int rows;
   // Row-major; each stride is padded to whole panels of the packed product.
-  int dim_stride, qkv_stride, head_stride, ffn_stride, vocab_stride;
-  AlignedVector<T> residual, normed, qkv, mixed, inner, logits;
+  int dim_stride, qkv_stride, query_stride, head_stride, ffn_stride, vocab_stride;
+  AlignedVector<T> residual, normed, qkv, query, mixed, inner, logits;
   AlignedVector<T> scores;
 };
 
