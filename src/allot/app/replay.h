@@ -14,7 +14,8 @@
 //   {"kind": "request", "step", "prompt", "n", "tag", "round"}
 //   {"kind": "group", "step", "prompt", "cause", "admitted", "items": [{"index", "advantage",
 //    "weight"}]}   one per planned prompt; index = position in `outcomes`. Groups kept from an
-//                  earlier step come first, with "from_step"; "held": true marks those kept now
+//                  earlier step come first; their items have "from_step". "held": true marks a
+//                  group that is kept for a later step
 //   {"kind": "batch", "step", "norm", "z"}   z = what the sum over items is divided by: tokens,
 //                  rollouts or groups of the batch, or the method's constant
 //   {"kind": "summary", "method", "seed", "steps", "prompts", "rollouts", "shipped", "groups",
