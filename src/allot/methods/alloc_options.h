@@ -48,7 +48,7 @@ struct RefillOptions {
     v("keep_surplus", keep_surplus,
       "keep finished groups that the step did not need for the next one; else they are discarded");
     v("max_age", max_age, Range{1, 1e6},
-      "updates after which a kept group is too old to be trained on");
+      "a kept group is trained on at most this many updates after the policy that made it");
     v("accept_range", accept_range, Range{0, 1},
       "[low, high]: a group is accepted only if its pass rate lies in it; empty = any mixed group");
   }
