@@ -13,7 +13,7 @@
 #include <thread>
 #include <utility>
 
-#include "allot/core/error.h"
+#include "allot/lm/decode_weights.h"
 #include "allot/lm/generator_backend.h"
 #include "allot/lm/kernels/decode_net.h"
 #include "allot/lm/kernels/decode_sampler.h"
@@ -288,30 +288,6 @@ class Worker {
   GenerationCost cost_;
 };
 
-// Pointers into the model's storage.
-template <class T>
-WeightPointers<T> pointers_of(const Model& model) {
-  const auto pointer = [](const at::Tensor& tensor) -> const T* {
-    if (!tensor.defined()) return nullptr;
-    if (!tensor.is_contiguous()) {
-      throw Error(ErrorKind::Internal, "lm.generator",
-                  "a weight is not contiguous; contiguous weights are needed");
-    }
-    return tensor.const_data_ptr<T>();
-  };
-  WeightPointers<T> weights;
-  weights.embedding = pointer(model.embedding);
-  weights.final_norm = pointer(model.final_norm);
-  weights.head = pointer(model.head);
-  for (const Layer& l : model.layers) {
-    weights.layers.push_back(
-        {pointer(l.input_norm), pointer(l.q), pointer(l.k), pointer(l.v), pointer(l.q_bias),
-         pointer(l.k_bias), pointer(l.v_bias), pointer(l.q_norm), pointer(l.k_norm), pointer(l.o),
-         pointer(l.post_norm), pointer(l.gate), pointer(l.up), pointer(l.down)});
-  }
-  return weights;
-}
-
 template <class T>
 class DecodeBackend final : public GeneratorBackend {
  public:
@@ -320,7 +296,7 @@ class DecodeBackend final : public GeneratorBackend {
   GenerationCost run(const std::vector<GenerationRequest>& requests,
                      const std::function<bool(GeneratedSequence&&)>& finished,
                      const std::atomic<bool>* stop) override {
-    if (!net_) net_ = std::make_unique<DecodeNet<T>>(model_.config(), pointers_of<T>(model_));
+    if (!net_) net_ = std::make_unique<DecodeNet<T>>(model_.config(), weight_pointers<T>(model_));
     std::uint64_t sequences = 0;
     std::uint32_t longest = 1;
     for (const GenerationRequest& request : requests) {
