@@ -48,62 +48,77 @@ EvalResult SyntheticWorld::evaluation(std::uint64_t step) const {
   return result;
 }
 
-void SyntheticWorld::record_step(std::uint64_t step, Recorder& recorder) {
-  RandomStream random({run_.seed, RandomUse::Test, step, 0, 3});
+// One step while it is drawn up.
+struct SyntheticWorld::Draft {
+  Draft(std::uint64_t seed, std::uint64_t step)
+      : step(step), next(step * kIdsPerStep), random({seed, RandomUse::Test, step, 0, 3}) {}
+
+  std::uint64_t step;
+  RolloutId next;
+  RandomStream random;
   std::vector<Issued> issued;
   std::vector<RolloutId> generated, untrained;
   TrainBatch batch;
   StepCost cost;
-  RolloutId next = step * kIdsPerStep;
   double reward_sum = 0;
-  for (std::uint32_t g = 0; g < run_.prompts; ++g) {
-    const PromptId prompt = (step * run_.prompts + g) % kPool;
-    const std::uint32_t n =
-        run_.adaptive ? run_.group_size / 2 + g % (run_.group_size + 1) : run_.group_size;
-    // Prompts differ: some are always solved, some never, as in real data.
-    const double p = std::clamp(accuracy(step) + 0.35 * std::sin(1.7 * prompt), 0.0, 1.0);
-    issued.push_back({prompt, next, n, 0, 0, 0, -1, 0});
-    std::uint32_t correct = 0;
-    const auto first = static_cast<std::uint32_t>(batch.items.size());
-    std::vector<RolloutId> group;
-    for (std::uint32_t i = 0; i < n; ++i) {
-      Rollout rollout;
-      rollout.id = next++;
-      rollout.prompt = prompt;
-      rollout.seq = i;
-      rollout.behaviour = static_cast<Version>(step);
-      rollout.tokens.assign(5 + random.below(12), 1);
-      Score score;
-      score.correct = random.uniform() < p;
-      score.reward = score.correct ? 1 : 0;
-      score.answer = score.correct ? std::to_string(prompt + 1) : "?";
-      rollout.text = run_.text + score.answer;
-      correct += score.correct;
-      cost.generated += rollout.tokens.size();
-      generated.push_back(rollout.id);
-      group.push_back(rollout.id);
-      store_.add(std::move(rollout), std::move(score), step);
-    }
-    cost.prefilled += 10;
-    reward_sum += n ? static_cast<double>(correct) / n : 0;
-    const bool mixed = correct > 0 && correct < n;
-    for (std::uint32_t i = 0; i < n; ++i) {
-      if (!mixed || i >= run_.kept) {
-        untrained.push_back(group[i]);
-        continue;
-      }
-      const double advantage = (store_.get(group[i]).score.correct ? 1 : 0) - 1.0 * correct / n;
-      batch.items.push_back({group[i], static_cast<float>(advantage), 1, Anchor::StepStart});
-      cost.trained += store_.get(group[i]).rollout.tokens.size();
-    }
-    const auto count = static_cast<std::uint32_t>(batch.items.size()) - first;
-    if (count > 0) batch.groups.push_back({prompt, first, count, n, 1.0f * correct / n});
-    const ZeroCause cause = mixed          ? ZeroCause::None
-                            : correct == 0 ? ZeroCause::AllWrong
-                                           : ZeroCause::AllRight;
-    batch.reports.push_back({prompt, n, 1.0f * correct, mixed, count, cause});
+};
+
+RolloutId SyntheticWorld::draw_rollout(Draft& draft, PromptId prompt, std::uint32_t seq, double p) {
+  Rollout rollout;
+  rollout.id = draft.next++;
+  rollout.prompt = prompt;
+  rollout.seq = seq;
+  rollout.behaviour = static_cast<Version>(draft.step);
+  rollout.tokens.assign(5 + draft.random.below(12), 1);
+  Score score;
+  score.correct = draft.random.uniform() < p;
+  score.reward = score.correct ? 1 : 0;
+  score.answer = score.correct ? std::to_string(prompt + 1) : "?";
+  rollout.text = run_.text + score.answer;
+  draft.cost.generated += rollout.tokens.size();
+  draft.generated.push_back(rollout.id);
+  const RolloutId id = rollout.id;
+  store_.add(std::move(rollout), std::move(score), draft.step);
+  return id;
+}
+
+void SyntheticWorld::draw_group(Draft& draft, std::uint32_t g) {
+  const PromptId prompt = (draft.step * run_.prompts + g) % kPool;
+  const std::uint32_t n =
+      run_.adaptive ? run_.group_size / 2 + g % (run_.group_size + 1) : run_.group_size;
+  // Prompts differ: some are always solved, some never, as in real data.
+  const double p = std::clamp(
+      accuracy(draft.step) + 0.35 * std::sin(1.7 * static_cast<double>(prompt)), 0.0, 1.0);
+  draft.issued.push_back({prompt, draft.next, n, 0, 0, 0, -1, 0});
+  draft.cost.prefilled += 10;
+  std::vector<RolloutId> group;
+  std::uint32_t correct = 0;
+  for (std::uint32_t i = 0; i < n; ++i) {
+    group.push_back(draw_rollout(draft, prompt, i, p));
+    correct += store_.get(group.back()).score.correct;
   }
-  // Half of what was held is trained on now; all of it is given back.
+  const float mean = n ? static_cast<float>(correct) / static_cast<float>(n) : 0;
+  draft.reward_sum += mean;
+  const bool mixed = correct > 0 && correct < n;
+  const std::uint32_t kept = mixed ? std::min(n, run_.kept) : 0;
+  TrainBatch& batch = draft.batch;
+  const auto first = static_cast<std::uint32_t>(batch.items.size());
+  for (std::uint32_t i = 0; i < kept; ++i) {
+    const StoredRollout& stored = store_.get(group[i]);
+    batch.items.push_back({group[i], stored.score.reward - mean, 1, Anchor::StepStart});
+    draft.cost.trained += stored.rollout.tokens.size();
+  }
+  draft.untrained.insert(draft.untrained.end(), group.begin() + kept, group.end());
+  if (kept > 0) batch.groups.push_back({prompt, first, kept, n, mean});
+  const ZeroCause cause = mixed          ? ZeroCause::None
+                          : correct == 0 ? ZeroCause::AllWrong
+                                         : ZeroCause::AllRight;
+  batch.reports.push_back({prompt, n, static_cast<float>(correct), mixed, kept, cause});
+}
+
+// Half of what was held is trained on now; all of it is given back, and new ones are held.
+void SyntheticWorld::exchange_held(Draft& draft) {
+  TrainBatch& batch = draft.batch;
   const auto first = static_cast<std::uint32_t>(batch.items.size());
   for (std::size_t i = 0; i < held_.size(); i += 2)
     batch.items.push_back({held_[i], 0.5f, 0.9f, Anchor::Behaviour});
@@ -111,21 +126,28 @@ void SyntheticWorld::record_step(std::uint64_t step, Recorder& recorder) {
   if (count > 0)
     batch.groups.push_back({store_.get(held_[0]).rollout.prompt, first, count, count, 0.5f});
   batch.release = std::exchange(held_, {});
-  for (std::size_t i = 0; i < untrained.size() && i < run_.hold; ++i) held_.push_back(untrained[i]);
-  batch.hold = held_;
+  draft.untrained.resize(std::min<std::size_t>(draft.untrained.size(), run_.hold));
+  batch.hold = held_ = draft.untrained;
+}
 
+void SyntheticWorld::record_step(std::uint64_t step, Recorder& recorder) {
+  Draft draft(run_.seed, step);
+  for (std::uint32_t g = 0; g < run_.prompts; ++g) draw_group(draft, g);
+  exchange_held(draft);
+  const TrainBatch& batch = draft.batch;
   Feedback feedback;
   feedback.step = step;
   feedback.before = static_cast<Version>(step);
   feedback.updated = !batch.items.empty();
   feedback.after = feedback.before + (feedback.updated ? 1 : 0);
-  std::vector<Metric> metrics = {{"reward/first_round", reward_sum / run_.prompts},
+  std::vector<Metric> metrics = {{"reward/first_round", draft.reward_sum / run_.prompts},
                                  {"train/updates", static_cast<double>(feedback.after)}};
-  if (feedback.updated) metrics.push_back({"loss/total", 0.1 * random.normal()});
-  const double tokens = static_cast<double>(cost.generated);
-  const StepTimes times{tokens * 1e-3, 0.01, static_cast<double>(cost.trained) * 2e-3,
-                        tokens * 1e-3 + static_cast<double>(cost.trained) * 2e-3 + 0.02};
-  recorder.step({step, issued, generated, batch, feedback, store_, prompts_, metrics, times, cost});
+  if (feedback.updated) metrics.push_back({"loss/total", 0.1 * draft.random.normal()});
+  const double generate = static_cast<double>(draft.cost.generated) * 1e-3;
+  const double train = static_cast<double>(draft.cost.trained) * 2e-3;
+  const StepTimes times{generate, 0.01, train, generate + train + 0.02};
+  recorder.step({step, draft.issued, draft.generated, batch, feedback, store_, prompts_, metrics,
+                 times, draft.cost});
   store_.end_step(batch.hold, batch.release);
 }
 

@@ -56,7 +56,11 @@ class SyntheticWorld {
   const SyntheticRun& run() const { return run_; }
 
  private:
+  struct Draft;
   double accuracy(std::uint64_t step) const;
+  RolloutId draw_rollout(Draft& draft, PromptId prompt, std::uint32_t seq, double p);
+  void draw_group(Draft& draft, std::uint32_t g);
+  void exchange_held(Draft& draft);
 
   SyntheticRun run_;
   SyntheticPrompts prompts_;
