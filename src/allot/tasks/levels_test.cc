@@ -23,6 +23,7 @@ TEST(Levels, QuotasOfEqualSharesFavourEasierLevels) {
 TEST(Levels, QuotasFollowWeights) {
   EXPECT_EQ(levels(1, 3, {1, 0, 3}).quotas(100), (std::vector<int>{25, 0, 75}));
   EXPECT_EQ(levels(1, 3, {1, 1, 1}).quotas(2), (std::vector<int>{1, 1, 0}));
+  EXPECT_EQ(levels(1, 2, {1, 2}).quotas(10), (std::vector<int>{3, 7}));  // 3.33 and 6.67
 }
 
 TEST(Levels, QuotasAddUpAndAreExactToOne) {

@@ -193,17 +193,11 @@ TEST(PromptSetState, RefusesForeignAndDamagedBlobsAndStaysAsItWas) {
 }
 
 // Any single changed byte is refused or gives a source that still works and ends.
-TEST(PromptSetState, ChangedBytesNeverHangOrCrash) {
-  PromptSet set(prompts_of(5), 1);
-  set.begin_step(0);
-  set.candidates(3, Draw::Stream);
-  set.begin_step(1);
-  set.candidates(4, Draw::Uniform);
-  set.candidates(1, Draw::Stream);
+void change_bytes(const PromptSet& set) {
   const std::string blob = set.save();
   int refused = 0;
   for (std::size_t i = 0; i < blob.size(); ++i) {
-    for (const char flip : {'\x01', '\x80', '\x0F'}) {
+    for (const char flip : {'\x01', '\x07', '\x80', '\x0F'}) {
       std::string changed = blob;
       changed[i] = static_cast<char>(changed[i] ^ flip);
       PromptSet target(prompts_of(5), 1);
@@ -219,6 +213,30 @@ TEST(PromptSetState, ChangedBytesNeverHangOrCrash) {
     }
   }
   EXPECT_GT(refused, 0);
+}
+
+TEST(PromptSetState, ChangedBytesNeverHangOrCrash) {
+  PromptSet set(prompts_of(5), 1);
+  set.begin_step(0);
+  set.candidates(3, Draw::Stream);
+  set.begin_step(1);
+  set.candidates(2, Draw::Uniform);
+  change_bytes(set);
+  set.candidates(2, Draw::Uniform);
+  set.candidates(1, Draw::Stream);
+  change_bytes(set);
+}
+
+// A keyed order that has given out more than was shown would run out of ids.
+TEST(PromptSetState, RefusesAKeyedOrderBeyondWhatWasShown) {
+  PromptSet set(prompts_of(5), 1);
+  set.candidates(2, Draw::Uniform);
+  std::string blob = set.save();
+  const std::size_t place = blob.size() - sizeof(std::uint64_t);  // the last member
+  ASSERT_EQ(blob[place], 2);
+  blob[place] = 5;
+  EXPECT_THROW(set.load(blob), Error);
+  EXPECT_EQ(set.candidates(9, Draw::Uniform).size(), 3u);
 }
 
 TEST(PromptSetHash, DependsOnKeysAndAnswersNotOnOrder) {
