@@ -126,10 +126,11 @@ TextTable cost_table(const Comparison& comparison) {
   table.header = {"method",  "steps",     "generated", "trained", "discarded", "generated",
                   "trained", "discarded", "generate",  "score",   "train",     "all"};
   for (const ArmSummary& arm : comparison.arms) {
-    std::vector<std::string> row = {arm.name};
-    for (const char* name :
-         {"steps", "rollouts_generated", "rollouts_trained", "rollouts_discarded", "generated",
-          "tokens_trained", "tokens_discarded"})
+    const double steps = total(arm, "steps").mean;
+    std::vector<std::string> row = {arm.name,
+                                    fixed_text(steps, steps == std::floor(steps) ? 0 : 1)};
+    for (const char* name : {"rollouts_generated", "rollouts_trained", "rollouts_discarded",
+                             "generated", "tokens_trained", "tokens_discarded"})
       row.push_back(count_text(total(arm, name)));
     for (const char* name : {"generate_s", "score_s", "train_s", "step_s"})
       row.push_back(count_text(total(arm, name).mean));
