@@ -62,6 +62,11 @@ function(allot_room name)
       endif()
     endforeach()
     target_compile_definitions(${target}_test PRIVATE ALLOT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    if(ROOM_PROGRAM)  # its tests run the program as a user would
+      target_compile_definitions(${target}_test PRIVATE
+        ALLOT_PROGRAM="$<TARGET_FILE:${ROOM_PROGRAM}>")
+      add_dependencies(${target}_test ${ROOM_PROGRAM})
+    endif()
     add_test(NAME ${name} COMMAND ${target}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
   endif()

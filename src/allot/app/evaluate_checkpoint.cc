@@ -34,15 +34,32 @@ std::string percent(double share) { return concat(std::round(share * 1000) / 10,
 
 CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::string& path,
                                          Recorder& console, const std::atomic<bool>& stop) {
-  const std::string folder = model_folder(path);
   RunConfig loaded = config;
-  loaded.model = {};
-  loaded.model.path = folder;
-  loaded.model.device = config.model.device;
-  loaded.warm_start.steps = 0;
+  if (!path.empty()) {
+    loaded.model = {};
+    loaded.model.path = model_folder(path);
+    loaded.model.device = config.model.device;
+    loaded.warm_start.steps = 0;
+  }
   const auto start = starting_point(loaded, console, stop);
+  if (!start) {
+    CheckpointEvaluation stopped{path, config.data.task, config.eval.k, {}};
+    stopped.result.complete = false;
+    return stopped;
+  }
   RunWorld world(loaded, *start, stop);
-  return {folder, config.data.task, config.eval.k, world.evaluate(console)};
+  return {path.empty() ? "starting point" : loaded.model.path, config.data.task, config.eval.k,
+          world.evaluate(console)};
+}
+
+std::array<double, 5> pass_rate_shares(const EvalResult& result) {
+  std::array<double, 5> shares{};
+  for (const std::uint32_t correct : result.correct) {
+    const double rate = static_cast<double>(correct) / result.group_size;
+    const std::size_t bin = rate < 0.1 ? 0 : rate < 0.2 ? 1 : rate <= 0.8 ? 2 : rate <= 0.9 ? 3 : 4;
+    shares[bin] += 1.0 / static_cast<double>(result.prompts);
+  }
+  return shares;
 }
 
 std::string evaluation_text(const CheckpointEvaluation& evaluation) {
@@ -54,6 +71,11 @@ std::string evaluation_text(const CheckpointEvaluation& evaluation) {
     if (evaluation.k[i] > 1)
       text += concat("  pass@", evaluation.k[i], "  ", percent(r.pass_at_k[i]), "\n");
   if (r.group_size > 1) text += concat("  avg@", r.group_size, "  ", percent(r.pass_at_1), "\n");
+  const auto shares = pass_rate_shares(r);
+  if (r.group_size > 1)
+    text += concat("  prompts by pass rate: below .1 ", percent(shares[0]), ", .1 to .2 ",
+                   percent(shares[1]), ", .2 to .8 ", percent(shares[2]), ", .8 to .9 ",
+                   percent(shares[3]), ", above .9 ", percent(shares[4]), "\n");
   return text + concat("  mean response ", std::round(r.mean_tokens * 10) / 10, " tokens, ",
                        percent(r.truncated_share), " truncated, ", percent(r.no_answer_share),
                        " without an answer");
@@ -69,6 +91,7 @@ std::string evaluation_json(const CheckpointEvaluation& evaluation) {
   for (std::size_t i = 0; i < evaluation.k.size(); ++i)
     object[concat("pass@", evaluation.k[i])] = r.pass_at_k[i];
   object[concat("avg@", r.group_size)] = r.pass_at_1;
+  object["pass_rate_shares"] = pass_rate_shares(r);
   object["mean_reward"] = r.mean_reward;
   object["mean_tokens"] = r.mean_tokens;
   object["truncated_share"] = r.truncated_share;

@@ -1,6 +1,7 @@
-// `allot eval`: the held-out accuracy of a checkpoint; changes nothing.
+// `allot eval`: the held-out accuracy of a checkpoint, or of the model that runs start from.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <string>
 
@@ -15,9 +16,14 @@ struct CheckpointEvaluation {
   EvalResult result;
 };
 
-// `path`: a checkpoint folder, a run folder (its newest checkpoint), or a folder with a model.
+// `path`: a checkpoint folder, a run folder (its newest checkpoint), or a folder with a model; ""
+// is the starting point of the configuration (warm-started if it says so).
 CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::string& path,
                                          Recorder& console, const std::atomic<bool>& stop);
+
+// Shares of prompts by pass rate: below .1, .1 to .2, .2 to .8, .8 to .9, above .9. Allocation can
+// only matter where all three of the first, the middle and the last are large.
+std::array<double, 5> pass_rate_shares(const EvalResult& result);
 
 std::string evaluation_text(const CheckpointEvaluation& evaluation);
 // {"checkpoint", "task", "prompts", "group_size", "pass@1", "pass@K".., "avg@N", ...}

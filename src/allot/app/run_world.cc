@@ -48,6 +48,14 @@ std::uint32_t longest_response(const Task& task) {
   return static_cast<std::uint32_t>(task.longest_response) + 1;
 }
 
+// `count` ids at equal distances (0 = all): a task lists its prompts by difficulty.
+std::vector<PromptId> evenly_chosen(const std::vector<PromptId>& ids, std::size_t count) {
+  if (count == 0 || count >= ids.size()) return ids;
+  std::vector<PromptId> chosen;
+  for (std::size_t i = 0; i < count; ++i) chosen.push_back(ids[i * ids.size() / count]);
+  return chosen;
+}
+
 OptimOptions scheduled(OptimOptions optim, const TrainOptions& train) {
   if (optim.schedule_steps == 0) optim.schedule_steps = static_cast<std::uint64_t>(train.max_steps);
   return optim;
@@ -90,9 +98,8 @@ EvalResult RunWorld::evaluate(Recorder& recorder) {
   settings.sampling = config_.sampling.sampling(longest_response(task_));
   settings.sampling.temperature = static_cast<float>(config_.eval.temperature);
   settings.stop = &stop_;
-  std::span<const PromptId> ids = task_.test->ids();
-  if (config_.eval.prompts > 0)
-    ids = ids.first(std::min<std::size_t>(ids.size(), config_.eval.prompts));
+  const std::vector<PromptId> ids =
+      evenly_chosen(task_.test->ids(), static_cast<std::size_t>(config_.eval.prompts));
   return allot::evaluate(engine_, *task_.verifier, *task_.test, ids, settings, recorder);
 }
 

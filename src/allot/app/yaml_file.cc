@@ -104,6 +104,16 @@ class Flattener : public YAML::EventHandler {
   std::map<std::string, std::string> seen_;
 };
 
+std::string read_whole(const std::string& path, ErrorKind kind, const char* hint) {
+  std::error_code ignored;
+  std::ifstream in(path, std::ios::binary);
+  if (!in || std::filesystem::is_directory(path, ignored))
+    throw Error(kind, path, "the file was not found or is not a file", hint);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
 }  // namespace
 
 std::vector<Setting> parse_yaml(std::string_view text, const std::string& name) {
@@ -120,14 +130,11 @@ std::vector<Setting> parse_yaml(std::string_view text, const std::string& name) 
 }
 
 std::string read_config_file(const std::string& path) {
-  std::error_code ignored;
-  std::ifstream in(path, std::ios::binary);
-  if (!in || std::filesystem::is_directory(path, ignored))
-    throw Error(ErrorKind::Config, path, "the configuration file was not found or is not a file",
-                "examples/ has some to start from");
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
+  return read_whole(path, ErrorKind::Config, "examples/ has some to start from");
+}
+
+std::string read_data_file(const std::string& path) {
+  return read_whole(path, ErrorKind::Data, "check the path");
 }
 
 }  // namespace allot

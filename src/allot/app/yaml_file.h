@@ -19,7 +19,8 @@ struct Setting {
 // Throws Error(Config). `name` is how the text is called in messages.
 std::vector<Setting> parse_yaml(std::string_view text, const std::string& name);
 
-// Reads a file. Throws Error(Config) if it is missing or not a file.
+// Read a file whole. Throw Error(Config) or Error(Data) if it is missing or not a file.
 std::string read_config_file(const std::string& path);
+std::string read_data_file(const std::string& path);
 
 }  // namespace allot

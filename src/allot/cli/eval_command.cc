@@ -29,14 +29,13 @@ int run_eval(const RunArguments& arguments, const std::string& checkpoint) {
 }  // namespace
 
 void add_eval(CLI::App& app, Action& chosen) {
-  CLI::App* command =
-      app.add_subcommand("eval", "pass@1, pass@k, avg@k of a checkpoint on held-out prompts");
+  CLI::App* command = app.add_subcommand("eval", "pass@1, pass@k, avg@k on held-out prompts");
   auto arguments = std::make_shared<RunArguments>();
   auto checkpoint = std::make_shared<std::string>();
   arguments->add_to(*command);
-  command
-      ->add_option("--checkpoint", *checkpoint, "checkpoint folder, or a run folder (its latest)")
-      ->required();
+  command->add_option(
+      "--checkpoint", *checkpoint,
+      "checkpoint folder, or a run folder (its latest); without: the model that runs start from");
   command->callback([&chosen, arguments, checkpoint] {
     chosen = [arguments, checkpoint] { return run_eval(*arguments, *checkpoint); };
   });

@@ -3,8 +3,6 @@
 #include "allot/core/error.h"
 
 namespace allot {
-namespace {
-
 Setting parse_set(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
@@ -12,8 +10,6 @@ Setting parse_set(const std::string& text) {
                 "for example --set alloc.group_size=16");
   return {text.substr(0, equals), text.substr(equals + 1), "--set"};
 }
-
-}  // namespace
 
 void RunArguments::add_to(CLI::App& command) {
   command_ = &command;

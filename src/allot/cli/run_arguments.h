@@ -13,6 +13,9 @@
 
 namespace allot {
 
+// "key=value" of --set. Throws Error(Config).
+Setting parse_set(const std::string& text);
+
 class RunArguments {
  public:
   // Adds the options to `command`, which must live as long as this.

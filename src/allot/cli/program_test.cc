@@ -1,0 +1,182 @@
+// The program as a user meets it: exit codes, error messages, interrupts, restarts.
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace allot {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Ended {
+  int code = -1;
+  std::string out;  // standard output and standard error together
+};
+
+std::string quoted(const std::string& text) { return "'" + text + "'"; }
+
+class Program : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(::testing::TempDir()) /
+              (std::string("allot program ") +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Ended run(const std::string& arguments) const {
+    const std::string command = "cd " + quoted(folder_.string()) + " && " + quoted(ALLOT_PROGRAM) +
+                                " " + arguments + " 2>&1";
+    Ended ended;
+    std::FILE* pipe = ::popen(command.c_str(), "r");
+    std::array<char, 4096> buffer;
+    for (std::size_t n; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+      ended.out.append(buffer.data(), n);
+    ended.code = WEXITSTATUS(::pclose(pipe));
+    return ended;
+  }
+  void expect(const std::string& arguments, int code, const std::string& part) const {
+    const Ended ended = run(arguments);
+    EXPECT_EQ(ended.code, code) << arguments << "\n" << ended.out;
+    EXPECT_NE(ended.out.find(part), std::string::npos) << arguments << "\n" << ended.out;
+  }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+    return name;
+  }
+  std::string tiny(const std::string& more = "") const {
+    return write("tiny.yaml",
+                 "data: {task: digit_sort, digit_sort: {digits: {min: 1, max: 3}, train: 40, "
+                 "test: 20}}\n"
+                 "model: {dim: 16, layers: 1, heads: 2, kv_heads: 1, ffn: 32}\n"
+                 "warm_start: {steps: 5, batch: 8}\nalloc: {group_size: 4}\n"
+                 "train: {prompts_per_step: 8, max_steps: 3}\noptim: {lr: 1.0e-3}\n"
+                 "eval: {every: 2}\n" +
+                     more);
+  }
+  std::string read(const fs::path& path) const {
+    std::ifstream in(folder_ / path, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+  // Starts a long run in the background and returns its process id once it has made steps.
+  pid_t start_long_run() const {
+    tiny();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::chdir(folder_.c_str()) != 0) ::_exit(99);
+      std::freopen("log.txt", "w", stderr);
+      std::freopen("/dev/null", "w", stdout);
+      ::execl(ALLOT_PROGRAM, "allot", "train", "tiny.yaml", "--set", "train.max_steps=1000000",
+              "--set", "eval.every=0", nullptr);
+      ::_exit(98);
+    }
+    for (int i = 0; i < 1200 && read("log.txt").find("step    3") == std::string::npos; ++i)
+      ::usleep(50000);
+    return child;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Program, WrongInputsAreRefusedWithTheirExitCode) {
+  tiny();
+  expect("", 2, "subcommand is required");
+  expect("trian x", 2, "trian");
+  expect("train tiny.yaml --set alloc.group_sise=3", 2, "did you mean 'alloc.group_size'?");
+  expect("train tiny.yaml --set alloc.group_size=0", 2, "1 .. 65536");
+  expect("train tiny.yaml --set alloc.method=gpro", 2, "grpo");
+  expect("train tiny.yaml --num_generation 4", 2, "num_generation");
+  expect("train missing.yaml", 2, "not found");
+  expect("train tiny.yaml --set data.task=jsonl --set data.train=missing.jsonl", 3,
+         "missing.jsonl");
+  write("broken.jsonl", "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \n");
+  expect("train tiny.yaml --set data.task=jsonl --set data.train=broken.jsonl", 3,
+         "broken.jsonl:2");
+  expect("train tiny.yaml --set model.context=6", 3, "context");
+  expect("eval tiny.yaml --checkpoint nowhere", 4, "nowhere");
+  expect("report nowhere", 4, "no run was found");
+  expect("replay missing.jsonl --method grpo", 3, "not found");
+  EXPECT_FALSE(fs::exists(folder_ / "runs" / "tiny" / "run.sqlite"));  // nothing half-written
+}
+
+TEST_F(Program, TrainsEvaluatesReportsAndKnowsWhenItIsDone) {
+  tiny();
+  expect("train tiny.yaml", 0, "report: runs/tiny/report.html");
+  EXPECT_TRUE(fs::exists(folder_ / "runs/tiny/report.html"));
+  EXPECT_TRUE(fs::exists(folder_ / "runs/tiny/checkpoint-3/COMPLETE"));
+  expect("train tiny.yaml", 0, "is finished already");
+  expect("eval tiny.yaml --checkpoint runs/tiny", 0, "pass@1");
+  expect("eval tiny.yaml --checkpoint runs/tiny/checkpoint-3 --json", 0, "\"pass@1\":");
+  expect("report runs/tiny --out r.html", 0, "report: r.html");
+  expect("train tiny.yaml --set alloc.method=aero", 4, "alloc.method: grpo -> aero");
+  expect("train tiny.yaml --fresh --quiet", 0, "runs/tiny-2/report.html");
+  expect("train tiny.yaml --set train.max_steps=5", 0, "report:");  // a longer run goes on
+  EXPECT_TRUE(fs::exists(folder_ / "runs/tiny/checkpoint-5/COMPLETE"));
+}
+
+TEST_F(Program, WithoutATerminalThereAreOnlyPlainLines) {
+  tiny();
+  const Ended ended = run("train tiny.yaml");
+  EXPECT_EQ(ended.out.find('\r'), std::string::npos);
+  EXPECT_EQ(ended.out.find('\x1b'), std::string::npos);
+  for (const char* step : {"step    1/3", "step    2/3", "step    3/3"})
+    EXPECT_NE(ended.out.find(step), std::string::npos) << ended.out;
+}
+
+TEST_F(Program, ComparesMethodsAndContinuesAComparison) {
+  tiny();
+  expect("compare tiny.yaml --methods grpo,aero --seeds 2", 0, "report: runs/tiny/report.html");
+  for (const char* run : {"grpo-s0", "grpo-s1", "aero-s0", "aero-s1"})
+    EXPECT_TRUE(fs::exists(folder_ / "runs/tiny" / run / "run.sqlite")) << run;
+  EXPECT_TRUE(fs::exists(folder_ / "runs/tiny/compare.json"));
+  expect("compare tiny.yaml --methods grpo,aero --seeds 2", 0, "report:");
+}
+
+TEST_F(Program, LooksWithoutRunning) {
+  expect("--help", 0, "allot compare examples/quickstart.yaml");
+  expect("--version", 0, ".");
+  expect("methods", 0, "aero");
+  expect("methods aero", 0, "alloc.aero.explore");
+  expect("methods --json", 0, "{\"methods\":[");
+  expect("config " + tiny(), 0, "group_size: 4  # tiny.yaml:4");
+  expect("config tiny.yaml --json", 0, "\"key\":\"alloc.method\"");
+  expect("doctor", 0, "libtorch");
+}
+
+TEST_F(Program, AnInterruptLeavesACheckpointAndARestartContinues) {
+  const pid_t child = start_long_run();
+  ::kill(child, SIGINT);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 6) << read("log.txt");
+  EXPECT_TRUE(fs::exists(folder_ / "runs/tiny/latest"));
+  const Ended again = run("train tiny.yaml --set eval.every=0");  // max_steps 3: already beyond
+  EXPECT_EQ(again.code, 0) << again.out;
+  EXPECT_NE(again.out.find("continued after step"), std::string::npos) << again.out;
+}
+
+TEST_F(Program, ASecondInterruptEndsAtOnceAndTheFolderStillOpens) {
+  const pid_t child = start_long_run();
+  ::kill(child, SIGINT);
+  ::kill(child, SIGINT);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  expect("report runs/tiny --out r.html", 0, "report: r.html");
+}
+
+}  // namespace
+}  // namespace allot
