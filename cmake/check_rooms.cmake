@@ -28,7 +28,7 @@ set(headers_of_tensors "^src/allot/lm/tensor\\.h$")
 # C++ headers have no ending; x86 and Arm intrinsics belong to the compiler. stdlib.h stands for what
 # only POSIX has in it (mkdtemp, setenv); the C++ part is <cstdlib>.
 set(standard "^[a-z_0-9]+$|^(immintrin|arm_neon)\\.h$")
-set(operating_system "^(sys/[a-z]+|dirent|dlfcn|fcntl|poll|pthread|sched|signal|spawn|stdlib|unistd)\\.h$")
+set(operating_system "^(sys/[a-z]+|dirent|dlfcn|fcntl|malloc|poll|pthread|sched|signal|spawn|stdlib|unistd)\\.h$")
 
 set(rooms "")
 function(allot_room name)
