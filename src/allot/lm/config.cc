@@ -139,7 +139,11 @@ double rope_theta_of(Reader& reader, const std::string& where) {
     reader.take("rope_parameters");
     return reader.number_or("rope_theta", 10000);
   }
-  Reader nested(reader.take("rope_parameters"), where);
+  const Json parameters = reader.take("rope_parameters");
+  if (!parameters.is_object()) {
+    reader.refuse(concat("\"rope_parameters\" is ", parameters.dump(), "; an object is needed"));
+  }
+  Reader nested(parameters, where);
   nested.expect("rope_type", {"default"});
   const double theta = nested.number_or("rope_theta", 10000);
   nested.refuse_the_rest();
