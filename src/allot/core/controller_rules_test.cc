@@ -227,6 +227,39 @@ TEST_F(Rules, TheAnswerToAWishComesBeforeOutcomes) {
                                               "1 outcomes, 0 prompts"}));
 }
 
+// A wish made in the middle of what has arrived stops the delivery until it is answered.
+TEST_F(Rules, OutcomesWaitWhileAWishIsOpen) {
+  puppet.needs = {.grain = Grain::Rollout, .refill = true};
+  ask(3);
+  std::vector<std::string> events;
+  puppet.observe = [&](const Events& e) {
+    events.push_back(e.outcomes.empty() ? "prompts" : concat("rollout ", e.outcomes[0].id));
+    return Decision{.refill = events.size() == 1 ? 1u : 0u};
+  };
+  Controller c = make();
+  c.plan(prompts, {}, 0);
+  EXPECT_EQ(c.observe(std::vector{outcome(1, 1), outcome(2, 1), outcome(3, 1)}).refill, 1u);
+  EXPECT_EQ(events, std::vector<std::string>{"rollout 1"});
+  c.observe({}, std::vector<PromptRef>{{3}});
+  EXPECT_EQ(events, (std::vector<std::string>{"rollout 1", "prompts", "rollout 2", "rollout 3"}));
+}
+
+TEST_F(Rules, ExhaustionIsRememberedAcrossAReload) {
+  puppet.needs = {.max_rounds = 2, .refill = true};
+  ask(1);
+  puppet.observe = [](const Events& e) {
+    if (e.outcomes.empty()) return Decision{.generate = {{.prompt = 1, .n = 1}}};
+    return Decision{.refill = 1};
+  };
+  Controller c = make();
+  c.plan(prompts, {}, 0);
+  c.observe(std::vector{outcome(1, 1)});
+  c.observe({});
+  Controller fresh = make();
+  fresh.load(c.save(0), 0);
+  EXPECT_SAYS(fresh.observe(std::vector{outcome(2, 1)}), "exhausted");
+}
+
 TEST_F(Rules, BudgetLeftIsShownAtEveryCall) {
   puppet.needs = {.grain = Grain::Rollout};
   std::vector<std::uint64_t> tokens, rollouts;
