@@ -1,19 +1,16 @@
 #include "allot/local/adamw.h"
 
 #include <cmath>
-#include <filesystem>
 
 #include <ATen/ops/empty.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "allot/core/error.h"
 #include "allot/core/random.h"
+#include "allot/local/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
-
-namespace fs = std::filesystem;
 
 at::Tensor random_tensor(at::IntArrayRef shape, at::ScalarType type, std::uint64_t seed) {
   at::Tensor out = at::empty(shape, at::kDouble);
@@ -82,9 +79,8 @@ TEST(AdamW, EqualsAPlainLoop) {
 }
 
 TEST(AdamW, ContinuesBitForBitAfterSaveAndLoad) {
-  char pattern[] = "/tmp/allot-adamw-XXXXXX";
-  ASSERT_NE(mkdtemp(pattern), nullptr);
-  const std::string path = (fs::path(pattern) / "optimizer.safetensors").string();
+  const testing::TemporaryFolder folder;
+  const std::string path = folder.path() + "/optimizer.safetensors";
   const auto whole = parameters(at::kFloat), resumed = parameters(at::kFloat);
   AdamW one(whole, options());
   std::uint64_t step = 0;
@@ -111,7 +107,6 @@ TEST(AdamW, ContinuesBitForBitAfterSaveAndLoad) {
   EXPECT_THROW(AdamW(other, options()).load(path, 1), Error);
   EXPECT_THROW(AdamW({whole[0]}, options()).load(path, 1), Error);
   EXPECT_THROW(AdamW(whole, options()).load(path + ".absent", 1), Error);
-  fs::remove_all(pattern);
 }
 
 TEST(ClipGradients, ScalesToTheLargestNormAndReportsTheOneBefore) {

@@ -1,12 +1,10 @@
 #include "allot/local/model_options.h"
 
-#include <filesystem>
-
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "allot/core/error.h"
 #include "allot/local/testing/small_world.h"
+#include "allot/local/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
@@ -62,17 +60,16 @@ TEST(MakeModel, DependsOnShapeAndSeedOnly) {
 }
 
 TEST(MakeModel, LoadsAFolderAndRefusesASmallVocabulary) {
-  char pattern[] = "/tmp/allot-model-XXXXXX";
-  ASSERT_NE(mkdtemp(pattern), nullptr);
+  const testing::TemporaryFolder folder;
   ModelOptions options;
   options.dim = 16, options.heads = 2, options.kv_heads = 1, options.layers = 1, options.ffn = 16;
   const lm::Model saved = make_model(options, 20);
-  saved.save(pattern);
+  saved.save(folder.path());
   ModelOptions from_folder;
-  from_folder.path = pattern;
+  from_folder.path = folder.path();
   EXPECT_EQ(weights_of(make_model(from_folder, 20)), weights_of(saved));
   EXPECT_THROW(make_model(from_folder, 21), Error);
-  std::filesystem::remove_all(pattern);
+  from_folder.path += "/absent";
   EXPECT_THROW(make_model(from_folder, 20), Error);
 }
 

@@ -3,6 +3,7 @@
 // reference; the normalisers by the formulas of the contract.
 #include "allot/local/policy_gradient.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -122,6 +123,11 @@ double relative_error(const std::vector<double>& found, const std::vector<double
   return std::sqrt(difference / size);
 }
 
+// A key bias moves all logits of a query alike, so its gradient is 0 but for rounding.
+bool is_rounding_only(const lm::NamedTensor& parameter) {
+  return parameter.name.find("k_proj.bias") != std::string::npos;
+}
+
 PolicyGradientSettings settings_of(int micro, int shards, int workers, double temperature = 1) {
   PolicyGradientSettings settings;
   settings.temperature = temperature;
@@ -145,8 +151,7 @@ double error_against_hand(at::ScalarType type, const BatchSpec& spec, double tem
   double worst = 0;
   const auto parameters = world.model.parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    // A key bias moves all logits of a query alike, so its gradient is only rounding.
-    if (parameters[i].name.find("k_proj.bias") != std::string::npos) continue;
+    if (is_rounding_only(parameters[i])) continue;
     const double error = relative_error(host(found.gradients[i]), expected.gradients[i]);
     if (error > worst) worst = error;
   }
@@ -178,24 +183,39 @@ struct Split {
   int micro, shards, workers;
 };
 
-TEST(PolicyGradient, CutsChangeRoundingOnlyAndWorkersChangeNothing) {
-  const SmallWorld world;
+// Largest relative error of the norm of a parameter's gradient between the batch in one piece and
+// in smaller ones.
+double error_of_cuts(at::ScalarType type) {
+  const SmallWorld world(type);
   RolloutStore store;
   const TrainBatch batch = world.batch({}, store);
   const TrainRows rows = train_rows(batch, store, world.prompts, world.tokenizer, 24);
   const auto whole = in_one_update(world.model, batch, rows, settings_of(100, 1, 1));
+  const auto parameters = world.model.parameters();
+  double worst = 0;
   for (const Split& split : {Split{1, 1, 1}, Split{3, 2, 1}, Split{4, 5, 2}}) {
     const auto cut = in_one_update(world.model, batch, rows,
                                    settings_of(split.micro, split.shards, split.workers));
     EXPECT_NEAR(cut.sums.loss, whole.sums.loss, 1e-6);
     EXPECT_EQ(cut.sums.tokens, whole.sums.tokens);
-    const auto parameters = world.model.parameters();
-    for (std::size_t i = 0; i < cut.gradients.size(); ++i) {
-      if (parameters[i].name.find("k_proj.bias") != std::string::npos) continue;
-      EXPECT_LT(relative_error(host(cut.gradients[i]), host(whole.gradients[i])), 1e-5)
-          << parameters[i].name;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (is_rounding_only(parameters[i])) continue;
+      worst = std::max(worst, relative_error(host(cut.gradients[i]), host(whole.gradients[i])));
     }
   }
+  return worst;
+}
+
+TEST(PolicyGradient, CutsChangeRoundingOnly) {
+  EXPECT_LT(error_of_cuts(at::kDouble), 1e-12);
+  EXPECT_LT(error_of_cuts(at::kFloat), 5e-6);
+}
+
+TEST(PolicyGradient, WorkersChangeNoBit) {
+  const SmallWorld world;
+  RolloutStore store;
+  const TrainBatch batch = world.batch({}, store);
+  const TrainRows rows = train_rows(batch, store, world.prompts, world.tokenizer, 24);
   const auto one = in_one_update(world.model, batch, rows, settings_of(3, 3, 1));
   const auto two = in_one_update(world.model, batch, rows, settings_of(3, 3, 2));
   EXPECT_EQ(one.sums.loss, two.sums.loss);
