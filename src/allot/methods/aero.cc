@@ -68,7 +68,7 @@ class Aero final : public Method {
     Decision decision{.generate = request_each(ids_of(view.candidates), n, affordable, pool_)};
     decision.done = decision.generate.empty();
     const std::uint64_t spent = pool_.outstanding();
-    rescue_.open(std::max(std::min(view.budget.rollouts, affordable), spent) - spent);
+    rescue_.open(std::max(view.budget.rollouts, spent) - spent);  // hard caps: in observe()
     return decision;
   }
 

@@ -60,6 +60,18 @@ TEST(Aero, PartialStratumIsExactlyPlusMinusOne) {
 
 TEST(Aero, HighStratumKeepsAll) { expect_counts(played(verdicts(5, 3)), 5, .774597, 3, -1.290994); }
 
+TEST(Aero, BoundaryOfTheHighStratumBelongsToIt) {
+  const Settings quarter = {{"alloc.aero.high", "0.25"}};
+  EXPECT_EQ(played(verdicts(1, 7), quarter).kept(7).size(), 2u);
+  EXPECT_EQ(played(verdicts(2, 6), quarter).kept(7).size(), 8u);
+}
+
+TEST(Aero, MoreWrongRolloutsPerCorrectOne) {
+  const Settings three = {{"alloc.aero.kept_wrong", "3"}};
+  expect_counts(played(verdicts(1, 7), three), 1, std::sqrt(3), 3, -1 / std::sqrt(3));
+  EXPECT_EQ(played(verdicts(3, 5), three).kept(7).size(), 8u);  // there are only five
+}
+
 TEST(Aero, OneSidedGroupsUseThePosterior) {
   const Played none = played(verdicts(0, 8), kNoRescue);
   expect_counts(none, 0, 0, 4, -1.0 / 3);
@@ -230,6 +242,16 @@ TEST(Aero, HardCapBoundsExplorationAndRescue) {
       play(controller, {{1, 2}, {}, {{1, verdicts(0, 40)}, {2, verdicts(4, 4)}}}, budget);
   EXPECT_EQ(p.requested(1), 11u);
   EXPECT_EQ(p.requested(2), 8u);
+}
+
+TEST(Aero, UnusedTokensComeBackForTheRescue) {
+  Controller controller = controller_of("aero", with_paper({}));
+  Budget budget = budget_of(1, 100);
+  budget.max_tokens = 20;
+  budget.hard_tokens = 160;  // eight full answers; each takes 10
+  const Played p = play(controller, {{1}, {}, {{1, verdicts(0, 40)}}}, budget);
+  // 80 tokens are left: three rounds of two (60, 40, 20 left), then one (10 left), then none.
+  EXPECT_EQ(p.requested(1), 15u);
 }
 
 TEST(Aero, SizesFollowTheGroupSize) {

@@ -259,14 +259,17 @@ TEST(Dapo, SingletonsAreNotAdmitted) {
 }
 
 TEST(Dapo, FilterByVerdictIgnoresLengthTerms) {
-  const auto shaped = rewards({0, -.5, -.2, 0});  // all wrong, punished for length
-  for (const auto& [filter, items] :
-       std::vector<std::pair<std::string, std::size_t>>{{"reward", 4}, {"correct", 0}}) {
+  const auto items = [](const std::vector<double>& values, const std::string& filter) {
     Controller controller =
         controller_of("dapo", {{"alloc.group_size", "4"}, {"alloc.dapo.filter", filter}});
-    EXPECT_EQ(play(controller, {{1}, {}, {{1, shaped}}}, budget_of(1, 4)).batch.items.size(),
-              items);
+    return play(controller, {{1}, {}, {{1, rewards(values)}}}, budget_of(1, 4)).batch.items.size();
+  };
+  for (const std::vector<double>& one_sided :
+       {std::vector<double>{0, -.5, -.2, 0}, std::vector<double>{1, .6, .8, 1}}) {
+    EXPECT_EQ(items(one_sided, "reward"), 4u);
+    EXPECT_EQ(items(one_sided, "correct"), 0u);
   }
+  EXPECT_EQ(items({1, .6, -.2, 0}, "correct"), 4u);
 }
 
 TEST(Dapo, AcceptRangeBoundsThePassRate) {
