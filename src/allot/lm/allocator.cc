@@ -1,5 +1,7 @@
 #include "allot/lm/allocator.h"
 
+#include <cstdlib>  // defines __GLIBC__ where it applies
+
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -11,7 +13,8 @@ void keep_freed_memory() {
   constexpr int kMiB = 1 << 20;
   mallopt(M_MMAP_THRESHOLD, 32 * kMiB);  // the largest that glibc takes
   mallopt(M_TRIM_THRESHOLD, 512 * kMiB);
-  mallopt(M_TOP_PAD, 16 * kMiB);
+  // A thread's arena keeps an empty 64 MiB heap only if the padding asks for as much.
+  mallopt(M_TOP_PAD, 64 * kMiB);
 #endif
 }
 

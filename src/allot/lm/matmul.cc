@@ -10,6 +10,7 @@
 #include <ATen/ops/mm.h>
 
 #include "allot/core/random.h"
+#include "allot/lm/allocator.h"
 #include "allot/lm/tensor.h"
 
 namespace allot::lm {
@@ -29,6 +30,7 @@ at::Tensor test_matrix(std::int64_t rows, std::int64_t columns, std::uint64_t nu
 }  // namespace
 
 MatmulChoice configure_matmul() {
+  keep_freed_memory();
   const at::NoGradGuard no_grad;
   const at::Tensor a = test_matrix(128, 192, 0), b = test_matrix(192, 160, 1);
   const at::Tensor exact = at::mm(a.to(at::kDouble), b.to(at::kDouble));

@@ -12,7 +12,8 @@ struct MatmulChoice {
 // global flag of the library. oneDNN, about twice as fast where MKL takes its slower code, is
 // chosen if it computes in full float precision here: on processors with bfloat16 matrix units the
 // same flag stands for rounded products. The choice depends on the processor only, never on a
-// measured time, so that runs on one machine give the same bits.
+// measured time, so that runs on one machine give the same bits. Also keeps freed memory
+// (allocator.h), which the library's products allocate anew each time.
 MatmulChoice configure_matmul();
 
 // First call in every worker thread: the library's products and loops stay in this thread. Without
