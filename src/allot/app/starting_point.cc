@@ -38,10 +38,11 @@ struct WarmModelOptions {
   }
 };
 
-std::string cache_key(const RunConfig& config) {
+// The data's own hash is part of it: a file's content may change under the same options.
+std::string cache_key(const RunConfig& config, const Task& task) {
   WarmModelOptions options{config.model, config.data, config.warm_start, config.learner.shards};
   std::ostringstream hex;
-  hex << std::hex << hash_bytes(OptionList::of(options).yaml());
+  hex << std::hex << hash_bytes(OptionList::of(options).yaml(), task.train->hash());
   return hex.str();
 }
 
@@ -71,7 +72,7 @@ std::unique_ptr<StartingPoint> starting_point(const RunConfig& config, Recorder&
   const Task task = make_task(config.data, config.train.seed);
   CharTokenizer tokenizer = tokenizer_for(config, task);
   const bool wants_warm_start = config.warm_start.steps > 0;
-  const fs::path cached = fs::path(config.train.output) / ".warm-start" / cache_key(config);
+  const fs::path cached = fs::path(config.train.output) / ".warm-start" / cache_key(config, task);
   if (wants_warm_start && fs::exists(cached / "COMPLETE")) {
     ModelOptions options;
     options.path = cached.string();

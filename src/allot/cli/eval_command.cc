@@ -2,13 +2,13 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "allot/app/evaluate_checkpoint.h"
+#include "allot/app/run_console.h"
 #include "allot/cli/commands.h"
-#include "allot/cli/console.h"
 #include "allot/cli/run_arguments.h"
 #include "allot/cli/signals.h"
+#include "allot/cli/standard_error.h"
 
 namespace allot {
 namespace {
@@ -17,10 +17,11 @@ constexpr int kStoppedByUser = 6;
 
 int run_eval(const RunArguments& arguments, const std::string& checkpoint) {
   const RunConfig config = load_config(arguments.sources());
-  Console console(stderr, ::isatty(STDERR_FILENO) != 0, arguments.quiet);
+  StandardError terminal(arguments.quiet);
+  RunConsole console(terminal);
   const CheckpointEvaluation evaluation =
       evaluate_checkpoint(config, checkpoint, console, stop_requested());
-  console.end_run();
+  terminal.bar("");
   if (!evaluation.result.complete) return kStoppedByUser;
   fmt::print("{}\n", arguments.json ? evaluation_json(evaluation) : evaluation_text(evaluation));
   return 0;

@@ -2,14 +2,14 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "allot/app/compare.h"
+#include "allot/app/run_console.h"
 #include "allot/app/train.h"
 #include "allot/cli/commands.h"
-#include "allot/cli/console.h"
 #include "allot/cli/run_arguments.h"
 #include "allot/cli/signals.h"
+#include "allot/cli/standard_error.h"
 #include "allot/report/html.h"
 #include "allot/report/table.h"
 
@@ -18,16 +18,6 @@ namespace {
 
 constexpr int kStoppedByUser = 6;
 
-Console make_console(const RunArguments& arguments) {
-  return {stderr, ::isatty(STDERR_FILENO) != 0, arguments.quiet};
-}
-
-std::unique_ptr<StartingPoint> start_of(const RunConfig& config, Console& console) {
-  auto start = starting_point(config, console, stop_requested());
-  console.end_run();
-  return start;
-}
-
 int stopped(const RunArguments& arguments) {
   if (!arguments.quiet) fmt::print(stderr, "stopped; the same command continues from here\n");
   return kStoppedByUser;
@@ -35,8 +25,10 @@ int stopped(const RunArguments& arguments) {
 
 int run_train(const RunArguments& arguments) {
   const RunConfig config = load_config(arguments.sources());
-  Console console = make_console(arguments);
-  const auto start = start_of(config, console);
+  StandardError terminal(arguments.quiet);
+  RunConsole console(terminal);
+  const auto start = starting_point(config, console, stop_requested());
+  terminal.bar("");
   if (!start) return stopped(arguments);
   console.begin_run(
       fmt::format("{} on {}, seed {}", config.alloc.method, config.data.task, config.train.seed),
@@ -44,9 +36,9 @@ int run_train(const RunArguments& arguments) {
   const TrainRequest request{config, arguments.given_text(), arguments.folder(config),
                              arguments.fresh};
   const TrainResult result = train(request, *start, {console, stop_requested()});
-  console.end_run();
+  terminal.bar("");
   if (result.was_finished)
-    console.line(
+    terminal.line(
         fmt::format("{} is finished already; --fresh starts a new run", result.folder.string()));
   if (result.status != RunStatus::Finished) return stopped(arguments);
   const std::vector<RunFolderPath> runs = {result.folder};
@@ -62,17 +54,19 @@ int run_train(const RunArguments& arguments) {
 
 int run_compare(const RunArguments& arguments) {
   const RunConfig config = load_config(arguments.sources());
-  Console console = make_console(arguments);
-  const auto start = start_of(config, console);
+  StandardError terminal(arguments.quiet);
+  RunConsole console(terminal);
+  const auto start = starting_point(config, console, stop_requested());
+  terminal.bar("");
   if (!start) return stopped(arguments);
   const CompareRequest request{config, arguments.given_text(), arguments.folder(config),
                                arguments.fresh};
   const CompareResult result = compare(request, *start, {console, stop_requested()},
                                        [&](const std::string& name, std::uint64_t steps) {
-                                         console.end_run();
+                                         terminal.bar("");
                                          console.begin_run(name, steps, config.log.every);
                                        });
-  console.end_run();
+  terminal.bar("");
   if (result.interrupted) return stopped(arguments);
   if (arguments.json)
     fmt::print("{}\n", compare_json(result.comparison));

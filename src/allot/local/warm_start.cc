@@ -124,6 +124,10 @@ OptimOptions optim_of(const WarmStartOptions& options) {
   return optim;
 }
 
+std::span<const PromptId> easiest_share(std::span<const PromptId> ids, double share) {
+  return ids.first(static_cast<std::size_t>(std::ceil(share * static_cast<double>(ids.size()))));
+}
+
 }  // namespace
 
 WarmStartResult warm_start(const lm::Model& model, const Tokenizer& tokenizer,
@@ -135,7 +139,7 @@ WarmStartResult warm_start(const lm::Model& model, const Tokenizer& tokenizer,
   if (options.steps == 0) return result;
   use_one_thread();
   const std::vector<Example> examples =
-      examples_of(tokenizer, prompts, ids, model.config().context);
+      examples_of(tokenizer, prompts, easiest_share(ids, options.easiest), model.config().context);
   const OptimOptions optim = optim_of(options);
   ExampleOrder order(examples.size(), options.seed);
   AdamW adamw(model.parameters(), optim);

@@ -24,6 +24,7 @@ struct WarmStartOptions {
   int warmup_steps = 20;
   double weight_decay = 0;
   double max_grad_norm = 1;
+  double easiest = 1;
   std::uint64_t seed = 0;
 
   template <class V>
@@ -47,8 +48,9 @@ struct WarmStartResult {
   bool complete = true;                  // false: stopped early
 };
 
-// Changes `model` in place. Prompts without a demonstration are left out; Error(Data) if none has
-// one, or if one exceeds the context. `progress` is called after every step.
+// Changes `model` in place. `ids` in order of difficulty (for warm_start.easiest). Prompts without
+// a demonstration are left out; Error(Data) if none has one, or if one exceeds the context.
+// `progress` is called after every step.
 WarmStartResult warm_start(const lm::Model& model, const Tokenizer& tokenizer,
                            const PromptSource& prompts, std::span<const PromptId> ids,
                            const WarmStartOptions& options, const WarmStartWork& work = {},
@@ -63,6 +65,9 @@ void WarmStartOptions::fields(V& v) {
   v("warmup_steps", warmup_steps, Range{0, 1e9}, "steps in which the learning rate rises");
   v("weight_decay", weight_decay, Range{0, 10}, "decay of matrices per unit of learning rate");
   v("max_grad_norm", max_grad_norm, Range{0, 1e9}, "largest norm of the gradient; 0 = not clipped");
+  v("easiest", easiest, Range{0, 1},
+    "share of the training prompts, from the easiest on, whose demonstrations are shown; the rest "
+    "is left to reinforcement learning");
   v("seed", seed, Range{0, 9e15}, "of the order of demonstrations");
 }
 

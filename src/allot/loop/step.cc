@@ -30,6 +30,7 @@ class StepRun {
   void store_scored(std::vector<Rollout> rollouts);
   Feedback learn(const TrainBatch& batch);
   void record(const TrainBatch& batch, const Feedback& feedback);
+  void drain(std::span<const RolloutId> open);
   StepResult abandon();
   bool stopped() const { return s_.stop && s_.stop->load(); }
   Version version() const { return w_.learner.version(); }
@@ -77,6 +78,7 @@ StepResult StepRun::run() {
     plan = w_.controller.observe(outcomes, more, idle);
     if (idle) break;
   }
+  drain(plan.cancel);
   const TrainBatch batch = w_.controller.finalize();
   if (stopped()) return abandon();
   const Feedback feedback = learn(batch);
@@ -179,16 +181,21 @@ void StepRun::record(const TrainBatch& batch, const Feedback& feedback) {
       {step_, issued_, generated_, batch, feedback, w_.store, w_.prompts, metrics, times_, cost()});
 }
 
+// Takes back what is still being generated, so that nothing of it surfaces in the next step.
+void StepRun::drain(std::span<const RolloutId> open) {
+  if (outstanding_ > 0) w_.engine.cancel(open);
+  while (outstanding_ > 0) {
+    const std::size_t returned = w_.engine.wait().size();
+    if (returned == 0) break;  // the engine dropped the rest
+    outstanding_ -= std::min(outstanding_, returned);
+  }
+}
+
 StepResult StepRun::abandon() {
   std::vector<RolloutId> open;
   for (const Issued& issued : issued_)
     for (std::uint32_t i = 0; i < issued.n; ++i) open.push_back(issued.first + i);
-  if (outstanding_ > 0) w_.engine.cancel(open);
-  while (outstanding_ > 0) {
-    const std::size_t returned = w_.engine.wait().size();
-    if (returned == 0) break;
-    outstanding_ -= std::min(outstanding_, returned);
-  }
+  drain(open);
   w_.controller.load(boundary_->controller, w_.prompts.hash());
   w_.prompts.load(boundary_->prompts);
   w_.store.load(boundary_->store);

@@ -13,23 +13,26 @@ int applied(char operation, int value, int operand, int modulus) {
   return (result % modulus + modulus) % modulus;
 }
 
-Puzzle make_chain(int operations, int modulus, RandomStream& random) {
+// Padded with dots to the most operations: the k-th operation and the k-th step stand at the same
+// distance in all puzzles, so what is learned on short chains serves long ones.
+Puzzle make_chain(int operations, const ChainArithmeticOptions& options, RandomStream& random) {
   int value = 1 + static_cast<int>(random.below(9));
   std::string chain = std::to_string(value), steps;
-  value %= modulus;
+  value %= options.modulus;
   for (int i = 0; i < operations; ++i) {
-    const char operation = "+-*"[random.below(3)];
+    const char operation = options.symbols[random.below(options.symbols.size())];
     // Operands 0 and 1 are left out where they would make the operation (and for 0 the whole chain
     // before it) pointless.
     const int least = operation == '*' ? 2 : 1;
     const int operand =
         least + static_cast<int>(random.below(static_cast<std::uint64_t>(10 - least)));
-    value = applied(operation, value, operand, modulus);
-    chain += concat(",", operation, operand);
+    value = applied(operation, value, operand, options.modulus);
+    chain += concat(operation, operand);
     steps += concat(steps.empty() ? "" : ";", value);
   }
   Puzzle puzzle;
-  puzzle.text = concat("mod", modulus, ":", chain, "=>");
+  const std::string dots(2 * static_cast<std::size_t>(options.operations.max - operations), '.');
+  puzzle.text = concat("mod", options.modulus, ":", chain, dots, "=>");
   puzzle.identity = chain;
   puzzle.answer = std::to_string(value);
   puzzle.demonstration = steps;
@@ -40,12 +43,15 @@ Puzzle make_chain(int operations, int modulus, RandomStream& random) {
 
 PuzzleTask chain_arithmetic(const ChainArithmeticOptions& options) {
   options.operations.validate("data.chain_arithmetic.operations");
+  if (options.symbols.empty() || options.symbols.find_first_not_of("+-*") != std::string::npos)
+    throw Error(ErrorKind::Config, "data.chain_arithmetic.symbols",
+                concat("'", options.symbols, "' was given; one or more of + - * are needed"));
   PuzzleTask task;
   task.name = "chain_arithmetic";
   task.levels = options.operations;
   task.sizes = options.sizes;
-  task.make = [modulus = options.modulus](int level, RandomStream& random) {
-    return make_chain(level, modulus, random);
+  task.make = [options](int level, RandomStream& random) {
+    return make_chain(level, options, random);
   };
   task.score = [](const Prompt& prompt, std::string_view response) {
     const std::size_t last = response.rfind(';');
@@ -55,7 +61,7 @@ PuzzleTask chain_arithmetic(const ChainArithmeticOptions& options) {
   const auto operations = static_cast<std::size_t>(options.operations.max);
   const std::size_t value_digits = std::to_string(options.modulus - 1).size();
   task.longest_prompt = std::string("mod").size() + std::to_string(options.modulus).size() +
-                        std::string(":0").size() + 3 * operations + std::string("=>").size();
+                        std::string(":0").size() + 2 * operations + std::string("=>").size();
   task.longest_response = operations * (value_digits + 1) - 1;
   return task;
 }

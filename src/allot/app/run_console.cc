@@ -1,0 +1,105 @@
+#include "allot/app/run_console.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <optional>
+
+namespace allot {
+namespace {
+
+// printf into a string; lines are short.
+__attribute__((format(printf, 1, 2))) std::string formatted(const char* format, ...) {
+  char buffer[256];
+  std::va_list values;
+  va_start(values, format);
+  std::vsnprintf(buffer, sizeof buffer, format, values);
+  va_end(values);
+  return buffer;
+}
+
+std::optional<double> metric(std::span<const Metric> metrics, std::string_view name) {
+  for (const Metric& m : metrics)
+    if (m.name == name) return m.value;
+  return std::nullopt;
+}
+
+std::string short_time(double seconds) {
+  if (seconds < 10) return formatted("%.1f s", seconds);
+  if (seconds < 120) return formatted("%.0f s", seconds);
+  return formatted("%.0f min", seconds / 60);
+}
+
+std::string outcome_triad(std::span<const Metric> metrics) {
+  const auto mixed = metric(metrics, "group/frac_mixed");
+  const auto good = metric(metrics, "group/frac_all_good");
+  const auto bad = metric(metrics, "group/frac_all_bad");
+  if (!mixed || !good || !bad) return "";
+  return formatted("  mixed %3.0f %%, all right %3.0f %%, all wrong %3.0f %%", 100 * *mixed,
+                   100 * *good, 100 * *bad);
+}
+
+// "step   12/100  reward 0.412  mixed  40 %, ...  rollouts 256 (trained 104)  |grad| 0.520  0.31 s"
+std::string summary(const StepRecord& record, std::uint64_t steps) {
+  const auto step = static_cast<unsigned long long>(record.step + 1);
+  std::string text =
+      steps > 0 ? formatted("step %4llu/%llu", step, static_cast<unsigned long long>(steps))
+                : formatted("step %4llu", step);
+  if (const auto reward = metric(record.metrics, "reward/first_round"))
+    text += formatted("  reward %.3f", *reward);
+  text += outcome_triad(record.metrics);
+  text +=
+      formatted("  rollouts %zu (trained %zu)", record.generated.size(), record.batch.items.size());
+  if (const auto norm = metric(record.metrics, "optim/grad_norm"))
+    text += formatted("  |grad| %.3f", *norm);
+  return text + formatted("  %.2f s", record.times.step);
+}
+
+}  // namespace
+
+void RunConsole::begin_run(const std::string& name, std::uint64_t steps, int every) {
+  steps_ = steps;
+  every_ = std::max(1, every);
+  run_start_ = clock_.seconds();
+  first_seen_ = false;
+  terminal_.line(name);
+}
+
+std::string RunConsole::time_left(std::uint64_t done) const {
+  if (steps_ == 0 || done <= first_step_) return "";
+  const double per_step = (clock_.seconds() - run_start_) / static_cast<double>(done - first_step_);
+  return ", " + short_time(per_step * static_cast<double>(steps_ - std::min(steps_, done))) +
+         " left";
+}
+
+void RunConsole::step(const StepRecord& record) {
+  if (!first_seen_) {
+    first_seen_ = true;
+    first_step_ = record.step;
+  }
+  const std::uint64_t done = record.step + 1;
+  if (!terminal_.is_interactive() || done % static_cast<std::uint64_t>(every_) == 0 ||
+      done == steps_)
+    terminal_.line("  " + summary(record, steps_) + time_left(done));
+}
+
+void RunConsole::event(const Event& event) {
+  if (event.severity == Severity::Info)
+    terminal_.line("  " + event.text);
+  else
+    terminal_.warning("  warning: " + event.text);
+}
+
+void RunConsole::progress(const Progress& progress) {
+  const double now = clock_.seconds();
+  if (!terminal_.is_interactive() || progress.total <= 0 || now - last_bar_ < 0.1) return;
+  last_bar_ = now;
+  constexpr int kWidth = 24;
+  const double share = std::clamp(progress.done / progress.total, 0.0, 1.0);
+  const auto full = static_cast<std::size_t>(share * kWidth);
+  terminal_.bar(formatted("  %-10s [%s%s] %3.0f %%  %.0f/%.0f", progress.phase.c_str(),
+                          std::string(full, '#').c_str(), std::string(kWidth - full, ' ').c_str(),
+                          100 * share, progress.done, progress.total));
+}
+
+}  // namespace allot
