@@ -99,6 +99,7 @@ void measure(const Model& model, GeneratorOptions options, int repeats) {
   std::printf("%7d %6d %9.3f %9.3f %11.0f %9.0f %8.1f %%\n", options.workers, options.slots, wall,
               processor, static_cast<double>(cost.generated) / wall, rate / processor / 1e9,
               100 * rate / processor / fastest);
+  std::fflush(stdout);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "allot/lm/kernels/decode_attention.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -149,7 +150,7 @@ void attend(const T* query, int head_dim, const CachePiece<T>& prefix, const Cac
     score_blocks<Heads, Blocks>(query, head_dim, prefix, prefix_vectors, own, v, scores, count,
                                 top);
   };
-  constexpr int kBlocks = Heads >= 4 ? 2 : 4;
+  constexpr int kBlocks = Heads >= 4 ? 2 : Heads == 3 ? 3 : 4;
   int v = 0;
   for (; v + kBlocks <= vectors; v += kBlocks) score.template operator()<kBlocks>(v);
   if (kBlocks > 3 && vectors - v == 3) score.template operator()<3>(v);
@@ -181,19 +182,21 @@ void decode_attention(const T* query, int heads, int head_dim, const CachePiece<
   const std::size_t needed =
       4 * static_cast<std::size_t>(round_up_16(prefix.length) + round_up_16(own.length));
   if (scores.size() < needed) scores.resize(needed);
+  // Up to four heads at a time; five as three and two, which share the work better.
   for (int h = 0; h < heads;) {
     const T* q = query + h * head_dim;
     T* o = out + h * head_dim;
-    if (heads - h >= 4) {
+    const int left = heads - h, together = left == 5 ? 3 : std::min(left, 4);
+    if (together == 4) {
       attend<4>(q, head_dim, prefix, own, scores.data(), o);
-      h += 4;
-    } else if (heads - h >= 2) {
+    } else if (together == 3) {
+      attend<3>(q, head_dim, prefix, own, scores.data(), o);
+    } else if (together == 2) {
       attend<2>(q, head_dim, prefix, own, scores.data(), o);
-      h += 2;
     } else {
       attend<1>(q, head_dim, prefix, own, scores.data(), o);
-      h += 1;
     }
+    h += together;
   }
 }
 
