@@ -1,5 +1,5 @@
-// Multi-digit addition: "958+67=>" is answered by "1025". The level is the number of digits of the
-// longer operand; the other one has between half as many and as many.
+// Multi-digit addition: "958+067=>" is answered by "1025" or "01025". The level is the number of
+// significant digits of the longer operand; the other one has between half as many and as many.
 #pragma once
 
 #include "allot/tasks/puzzle.h"

@@ -24,6 +24,11 @@ std::string schoolbook(std::string a, std::string b) {
   return sum;
 }
 
+std::string significant(const std::string& digits) {
+  return digits.substr(std::min(digits.find_first_not_of('0'), digits.size() - 1));
+}
+
+// As written: both as wide as the longest level.
 std::pair<std::string, std::string> operands(const Prompt& prompt) {
   const std::size_t plus = prompt.text.find('+');
   return {prompt.text.substr(0, plus), prompt.text.substr(plus + 1, prompt.text.size() - plus - 3)};
@@ -39,14 +44,16 @@ TEST(Addition, AnswersAreSums) {
       const auto [a, b] = operands(prompt);
       ASSERT_EQ(prompt.text, a + "+" + b + "=>");
       for (const std::string& operand : {a, b}) {
-        ASSERT_FALSE(operand.empty());
+        ASSERT_EQ(operand.size(), 18u) << prompt.text;
         ASSERT_EQ(operand.find_first_not_of("0123456789"), std::string::npos);
-        ASSERT_TRUE(operand.size() == 1 || operand[0] != '0') << prompt.text;
       }
-      const std::size_t level = std::max(a.size(), b.size());
-      ASSERT_GE(std::min(a.size(), b.size()), (level + 1) / 2);
+      const std::size_t longer = significant(a).size(), shorter = significant(b).size();
+      const std::size_t level = std::max(longer, shorter);
+      ASSERT_GE(std::min(longer, shorter), (level + 1) / 2);
       ++lengths[level];
-      ASSERT_EQ(prompt.answer, schoolbook(a, b)) << prompt.text;
+      ASSERT_EQ(prompt.answer, significant(schoolbook(a, b))) << prompt.text;
+      ASSERT_EQ(significant(prompt.demonstration), prompt.answer);
+      ASSERT_EQ(prompt.demonstration.size(), 19u);
     }
   }
   EXPECT_EQ(lengths.size(), 18u);
@@ -59,8 +66,8 @@ TEST(Addition, SwappedOperandsAreTheSameQuestion) {
   for (const auto* side : {&sets.train, &sets.test}) {
     for (const Prompt& prompt : *side) {
       const auto [a, b] = operands(prompt);
-      first_is_longer += a.size() > b.size();
-      second_is_longer += b.size() > a.size();
+      first_is_longer += significant(a).size() > significant(b).size();
+      second_is_longer += significant(b).size() > significant(a).size();
       ASSERT_TRUE(seen.insert(std::minmax(a, b)).second) << prompt.text;
     }
   }
@@ -68,12 +75,14 @@ TEST(Addition, SwappedOperandsAreTheSameQuestion) {
   EXPECT_GT(second_is_longer, 500);
 }
 
-TEST(Addition, LeadingZerosAreWrong) {
+TEST(Addition, LeadingZerosAreAllowed) {
   const ScoredVerifier verifier(addition({}).score);
   Prompt prompt;
   prompt.answer = "1025";
   EXPECT_TRUE(verifier.score_one(prompt, "1025").correct);
-  EXPECT_FALSE(verifier.score_one(prompt, "01025").correct);
+  EXPECT_TRUE(verifier.score_one(prompt, "0001025").correct);
+  EXPECT_FALSE(verifier.score_one(prompt, "10250").correct);
+  EXPECT_FALSE(verifier.score_one(prompt, "025").correct);
   EXPECT_FALSE(verifier.score_one(prompt, "+1025").parsed);
 }
 

@@ -11,7 +11,7 @@
 namespace allot {
 
 struct ChainArithmeticOptions {
-  Levels operations{.min = 1, .max = 7, .weights = {}, .limits = {1, 12}};
+  Levels operations{.min = 1, .max = 7, .weights = {}, .limits = {1, 10}};
   int modulus = 10;
   std::string symbols = "+-";
   SetSizes sizes;

@@ -14,9 +14,9 @@ long long value_of(const std::string& chain, int modulus, std::vector<long long>
   std::istringstream in(chain);
   long long value = 0;
   in >> value;
-  char comma = 0, operation = 0;
-  for (int operand = 0; in >> comma >> operation >> operand;) {
-    EXPECT_EQ(comma, ',');
+  char operation = 0, digit = 0;
+  while (in >> operation && operation != '.' && in >> digit) {
+    const int operand = digit - '0';
     if (operation == '+') value += operand;
     if (operation == '-') value -= operand;
     if (operation == '*') value *= operand;
@@ -29,6 +29,7 @@ void check_chains(int modulus, int max_operations) {
   ChainArithmeticOptions options;
   options.modulus = modulus;
   options.operations.max = max_operations;
+  options.symbols = "+-*";
   const std::string start = "mod" + std::to_string(modulus) + ":";
   std::size_t fewest = 99, most = 0;
   for (const Prompt& prompt : draw_puzzles(chain_arithmetic(options)).train) {
