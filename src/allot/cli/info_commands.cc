@@ -80,19 +80,22 @@ void add_report(CLI::App& app, Action& chosen) {
   struct Arguments {
     std::vector<std::string> runs;
     std::string out = "report.html";
-    bool json = false;
+    bool json = false, markdown = false;
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("runs", arguments->runs, "run folders, or folders of a comparison")
       ->required();
   command->add_option("--out", arguments->out, "the page to write");
   command->add_flag("--json", arguments->json, "one JSON object");
+  command->add_flag("--markdown", arguments->markdown, "the tables as Markdown");
   command->callback([&chosen, arguments] {
     chosen = [arguments] {
       const Comparison comparison = compare_runs(find_runs(arguments->runs));
       write_report(comparison, arguments->out);
       if (arguments->json)
         fmt::print("{}\n", compare_json(comparison));
+      else if (arguments->markdown)
+        fmt::print("{}", markdown_tables(comparison));
       else
         fmt::print("{}\nreport: {}\n", terminal_table(comparison), arguments->out);
       return 0;

@@ -162,7 +162,10 @@ std::vector<std::string> verdict(const Comparison& comparison) {
   return sentences;
 }
 
-std::string terminal_table(const Comparison& comparison) {
+namespace {
+
+// `table_text`: plain_text or markdown.
+std::string as_text(const Comparison& comparison, std::string (*table_text)(const TextTable&)) {
   std::string text;
   for (const std::string& sentence : verdict(comparison)) text += sentence + "\n";
   if (comparison.arms.empty()) return text;
@@ -171,9 +174,15 @@ std::string terminal_table(const Comparison& comparison) {
     text += concat("; differences in points at ", count_text(comparison.common_compute),
                    " positions of compute and at ", count_text(comparison.common_generated),
                    " generated tokens");
-  text += "\n\n" + plain_text(summary_table(comparison));
-  text += "\nCost per run\n\n" + plain_text(cost_table(comparison));
+  text += "\n\n" + table_text(summary_table(comparison));
+  text += "\nCost per run\n\n" + table_text(cost_table(comparison));
   return text;
 }
+
+}  // namespace
+
+std::string terminal_table(const Comparison& comparison) { return as_text(comparison, plain_text); }
+
+std::string markdown_tables(const Comparison& comparison) { return as_text(comparison, markdown); }
 
 }  // namespace allot

@@ -21,4 +21,7 @@ std::vector<std::string> verdict(const Comparison& comparison);
 // verdict, summary_table and cost_table as the terminal shows them. Plain text, no colours.
 std::string terminal_table(const Comparison& comparison);
 
+// The same as Markdown, for documents.
+std::string markdown_tables(const Comparison& comparison);
+
 }  // namespace allot
