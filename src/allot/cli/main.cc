@@ -1,12 +1,33 @@
 // The program `allot`: parsing and printing only.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "allot/cli/commands.h"
 #include "allot/core/error.h"
+
+namespace {
+
+// CLI11 would only say that some command is required.
+void refuse_unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  const std::string given = argv[1];
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), given) != names.end()) return;
+  const std::string near = allot::nearest(given, names);
+  throw allot::Error(allot::ErrorKind::Config, "command line",
+                     allot::concat("unknown command '", given, "'"),
+                     near.empty() ? "allot --help lists the commands"
+                                  : allot::concat("did you mean '", near, "'?"));
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{
@@ -26,6 +47,7 @@ int main(int argc, char** argv) {
         allot::add_methods, allot::add_config, allot::add_doctor})
     add(app, chosen);
   try {
+    refuse_unknown_command(app, argc, argv);
     app.parse(argc, argv);
     return chosen();
   } catch (const CLI::ParseError& error) {

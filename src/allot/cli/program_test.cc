@@ -94,7 +94,7 @@ class Program : public ::testing::Test {
 TEST_F(Program, WrongInputsAreRefusedWithTheirExitCode) {
   tiny();
   expect("", 2, "subcommand is required");
-  expect("trian x", 2, "trian");
+  expect("trian x", 2, "did you mean 'train'?");
   expect("train tiny.yaml --set alloc.group_sise=3", 2, "did you mean 'alloc.group_size'?");
   expect("train tiny.yaml --set alloc.group_size=0", 2, "1 .. 65536");
   expect("train tiny.yaml --set alloc.method=gpro", 2, "grpo");
