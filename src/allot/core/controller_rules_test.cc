@@ -25,10 +25,10 @@ std::string message_of(Call call, ErrorKind kind = ErrorKind::Internal) {
   return "(no error)";
 }
 
-#define EXPECT_SAYS(expression, part)                                             \
-  do {                                                                            \
-    const std::string text = message_of([&] { expression; });                     \
-    EXPECT_NE(text.find(part), std::string::npos) << part << " not in: " << text; \
+#define EXPECT_SAYS(expression, part)                                               \
+  do {                                                                              \
+    const std::string text = message_of([&] { (expression); });                     \
+    EXPECT_NE(text.find(part), std::string::npos) << (part) << " not in: " << text; \
   } while (false)
 
 Outcome outcome(RolloutId id, PromptId prompt, bool correct = true) {
@@ -46,7 +46,7 @@ class Rules : public ::testing::Test {
     puppet.plan = [n](const BatchView&) { return Decision{.generate = {{.prompt = 1, .n = n}}}; };
     puppet.finalize = [] { return TrainBatch{.reports = {{.prompt = 1}}}; };
   }
-  void answer(Decision decision) {
+  void answer(const Decision& decision) {
     puppet.observe = [decision](const Events&) { return decision; };
   }
 

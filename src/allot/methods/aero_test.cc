@@ -164,7 +164,9 @@ TEST(Aero, NeverSpendsMoreThanTheBudget) {
       correct[outcome.prompt] += outcome.correct;
       wrong_first[outcome.prompt] += seq < 8 && !outcome.correct;
     }
-    for (const auto& [prompt, count] : n) {
+    for (const auto& entry : n) {
+      const PromptId prompt = entry.first;
+      const std::uint32_t count = entry.second;
       EXPECT_LE(count, 28u);
       if (count == 8) continue;  // never rescued
       EXPECT_EQ(wrong_first[prompt], 8u);

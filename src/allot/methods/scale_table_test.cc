@@ -76,7 +76,7 @@ std::vector<double> aero_row(Settings settings) {
     Push push;
   };
   std::vector<Case> cases;
-  const auto add = [&](double ways, std::vector<Outcome> outcomes, std::uint32_t right) {
+  const auto add = [&](double ways, const std::vector<Outcome>& outcomes, std::uint32_t right) {
     const auto n = static_cast<std::uint32_t>(outcomes.size());
     cases.push_back({ways, right, n - right, push_of("aero", settings, outcomes)});
   };

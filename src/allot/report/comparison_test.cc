@@ -24,7 +24,7 @@ struct Point {
   double accuracy;
 };
 
-RunData run_with(std::string method, std::uint64_t seed, std::vector<Point> points) {
+RunData run_with(std::string method, std::uint64_t seed, const std::vector<Point>& points) {
   RunData run;
   run.path = "runs/c/" + method + "-s" + std::to_string(seed);
   run.method = std::move(method);

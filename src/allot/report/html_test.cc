@@ -51,7 +51,7 @@ std::string page_of(const std::vector<SyntheticRun>& runs) {
   }
   const Comparison comparison = compare_runs(paths);
   write_report(comparison, folder / "report.html");
-  const std::string page = read_file(folder / "report.html");
+  std::string page = read_file(folder / "report.html");
   EXPECT_EQ(page, report_html(comparison));
   return page;
 }

@@ -8,7 +8,7 @@ namespace {
 
 Positions kept_of(const Group& group, Stratum stratum, const CurationOptions& options,
                   RandomStream stream) {
-  const Positions scored = group.scored();
+  Positions scored = group.scored();
   if (stratum == Stratum::Partial)
     return keep_correct_and_some_wrong(group.scored_with(true), group.scored_with(false),
                                        static_cast<std::uint32_t>(options.kept_wrong), stream);
