@@ -15,8 +15,9 @@ void check_sampling(const GenerationRequest& r) {
     throw Error(ErrorKind::Config, kWhere,
                 concat("request ", r.id, ": ", name, " ", value, " was given; ", needed));
   };
-  if (!(r.temperature >= 0) || !std::isfinite(r.temperature)) {
-    refuse("temperature", r.temperature, "a number of at least 0 is needed");
+  if (r.temperature != 0 &&
+      !(r.temperature >= kLowestTemperature && std::isfinite(r.temperature))) {
+    refuse("temperature", r.temperature, "0 (greedy) or a number of at least 0.0001 is needed");
   }
   if (!(r.top_p > 0 && r.top_p <= 1)) refuse("top_p", r.top_p, "more than 0, at most 1 is needed");
   if (!(r.min_p >= 0 && r.min_p <= 1)) refuse("min_p", r.min_p, "0 to 1 is needed");

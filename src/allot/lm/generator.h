@@ -16,12 +16,15 @@
 
 namespace allot::lm {
 
+// Lower ones are refused unless they are 0: logits divided by them would overflow.
+inline constexpr float kLowestTemperature = 1e-4f;
+
 struct GenerationRequest {
   std::uint64_t id = 0;              // of the first sequence; the others follow
   std::uint32_t n = 1;               // sequences that share the prompt
   std::vector<std::int32_t> prompt;  // at least one token
   RandomKey random;                  // of the first sequence: seq counts up
-  float temperature = 1;             // 0: greedy
+  float temperature = 1;             // 0: greedy; else at least kLowestTemperature
   // Truncation, in this order: top_k, top_p of what is left, min_p (kernels/decode_sampler.h).
   float top_p = 1, min_p = 0;
   int top_k = 0;                          // 0: off

@@ -354,6 +354,7 @@ TEST_F(GeneratorTest, NamesABrokenRequest) {
   EXPECT_EQ(kind_of([](Request& r) { r.max_new = 0; }), ErrorKind::Config);
   EXPECT_EQ(kind_of([](Request& r) { r.temperature = -1; }), ErrorKind::Config);
   EXPECT_EQ(kind_of([](Request& r) { r.temperature = NAN; }), ErrorKind::Config);
+  EXPECT_EQ(kind_of([](Request& r) { r.temperature = 1e-40f; }), ErrorKind::Config);
   EXPECT_EQ(kind_of([](Request& r) { r.top_p = 0; }), ErrorKind::Config);
   EXPECT_EQ(kind_of([](Request& r) { r.min_p = 1.5f; }), ErrorKind::Config);
   EXPECT_EQ(kind_of([](Request& r) { r.top_k = -2; }), ErrorKind::Config);

@@ -29,8 +29,8 @@ void check_sampling(const Sampling& sampling, float temperature) {
     throw Error(ErrorKind::Config, kWhere,
                 concat("rollout.", key, " = ", value, " was given; ", needed));
   };
-  if (!(temperature >= 0) || !std::isfinite(temperature)) {
-    refuse("temperature", temperature, "a number of at least 0 is needed");
+  if (temperature != 0 && !(temperature >= lm::kLowestTemperature && std::isfinite(temperature))) {
+    refuse("temperature", temperature, "0 (greedy) or a number of at least 0.0001 is needed");
   }
   if (!(sampling.top_p > 0 && sampling.top_p <= 1)) {
     refuse("top_p", sampling.top_p, "more than 0, at most 1 is needed");
