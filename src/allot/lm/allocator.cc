@@ -1,6 +1,6 @@
 #include "allot/lm/allocator.h"
 
-#include <cstdlib>  // defines __GLIBC__ where it applies
+#include <stdlib.h>  // setenv is POSIX; defines __GLIBC__ where it applies
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -17,5 +17,7 @@ void keep_freed_memory() {
   mallopt(M_TOP_PAD, 64 * kMiB);
 #endif
 }
+
+void bound_product_cache() { setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0); }
 
 }  // namespace allot::lm

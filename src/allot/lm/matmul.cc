@@ -31,6 +31,7 @@ at::Tensor test_matrix(std::int64_t rows, std::int64_t columns, std::uint64_t nu
 
 MatmulChoice configure_matmul() {
   keep_freed_memory();
+  bound_product_cache();
   const at::NoGradGuard no_grad;
   const at::Tensor a = test_matrix(128, 192, 0), b = test_matrix(192, 160, 1);
   const at::Tensor exact = at::mm(a.to(at::kDouble), b.to(at::kDouble));

@@ -1,9 +1,5 @@
 #include "allot/local/shards.h"
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 #include <algorithm>
 #include <exception>
 #include <thread>
@@ -14,13 +10,6 @@
 #include "allot/lm/matmul.h"
 
 namespace allot {
-namespace {
-
-constexpr int kLargestKept = 32 << 20;  // bytes of one block; glibc takes no more
-constexpr int kKeptAtTheEnd = 1 << 30;  // bytes
-
-}  // namespace
-
 void for_each_shard(int shards, int workers, const std::function<void(int)>& work) {
   std::vector<std::exception_ptr> failures(static_cast<std::size_t>(std::max(0, shards)));
   const int count = std::clamp(workers, 1, std::max(1, shards));
@@ -45,7 +34,6 @@ void for_each_shard(int shards, int workers, const std::function<void(int)>& wor
 std::vector<at::Tensor> summed_gradients(
     const lm::Model& model, int shards, int workers,
     const std::function<void(const lm::Model& view, int shard)>& work) {
-  keep_freed_memory();
   std::vector<lm::Model> views;
   for (int shard = 0; shard < shards; ++shard) views.push_back(model.training_view());
   for_each_shard(shards, workers,
@@ -71,14 +59,6 @@ std::vector<at::Tensor> summed_gradients(
 }
 
 void use_one_thread() { lm::set_worker_threads(); }
-
-void keep_freed_memory() {
-#if defined(__GLIBC__)
-  static const bool done =
-      mallopt(M_MMAP_THRESHOLD, kLargestKept) != 0 && mallopt(M_TRIM_THRESHOLD, kKeptAtTheEnd) != 0;
-  (void)done;
-#endif
-}
 
 int workers_for(const lm::Model& model, int workers) {
   return model.device().is_cpu() ? workers : 1;

@@ -25,11 +25,6 @@ std::vector<at::Tensor> summed_gradients(
 // (norms) do not depend on the number of cores.
 void use_one_thread();
 
-// Lets the C library keep freed memory for the next micro-batch instead of giving it back to the
-// system, which then clears it again page by page: 10 to 20 % of a training step of size S. For the
-// whole process, once; retained memory stays below the peak. Does nothing outside of glibc.
-void keep_freed_memory();
-
 // More than one worker pays on the CPU only.
 int workers_for(const lm::Model& model, int workers);
 
