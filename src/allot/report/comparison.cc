@@ -26,7 +26,7 @@ std::string title_of(const std::vector<RunData>& runs) {
   if (runs.size() == 1) return folder_name(runs[0].path);
   std::set<fs::path> parents;
   for (const RunData& run : runs) parents.insert(run.path.lexically_normal().parent_path());
-  const std::string shared = parents.size() == 1 ? folder_name(*parents.begin()) : "";
+  std::string shared = parents.size() == 1 ? folder_name(*parents.begin()) : "";
   if (!shared.empty() && shared != "runs" && shared != ".") return shared;
   std::string title = folder_name(runs[0].path);
   for (std::size_t i = 1; i < std::min<std::size_t>(runs.size(), 3); ++i)
