@@ -145,6 +145,25 @@ TEST_F(Program, ComparesMethodsAndContinuesAComparison) {
   expect("compare tiny.yaml --methods grpo,aero --seeds 2", 0, "report:");
 }
 
+TEST_F(Program, AResumedRunHasTheSameBitsAlsoWithOneWorker) {
+  tiny();
+  for (const std::string method : {"grpo", "dapo", "aero"}) {
+    const std::string train =
+        "train tiny.yaml --quiet --set warm_start.steps=60 --set alloc.method=" + method +
+        " --name " + method;
+    ASSERT_EQ(run(train + "-whole --set train.max_steps=6").code, 0);
+    ASSERT_EQ(run(train + "-parts --set train.max_steps=2").code, 0);
+    ASSERT_EQ(run(train + "-parts --set train.max_steps=6 --set train.workers=1 "
+                          "--set rollout.workers=1")
+                  .code,
+              0);
+    for (const char* file : {"model.safetensors", "optimizer.safetensors", "cursor.bin"})
+      EXPECT_EQ(read("runs/" + method + "-whole/checkpoint-6/" + file),
+                read("runs/" + method + "-parts/checkpoint-6/" + file))
+          << method << ' ' << file;
+  }
+}
+
 TEST_F(Program, LooksWithoutRunning) {
   expect("--help", 0, "allot compare examples/quickstart.yaml");
   expect("--version", 0, ".");
