@@ -39,7 +39,6 @@ void apply_all(OptionList& list, const ConfigSources& sources) {
   for (const std::string& file : sources.files)
     apply_settings(list, parse_yaml(read_config_file(file), file));
   apply_settings(list, sources.flags);
-  apply_settings(list, sources.fixed);
 }
 
 }  // namespace

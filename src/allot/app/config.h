@@ -67,7 +67,6 @@ struct RunConfig {
 struct ConfigSources {
   std::vector<std::string> files;  // YAML, later ones win
   std::vector<Setting> flags;      // --set and long flags, left to right
-  std::vector<Setting> fixed;      // set by a command for its own purposes; they win
 };
 
 // Reads, applies and validates.

@@ -10,6 +10,8 @@ namespace allot {
 // Returns the exit code. Errors leave as exceptions and are printed in one place, main.cc.
 using Action = std::function<int()>;
 
+constexpr int kStoppedByUser = 6;  // exit code after an interrupt
+
 // Sets `chosen` when the command line names the command.
 void add_train(CLI::App& app, Action& chosen);
 void add_compare(CLI::App& app, Action& chosen);

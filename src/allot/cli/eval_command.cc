@@ -13,8 +13,6 @@
 namespace allot {
 namespace {
 
-constexpr int kStoppedByUser = 6;
-
 int run_eval(const RunArguments& arguments, const std::string& checkpoint) {
   const RunConfig config = load_config(arguments.sources());
   StandardError terminal(arguments.quiet);

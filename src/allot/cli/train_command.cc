@@ -16,8 +16,6 @@
 namespace allot {
 namespace {
 
-constexpr int kStoppedByUser = 6;
-
 int stopped(const RunArguments& arguments) {
   if (!arguments.quiet) fmt::print(stderr, "stopped; the same command continues from here\n");
   return kStoppedByUser;
