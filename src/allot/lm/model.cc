@@ -17,7 +17,7 @@ at::Tensor random_tensor(const ModelConfig& config, const Part& part, std::uint6
                          std::uint64_t index) {
   at::Tensor tensor = at::empty(part.shape, at::kDouble);
   double* values = tensor.data_ptr<double>();
-  double scale = 0.02;
+  double scale = 1 / std::sqrt(static_cast<double>(config.dim));
   if (part.role == Role::OutputProjection) scale /= std::sqrt(2.0 * config.layers);
   RandomStream stream({.seed = seed, .use = RandomUse::Init, .prompt = index});
   for (std::int64_t i = 0; i < tensor.numel(); ++i) {

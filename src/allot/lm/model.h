@@ -30,8 +30,10 @@ struct NamedTensor {
 // Copies share storage, as tensors do.
 class Model {
  public:
-  // Random weights: normal with sd 0.02, output projections scaled by 1/sqrt(2 layers); norms 1,
-  // biases 0. A pure function of (config, seed), the same on every device.
+  // Random weights: normal with sd 1/sqrt(dim), output projections scaled by
+  // 1/sqrt(2 layers); norms 1, biases 0. (The customary 0.02 belongs to widths near 2,500; at the
+  // widths trained here attention then starts out flat, and warm starts take several times longer.)
+  // A pure function of (config, seed), the same on every device.
   static Model random(const ModelConfig& config, std::uint64_t seed, at::ScalarType dtype,
                       at::Device device);
 

@@ -79,9 +79,10 @@ TEST(Model, RandomStartHasTheStatedSpread) {
   const Model m = Model::random(config, 1, at::kDouble, at::kCPU);
   const auto spread = [](const at::Tensor& t) { return t.square().mean().sqrt().item<double>(); };
   // 24,576 numbers: the relative standard error of a standard deviation is 0.45 %.
-  EXPECT_NEAR(spread(m.layers[0].gate), 0.02, 0.02 * 0.025);
-  EXPECT_NEAR(spread(m.layers[0].down), 0.01, 0.01 * 0.025);
-  EXPECT_NEAR(m.layers[0].gate.mean().item<double>(), 0, 5 * 0.02 / std::sqrt(24576.0));
+  const double gate = 1 / std::sqrt(config.dim), down = gate / 2;
+  EXPECT_NEAR(spread(m.layers[0].gate), gate, gate * 0.025);
+  EXPECT_NEAR(spread(m.layers[0].down), down, down * 0.025);
+  EXPECT_NEAR(m.layers[0].gate.mean().item<double>(), 0, 5 * gate / std::sqrt(24576.0));
   EXPECT_EQ(m.layers[1].input_norm.min().item<double>(), 1);
   EXPECT_EQ(m.final_norm.max().item<double>(), 1);
   EXPECT_EQ(m.layers[1].q_bias.abs().max().item<double>(), 0);

@@ -167,10 +167,10 @@ WarmStartResult warm_start(const lm::Model& model, const Tokenizer& tokenizer,
     if (progress)
       progress(
           {result.steps, static_cast<std::uint64_t>(options.steps), result.positions, found.loss});
-  }
-  if (!last.empty())
     result.last_loss =
         std::accumulate(last.begin(), last.end(), 0.0) / static_cast<double>(last.size());
+    if (last.size() == kLastSteps && result.last_loss < options.until_loss) break;
+  }
   return result;
 }
 

@@ -39,6 +39,22 @@ TEST(WarmStart, StartsAtTheEntropyOfAUniformGuessAndLearns) {
   EXPECT_LT(result.last_loss, 0.6 * result.first_loss);
 }
 
+TEST(WarmStart, EndsOnceTheLossIsLowEnough) {
+  const SmallWorld world;
+  const auto ids = world.prompts.ids();
+  const lm::Model whole = fresh_model(world), early = fresh_model(world);
+  const double reached =
+      warm_start(whole, world.tokenizer, world.prompts, ids, options(120)).last_loss;
+  WarmStartOptions until = options(120);
+  until.until_loss = 2 * reached;
+  const WarmStartResult result = warm_start(early, world.tokenizer, world.prompts, ids, until);
+  EXPECT_TRUE(result.complete);
+  EXPECT_LT(result.steps, 120u);
+  EXPECT_GE(result.steps, 10u);
+  EXPECT_LT(result.last_loss, until.until_loss);
+  EXPECT_GT(result.last_loss, reached);
+}
+
 TEST(WarmStart, IsDeterministicAndIndependentOfWorkers) {
   const SmallWorld world;
   const auto ids = world.prompts.ids();

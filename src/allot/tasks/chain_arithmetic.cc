@@ -17,18 +17,22 @@ int applied(char operation, int value, int operand, int modulus) {
 // distance in all puzzles, so what is learned on short chains serves long ones.
 Puzzle make_chain(int operations, const ChainArithmeticOptions& options, RandomStream& random) {
   int value = 1 + static_cast<int>(random.below(9));
-  std::string chain = std::to_string(value), steps;
+  const std::string first = std::to_string(value);
   value %= options.modulus;
+  // The scratch pad begins with the value itself: then every step, the first one too, reads the
+  // value before it, its operation and its operand at the same distances.
+  std::string chain = first, steps = std::to_string(value);
   for (int i = 0; i < operations; ++i) {
     const char operation = options.symbols[random.below(options.symbols.size())];
     // Operands 0 and 1 are left out where they would make the operation (and for 0 the whole chain
     // before it) pointless.
     const int least = operation == '*' ? 2 : 1;
     const int operand =
-        least + static_cast<int>(random.below(static_cast<std::uint64_t>(10 - least)));
+        least +
+        static_cast<int>(random.below(static_cast<std::uint64_t>(options.largest + 1 - least)));
     value = applied(operation, value, operand, options.modulus);
     chain += concat(operation, operand);
-    steps += concat(steps.empty() ? "" : ";", value);
+    steps += concat(";", value);
   }
   Puzzle puzzle;
   const std::string dots(2 * static_cast<std::size_t>(options.operations.max - operations), '.');
@@ -62,7 +66,7 @@ PuzzleTask chain_arithmetic(const ChainArithmeticOptions& options) {
   const std::size_t value_digits = std::to_string(options.modulus - 1).size();
   task.longest_prompt = std::string("mod").size() + std::to_string(options.modulus).size() +
                         std::string(":0").size() + 2 * operations + std::string("=>").size();
-  task.longest_response = operations * (value_digits + 1) - 1;
+  task.longest_response = (operations + 1) * (value_digits + 1) - 1;
   return task;
 }
 

@@ -1,6 +1,7 @@
 #include "allot/tasks/chain_arithmetic.h"
 
 #include <algorithm>
+#include <array>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -14,6 +15,7 @@ long long value_of(const std::string& chain, int modulus, std::vector<long long>
   std::istringstream in(chain);
   long long value = 0;
   in >> value;
+  steps->push_back(value % modulus);
   char operation = 0, digit = 0;
   while (in >> operation && operation != '.' && in >> digit) {
     const int operand = digit - '0';
@@ -41,8 +43,8 @@ void check_chains(int modulus, int max_operations) {
     std::string shown;
     for (const long long step : steps) shown += (shown.empty() ? "" : ";") + std::to_string(step);
     ASSERT_EQ(prompt.demonstration, shown) << prompt.text;
-    fewest = std::min(fewest, steps.size());
-    most = std::max(most, steps.size());
+    fewest = std::min(fewest, steps.size() - 1);
+    most = std::max(most, steps.size() - 1);
   }
   EXPECT_EQ(fewest, 1u);
   EXPECT_EQ(most, static_cast<std::size_t>(max_operations));
@@ -54,6 +56,20 @@ TEST(ChainArithmetic, AnswersAndStepsAreTheChainsValues) {
   check_chains(1000, 9);
   check_chains(7, 5);
   check_chains(2, 4);
+}
+
+TEST(ChainArithmetic, OperandsAndOperationsAreThoseAskedFor) {
+  ChainArithmeticOptions options;
+  options.operations.min = 6;  // where chains are many, so distinct ones are still drawn two to one
+  options.largest = 3;
+  options.symbols = "++-";  // drawn two to one
+  std::array<int, 128> seen{};
+  for (const Prompt& prompt : draw_puzzles(chain_arithmetic(options)).train)
+    for (const char c : prompt.text.substr(std::string("mod10:1").size()))
+      ++seen[static_cast<unsigned char>(c)];
+  EXPECT_EQ(seen['*'] + seen['0'] + seen['4'] + seen['9'], 0);
+  EXPECT_GT(std::min({seen['1'], seen['2'], seen['3']}), 1000);
+  EXPECT_NEAR(seen['+'], 2.0 * seen['-'], 0.1 * seen['+']);
 }
 
 TEST(ChainArithmetic, ThePartAfterTheLastSemicolonIsTheAnswer) {

@@ -39,25 +39,35 @@ std::optional<Term> joined(const Term& a, char operation, const Term& b) {
 }
 
 // Joins two random terms by a random operation until one is left. '+' is always possible.
-Term random_expression(std::vector<Term> terms, RandomStream& random) {
+Term random_expression(std::vector<Term> terms, std::string_view symbols, RandomStream& random) {
   while (terms.size() > 1) {
     random.shuffle(std::span(terms));
     std::optional<Term> term;
-    while (!term) term = joined(terms[terms.size() - 2], "+-*/"[random.below(4)], terms.back());
+    while (!term)
+      term = joined(terms[terms.size() - 2], symbols[random.below(symbols.size())], terms.back());
     terms.pop_back();
     terms.back() = std::move(*term);
   }
   return terms.front();
 }
 
-std::string listed(std::span<const std::int64_t> numbers) {
+// With zeros in front, as wide as the longest number of the task: the same digit of the same number
+// stands at the same place in all puzzles, which is what a small model learns by.
+std::string padded(std::int64_t number, int widest) {
+  const std::string text = std::to_string(number);
+  const std::size_t width = std::to_string(widest).size();
+  return std::string(width - std::min(width, text.size()), '0') + text;
+}
+
+std::string listed(std::span<const std::int64_t> numbers, int largest) {
   std::string text;
   for (const std::int64_t number : numbers)
-    text += (text.empty() ? "" : ",") + std::to_string(number);
+    text += (text.empty() ? "" : ",") + padded(number, largest);
   return text;
 }
 
-Puzzle make_countdown(int count, int largest, int largest_target, RandomStream& random) {
+Puzzle make_countdown(int count, const CountdownOptions& options, RandomStream& random) {
+  const int largest = options.largest, largest_target = options.largest_target;
   constexpr int kTries = 100000;  // a few dozen are normal; the rarest settings need thousands
   for (int attempt = 0; attempt < kTries; ++attempt) {
     std::vector<std::int64_t> numbers;
@@ -65,15 +75,16 @@ Puzzle make_countdown(int count, int largest, int largest_target, RandomStream& 
     for (int i = 0; i < count; ++i) {
       numbers.push_back(
           1 + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(largest))));
-      terms.push_back({numbers.back(), std::to_string(numbers.back())});
+      terms.push_back({numbers.back(), padded(numbers.back(), largest)});
     }
-    const Term solution = random_expression(std::move(terms), random);
+    const Term solution = random_expression(std::move(terms), options.symbols, random);
     if (solution.value > largest_target) continue;
     Puzzle puzzle;
-    puzzle.text = concat("make ", solution.value, ":", listed(numbers), "=>");
+    puzzle.text = concat("make ", padded(solution.value, largest_target), ":",
+                         listed(numbers, largest), "=>");
     puzzle.answer = puzzle.demonstration = solution.text;
     std::sort(numbers.begin(), numbers.end());
-    puzzle.identity = concat(solution.value, ":", listed(numbers));
+    puzzle.identity = concat(solution.value, ":", listed(numbers, largest));
     return puzzle;
   }
   throw Error(ErrorKind::Config, "data.countdown",
@@ -110,12 +121,16 @@ Score score_countdown(const Prompt& prompt, std::string_view response) {
 
 PuzzleTask countdown(const CountdownOptions& options) {
   options.numbers.validate("data.countdown.numbers");
+  if (options.symbols.find('+') == std::string::npos ||
+      options.symbols.find_first_not_of("+-*/") != std::string::npos)
+    throw Error(ErrorKind::Config, "data.countdown.symbols",
+                concat("'", options.symbols, "' was given; + and any of - * / are needed"));
   PuzzleTask task;
   task.name = "countdown";
   task.levels = options.numbers;
   task.sizes = options.sizes;
   task.make = [options](int level, RandomStream& random) {
-    return make_countdown(level, options.largest, options.largest_target, random);
+    return make_countdown(level, options, random);
   };
   task.score = score_countdown;
   const auto count = static_cast<std::size_t>(options.numbers.max);

@@ -12,7 +12,8 @@ namespace allot {
 
 struct CountdownOptions {
   Levels numbers{.min = 2, .max = 4, .weights = {}, .limits = {2, 6}};
-  int largest = 20, largest_target = 100;
+  int largest = 50, largest_target = 100;
+  std::string symbols = "+-*/";
   SetSizes sizes;
 
   template <class V>
@@ -20,6 +21,9 @@ struct CountdownOptions {
     v("numbers", numbers);
     v("largest", largest, Range{2, 99}, "given numbers lie between 1 and this");
     v("largest_target", largest_target, Range{10, 999}, "targets lie between 1 and this");
+    v("symbols", symbols,
+      "operations that solutions are drawn with: + and any of - * /, a repeated one is drawn more "
+      "often; a response may use all four");
     sizes.fields(v);
   }
 };

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "allot/core/error.h"
 #include "allot/tasks/expression.h"
 
 namespace allot {
@@ -63,12 +64,34 @@ TEST(Countdown, EveryPuzzleIsSolvableByBruteForce) {
       const Question question = read(prompt.text);
       ++sizes[question.numbers.size()];
       ASSERT_TRUE(question.target >= 1 && question.target <= 100) << prompt.text;
-      for (const int number : question.numbers) ASSERT_TRUE(number >= 1 && number <= 20);
+      for (const int number : question.numbers) ASSERT_TRUE(number >= 1 && number <= 50);
       const std::vector<double> values(question.numbers.begin(), question.numbers.end());
       ASSERT_TRUE(reachable(values, question.target)) << prompt.text;
     }
   }
   EXPECT_EQ(sizes.size(), 3u);
+}
+
+// One width for every number and target, so that equal places stand at equal positions.
+TEST(Countdown, PromptsOfOneLevelHaveOneLength) {
+  CountdownOptions options;
+  options.symbols = "+-";
+  std::map<std::ptrdiff_t, std::size_t> lengths;
+  for (const Prompt& prompt : draw_puzzles(countdown(options)).train) {
+    const auto level = std::count(prompt.text.begin(), prompt.text.end(), ',');
+    const auto [known, fresh] = lengths.emplace(level, prompt.text.size());
+    ASSERT_EQ(prompt.text.size(), known->second) << prompt.text;
+    ASSERT_EQ(prompt.answer.find_first_of("*/"), std::string::npos) << prompt.answer;
+  }
+  EXPECT_EQ(lengths.size(), 3u);
+}
+
+TEST(Countdown, RefusesSymbolsWithoutPlus) {
+  for (const char* symbols : {"", "-*", "+^", "+ -"}) {
+    CountdownOptions options;
+    options.symbols = symbols;
+    EXPECT_THROW(countdown(options), Error) << symbols;
+  }
 }
 
 // The reference solution belongs to the question that is asked, and its brackets are needed ones.

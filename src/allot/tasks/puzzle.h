@@ -17,9 +17,9 @@
 namespace allot {
 
 struct Puzzle {
-  std::string text;           // the prompt, in kAlphabet, at most 40 characters
+  std::string text;           // the prompt, in kAlphabet, at most 48 characters
   std::string answer;         // what the verifier compares with
-  std::string demonstration;  // a correct response, at most 40 characters, without the end token
+  std::string demonstration;  // a correct response, at most 48 characters, without the end token
   std::string identity;       // equal for puzzles that are the same question (2+3 and 3+2)
 };
 
