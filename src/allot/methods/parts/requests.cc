@@ -40,6 +40,7 @@ std::vector<GenRequest> request_each(std::span<const PromptId> prompts, std::uin
 
 std::vector<PromptId> ids_of(std::span<const PromptRef> prompts) {
   std::vector<PromptId> ids;
+  ids.reserve(prompts.size());
   for (const PromptRef& prompt : prompts) ids.push_back(prompt.id);
   return ids;
 }
