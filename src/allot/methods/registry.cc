@@ -11,10 +11,11 @@ MethodInfo grpo_method();
 MethodInfo dapo_method();
 MethodInfo aero_method();
 MethodInfo cero_method();
+MethodInfo knapsack_method();
 
 const std::vector<MethodInfo>& methods() {
   static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(), aero_method(),
-                                              cero_method()};
+                                              cero_method(), knapsack_method()};
   return all;
 }
 
