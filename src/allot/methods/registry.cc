@@ -12,10 +12,11 @@ MethodInfo dapo_method();
 MethodInfo aero_method();
 MethodInfo cero_method();
 MethodInfo knapsack_method();
+MethodInfo coba_method();
 
 const std::vector<MethodInfo>& methods() {
-  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(), aero_method(),
-                                              cero_method(), knapsack_method()};
+  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(),     aero_method(),
+                                              cero_method(), knapsack_method(), coba_method()};
   return all;
 }
 

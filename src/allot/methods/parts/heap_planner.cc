@@ -109,4 +109,30 @@ std::vector<std::uint32_t> even_split(std::uint64_t budget,
   return n;
 }
 
+std::vector<std::uint32_t> split_known(const Gain& gain, const std::vector<bool>& known,
+                                       PerPrompt bounds, std::uint64_t budget,
+                                       std::span<const std::uint64_t> tie_order) {
+  std::vector<std::size_t> parts[2];  // positions of unknown and of known prompts
+  std::vector<std::uint64_t> ties[2];
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    parts[known[i]].push_back(i);
+    ties[known[i]].push_back(tie_order[i]);
+  }
+  const std::uint64_t unknown = parts[0].size(), rest = parts[1].size();
+  const std::uint64_t most_of_rest = bounds.most * rest, least_of_rest = bounds.least * rest;
+  const std::uint64_t low =
+      std::max(bounds.least * unknown, budget - std::min(budget, most_of_rest));
+  const std::uint64_t high = std::min(bounds.most * unknown, budget - least_of_rest);
+  const std::uint64_t share = known.empty() ? 0 : budget * unknown / known.size();
+  const std::uint64_t even = std::clamp(share, low, high);
+  const auto first = even_split(even, ties[0]);
+  const auto second =
+      split_budget([&](std::size_t k, std::uint32_t n) { return gain(parts[1][k], n); }, bounds,
+                   budget - even, ties[1]);
+  std::vector<std::uint32_t> out(known.size());
+  for (std::size_t k = 0; k < unknown; ++k) out[parts[0][k]] = first[k];
+  for (std::size_t k = 0; k < rest; ++k) out[parts[1][k]] = second[k];
+  return out;
+}
+
 }  // namespace allot

@@ -58,4 +58,10 @@ PerPrompt allowed_bounds(const Budget& budget);
 std::vector<std::uint32_t> even_split(std::uint64_t budget,
                                       std::span<const std::uint64_t> tie_order);
 
+// As split_budget, where nothing is known of some prompts (`known` false): these share evenly what
+// the mean of the step comes to, as far as the bounds let, and the others split the rest.
+std::vector<std::uint32_t> split_known(const Gain& gain, const std::vector<bool>& known,
+                                       PerPrompt bounds, std::uint64_t budget,
+                                       std::span<const std::uint64_t> tie_order);
+
 }  // namespace allot

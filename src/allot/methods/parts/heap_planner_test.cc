@@ -89,6 +89,28 @@ TEST(HeapPlanner, EvenSplit) {
   EXPECT_TRUE(even_split(9, {}).empty());
 }
 
+TEST(HeapPlanner, UnknownPromptsGetTheMean) {
+  const Gain gain = [](std::size_t i, std::uint32_t n) { return (i + 1.0) / n; };
+  const auto split = [&](std::vector<bool> known, PerPrompt bounds, std::uint64_t budget) {
+    return split_known(gain, known, bounds, budget, in_order(known.size()));
+  };
+  EXPECT_EQ(split({false, true, false, true}, {2, 20}, 32), (Counts{8, 5, 8, 11}));
+  EXPECT_EQ(split({false, false, false}, {2, 20}, 10), (Counts{4, 3, 3}));
+  EXPECT_EQ(split({true, true}, {2, 20}, 9), split_budget(gain, {2, 20}, 9, in_order(2)));
+  EXPECT_TRUE(split({}, {2, 20}, 0).empty());
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    RandomStream random = random_of(seed);
+    std::vector<bool> known(random.below(9));
+    for (std::size_t i = 0; i < known.size(); ++i) known[i] = random.uniform() < .5;
+    const PerPrompt bounds{2, static_cast<std::uint32_t>(2 + random.below(9))};
+    const std::uint64_t budget =
+        2 * known.size() + random.below((bounds.most - 2) * known.size() + 1);
+    const Counts n = split(known, bounds, budget);
+    EXPECT_EQ(std::accumulate(n.begin(), n.end(), std::uint64_t{0}), budget);
+    for (const std::uint32_t count : n) EXPECT_TRUE(count >= 2 && count <= bounds.most);
+  }
+}
+
 TEST(FeasibleStep, FitsAnyBudget) {
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
     RandomStream random = random_of(seed);
