@@ -13,10 +13,12 @@ MethodInfo aero_method();
 MethodInfo cero_method();
 MethodInfo knapsack_method();
 MethodInfo coba_method();
+MethodInfo vip_method();
 
 const std::vector<MethodInfo>& methods() {
   static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(),     aero_method(),
-                                              cero_method(), knapsack_method(), coba_method()};
+                                              cero_method(), knapsack_method(), coba_method(),
+                                              vip_method()};
   return all;
 }
 
