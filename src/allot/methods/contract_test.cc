@@ -216,7 +216,8 @@ TEST_P(MethodContract, ShipsOnlyWhatItMay) {
 }
 
 // Methods whose advantages compare the rollouts of a group.
-const std::set<std::string> kGroupNorm = {"grpo", "dapo", "cero", "knapsack", "coba", "vip"};
+const std::set<std::string> kGroupNorm = {"grpo", "dapo", "cero",           "knapsack",
+                                          "coba", "vip",  "dynamic_pruning"};
 
 // 9: without any spread there is either no item or, from a posterior, an advantage.
 TEST_P(MethodContract, OneSidedGroupsAreLeftOutOrHaveABaseline) {

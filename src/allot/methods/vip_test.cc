@@ -176,6 +176,26 @@ TEST(Vip, MeasuresItsPredictions) {
   EXPECT_LT(b.metrics.at("alloc/vip/realised_ratio_vs_uniform"), 1);
 }
 
+// The contract's property for the belief that its random worlds, which show embeddings, do not use.
+TEST(Vip, HistoryResumesAtEveryEvent) {
+  const Settings settings = {{"alloc.vip.belief", "history"}};
+  const auto run = [&](bool reload) {
+    StreamWorld world({.seed = 5, .prompts = 12, .arrivals_per_call = 5});
+    if (reload)
+      world.settings().at_event = [&](Controller& controller) {
+        Controller fresh = controller_of("vip", settings);
+        fresh.load(controller.save(1), 1);
+        controller = std::move(fresh);
+      };
+    Controller controller = controller_of("vip", settings);
+    std::string text;
+    for (int step = 0; step < 5; ++step)
+      text += transcript(drive_step(controller, world, budget_of(6, 48)));
+    return text;
+  };
+  EXPECT_EQ(run(true), run(false));
+}
+
 TEST(Vip, RefusesWhatItCannotUse) {
   EXPECT_THROW(controller_of("vip", {{"alloc.vip.rule", "dr_grpo"}, {"alloc.vip.least", "2"}}),
                Error);
