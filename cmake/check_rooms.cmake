@@ -12,6 +12,7 @@ cmake_minimum_required(VERSION 3.25)
 
 # Outside library -> what its headers look like.
 set(outside_nlohmann_json "^nlohmann/")
+set(outside_eigen "^eigen3/")
 set(outside_boost "^boost/")
 set(outside_sqlite "^sqlite3")
 set(outside_torch "^(ATen|c10|torch|caffe2)/")
@@ -20,7 +21,7 @@ set(outside_cli11 "^CLI/")
 set(outside_fmt "^fmt/")
 set(outside_gtest "^(gtest|gmock)/")
 set(outside_rapidcheck "^rapidcheck[/.]")
-set(outside_libraries nlohmann_json boost sqlite torch yaml cli11 fmt gtest rapidcheck)
+set(outside_libraries nlohmann_json eigen boost sqlite torch yaml cli11 fmt gtest rapidcheck)
 set(test_libraries gtest rapidcheck)
 # No room may use cli, so what its headers include reaches nobody else.
 set(fit_for_headers cli11 fmt)

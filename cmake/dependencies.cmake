@@ -31,6 +31,7 @@ function(allot_library_dep name file library package)
 endfunction()
 
 allot_header_dep(nlohmann_json nlohmann/json.hpp nlohmann-json3-dev)
+allot_header_dep(eigen eigen3/Eigen/Cholesky libeigen3-dev)
 allot_header_dep(boost boost/multiprecision/cpp_int.hpp libboost-dev)
 allot_library_dep(sqlite sqlite3.h sqlite3 libsqlite3-dev)
 if(ALLOT_TORCH)

@@ -1,7 +1,7 @@
 # The table of rooms: each row is one CMake target, what it may use, and its outside libraries.
 # scripts/check_rooms reads this same table and fails on any include against it.
 allot_room(core      LIBS nlohmann_json)
-allot_room(methods   USES core)
+allot_room(methods   USES core LIBS eigen)
 allot_room(objective USES core)
 allot_room(loop      USES core)
 allot_room(tasks     USES core loop LIBS boost nlohmann_json)

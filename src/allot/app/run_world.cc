@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "allot/core/error.h"
+#include "allot/tasks/text_embedding.h"
 
 namespace allot {
 namespace {
@@ -27,6 +28,7 @@ HostTraits host_traits(const LocalEngine& engine) {
   HostTraits host;
   host.grain = engine.traits().grain;
   host.refill = host.hold = host.logprob = host.answer_class = true;
+  host.embedding = true;  // of the prompts' text
   host.cancel = engine.traits().cancel;
   host.entropy = engine.traits().entropy;
   return host;
@@ -74,7 +76,9 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
       learner_(model_, tokenizer_, *task_.train, config.learner,
                scheduled(config.optim, config.train), config.loss.expanded(),
                sampler_facts(config, engine_)),
-      controller_(make_controller(config, engine_, task_.train->size())) {}
+      controller_(make_controller(config, engine_, task_.train->size())) {
+  if (controller_.needs().embedding) embed_by_text(*task_.train);
+}
 
 StepResult RunWorld::step(Recorder& recorder) {
   StepSettings settings;

@@ -150,18 +150,27 @@ void Controller::State::require_open(const char* verb) const {
 // `shown` and the candidates of the plan, or the answer to a refill wish.
 std::vector<PromptId> Controller::State::shown_with(std::span<const PromptRef> prompts,
                                                     const char* verb) const {
-  std::set<PromptId> fresh;
+  std::vector<PromptId> fresh;
+  fresh.reserve(prompts.size());
   for (const PromptRef& prompt : prompts) {
     if (prompt.id >> 63)
       misuse(verb, concat("prompt id ", prompt.id, " was given; ids below 2^63 are needed"));
-    if (std::binary_search(shown.begin(), shown.end(), prompt.id) ||
-        !fresh.insert(prompt.id).second)
-      misuse(verb, concat("prompt ", prompt.id, " was shown twice in step ", next_step,
-                          "; ids are distinct within a plan and its refills"));
     if (needs.embedding && prompt.embedding.empty())
       misuse(verb, concat("prompt ", prompt.id, " has no embedding; method '", options.method,
                           "' needs one"));
+    fresh.push_back(prompt.id);
   }
+  // A whole pool comes in ascending order: then this is one pass.
+  if (!std::is_sorted(fresh.begin(), fresh.end())) std::sort(fresh.begin(), fresh.end());
+  auto twice = std::adjacent_find(fresh.begin(), fresh.end());
+  if (twice == fresh.end() && !shown.empty())
+    twice = std::find_if(fresh.begin(), fresh.end(), [&](PromptId id) {
+      return std::binary_search(shown.begin(), shown.end(), id);
+    });
+  if (twice != fresh.end())
+    misuse(verb, concat("prompt ", *twice, " was shown twice in step ", next_step,
+                        "; ids are distinct within a plan and its refills"));
+  if (shown.empty()) return fresh;
   std::vector<PromptId> all;
   std::merge(shown.begin(), shown.end(), fresh.begin(), fresh.end(), std::back_inserter(all));
   return all;

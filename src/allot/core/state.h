@@ -35,6 +35,10 @@ concept HasState = requires(T& value, V& visitor) {
 template <class T>
 concept PlainState = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
+// Elements that a vector writes and reads at once; the bytes are the same as one by one.
+template <class T>
+concept InOneBlock = PlainState<T> && !std::is_same_v<T, bool>;
+
 class StateWriter {
  public:
   static constexpr bool kReading = false;
@@ -54,7 +58,11 @@ class StateWriter {
   template <class T>
   void operator()(const std::vector<T>& values) {
     (*this)(static_cast<std::uint64_t>(values.size()));
-    for (const auto& value : values) (*this)(static_cast<const T&>(value));
+    if constexpr (InOneBlock<T>) {
+      out_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+    } else {
+      for (const auto& value : values) (*this)(static_cast<const T&>(value));
+    }
   }
   template <class T>
   void operator()(const std::optional<T>& value) {
@@ -97,6 +105,12 @@ class StateReader {
   void operator()(std::vector<T>& values) {
     const std::uint64_t n = length();
     values.clear();
+    if constexpr (InOneBlock<T>) {
+      const std::string_view bytes = take(n * sizeof(T));  // n is at most what the blob holds
+      values.resize(n);
+      if (n > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
+      return;
+    }
     for (std::uint64_t i = 0; i < n; ++i) {
       T value{};
       (*this)(value);

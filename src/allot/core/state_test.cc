@@ -1,5 +1,6 @@
 #include "allot/core/state.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -10,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/prompt_table.h"
+#include "allot/core/random.h"
 
 namespace allot {
 namespace {
@@ -177,6 +179,42 @@ TEST(PromptTable, IteratesInIdOrderAndSavesItself) {
   EXPECT_FALSE(read.contains(77));
   EXPECT_TRUE(read.erase(900));
   EXPECT_FALSE(read.erase(900));
+}
+
+TEST(PromptTable, AgreesWithATree) {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    RandomStream random({seed, RandomUse::Test, 21, 0, 0});
+    const std::uint64_t ids = seed % 3 == 0 ? 300 : 5000;  // many hits, or mostly new ids
+    PromptTable<int> table;
+    std::map<PromptId, int> tree;
+    for (int i = 0; i < 6000; ++i) {
+      const PromptId id = seed % 2 ? random.below(ids) : static_cast<PromptId>(i) % ids;
+      if (random.uniform() < 0.2) {
+        EXPECT_EQ(table.erase(id), tree.erase(id) > 0);
+      } else {
+        EXPECT_EQ(table[id], tree[id]);
+        table[id] = tree[id] = i;
+      }
+      ASSERT_EQ(table.size(), tree.size());
+    }
+    EXPECT_TRUE(std::equal(
+        table.begin(), table.end(), tree.begin(), tree.end(),
+        [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; }));
+    for (PromptId id = 0; id < ids; ++id) {
+      const int* found = table.find(id);
+      ASSERT_EQ(found != nullptr, tree.count(id) > 0);
+      if (found) {
+        EXPECT_EQ(*found, tree.at(id));
+      }
+    }
+    for (auto& [prompt, value] : table) ++value;
+    PromptTable<int> read;
+    load_state("table", 1, save_state("table", 1, table), read);
+    EXPECT_EQ(save_state("table", 1, read), save_state("table", 1, table));
+    for (const auto& [prompt, value] : tree) EXPECT_EQ(*read.find(prompt), value + 1);
+    table.clear();
+    EXPECT_TRUE(table.empty() && table.begin() == table.end());
+  }
 }
 
 }  // namespace

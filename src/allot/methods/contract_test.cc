@@ -215,13 +215,17 @@ TEST_P(MethodContract, ShipsOnlyWhatItMay) {
   }
 }
 
+// Methods whose advantages compare the rollouts of a group.
+const std::set<std::string> kGroupNorm = {"grpo", "dapo", "cero",           "knapsack",
+                                          "coba", "vip",  "dynamic_pruning"};
+
 // 9: without any spread there is either no item or, from a posterior, an advantage.
 TEST_P(MethodContract, OneSidedGroupsAreLeftOutOrHaveABaseline) {
   for (const double rate : {0.0, 1.0}) {
     StreamWorld world({.seed = 3, .prompts = 60, .pass_rate = [=](PromptId) { return rate; }});
     Controller controller = make(3);
     const DrivenStep step = drive_step(controller, world, budget());
-    const bool group_norm = GetParam() == "grpo" || GetParam() == "dapo";
+    const bool group_norm = kGroupNorm.count(GetParam()) > 0;
     const bool posterior = GetParam() == "aero";
     EXPECT_TRUE(!group_norm || step.batch.items.empty());
     EXPECT_TRUE(!posterior || !step.batch.items.empty());

@@ -49,9 +49,7 @@ class Grpo final : public Method {
   }
 
   TrainBatch finalize() override {
-    std::vector<Shipment> shipments;
-    for (const Group& group : pool_.groups()) shipments.push_back({&group});
-    return batch_of(shipments, pool_.groups(), rule_, zero_);  // Norm::PerGroup: uneven groups
+    return batch_of(pool_.groups(), rule_, zero_);  // Norm::PerGroup: uneven groups
   }
 
   std::string save() const override { return save_state("grpo", 1, *this); }

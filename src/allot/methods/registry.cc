@@ -10,9 +10,16 @@ namespace allot {
 MethodInfo grpo_method();
 MethodInfo dapo_method();
 MethodInfo aero_method();
+MethodInfo cero_method();
+MethodInfo knapsack_method();
+MethodInfo coba_method();
+MethodInfo vip_method();
+MethodInfo dynamic_pruning_method();
 
 const std::vector<MethodInfo>& methods() {
-  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(), aero_method()};
+  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(),           aero_method(),
+                                              cero_method(), knapsack_method(),       coba_method(),
+                                              vip_method(),  dynamic_pruning_method()};
   return all;
 }
 

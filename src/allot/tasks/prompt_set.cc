@@ -1,6 +1,7 @@
 #include "allot/tasks/prompt_set.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -131,7 +132,31 @@ std::span<const PromptRef> PromptSet::candidates(std::size_t wanted, Draw draw) 
       if (!shown_.contains(sorted_[position])) show(position, cursor_->epoch);
     }
   }
+  if (dimensions_ > 0)
+    for (PromptRef& ref : answer_)
+      ref.embedding = std::span(embeddings_).subspan(index_.at(ref.id) * dimensions_, dimensions_);
   return answer_;
+}
+
+void PromptSet::embed(const std::vector<std::vector<float>>& vectors) {
+  const auto refuse = [](std::string_view what) {
+    throw Error(ErrorKind::Data, "prompts.embed", what);
+  };
+  if (vectors.size() != size())
+    refuse(concat(vectors.size(), " embeddings were given for ", size(), " prompts"));
+  const std::size_t dimensions = vectors[0].size();
+  std::vector<float> all;
+  for (const std::vector<float>& vector : vectors) {
+    if (vector.empty() || vector.size() != dimensions)
+      refuse(concat("an embedding has ", vector.size(), " numbers and the first one ", dimensions,
+                    "; the same size above 0 is needed"));
+    for (const float x : vector)
+      if (!std::isfinite(x)) refuse("an embedding holds NaN or an infinite number");
+    all.insert(all.end(), vector.begin(), vector.end());
+  }
+  embeddings_ = std::move(all);
+  dimensions_ = dimensions;
+  answer_.clear();
 }
 
 // Terminates because every id that is not shown yet is set aside or lies ahead within one epoch.

@@ -28,6 +28,12 @@ class PromptSet final : public PromptSource {
   ~PromptSet() override;
 
   std::span<const PromptRef> candidates(std::size_t wanted, Draw draw) override;
+
+  // Shows one vector per prompt, in the order of ids(), with all candidates from now on: for
+  // methods with Needs::embedding. Not part of save() and hash(). Throws Error(Data) unless there
+  // are as many as prompts, of one size above 0 and finite.
+  void embed(const std::vector<std::vector<float>>& vectors);
+
   void begin_step(std::uint64_t step) override;
   const Prompt& get(PromptId id) const override;
   std::size_t size() const override { return prompts_.size(); }
@@ -61,6 +67,8 @@ class PromptSet final : public PromptSource {
   std::vector<std::uint32_t> step_order_;   // keyed order of this step, shuffled as far as drawn
   std::optional<RandomStream> step_random_;
   std::vector<PromptRef> answer_;  // what candidates() returned last
+  std::vector<float> embeddings_;  // [prompts as given][dimensions_], empty without any
+  std::size_t dimensions_ = 0;
 };
 
 }  // namespace allot

@@ -51,4 +51,10 @@ TrainBatch batch_of(std::span<const Shipment> shipments, std::span<const Group> 
   return batch;
 }
 
+TrainBatch batch_of(std::span<const Group> planned, const AdvantageRule& rule, ZeroSignal zero) {
+  std::vector<Shipment> shipments;
+  for (const Group& group : planned) shipments.push_back({&group});
+  return batch_of(shipments, planned, rule, zero);
+}
+
 }  // namespace allot

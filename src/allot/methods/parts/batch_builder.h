@@ -38,4 +38,8 @@ enum class ZeroSignal {
 TrainBatch batch_of(std::span<const Shipment> shipments, std::span<const Group> planned,
                     const AdvantageRule& rule, ZeroSignal zero = ZeroSignal::Leave);
 
+// The same where all planned groups are shipped, and nothing else.
+TrainBatch batch_of(std::span<const Group> planned, const AdvantageRule& rule,
+                    ZeroSignal zero = ZeroSignal::Leave);
+
 }  // namespace allot

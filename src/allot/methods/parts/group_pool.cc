@@ -48,7 +48,9 @@ void GroupPool::request(PromptId prompt, std::uint32_t n) {
   const auto next = static_cast<std::uint32_t>(groups_.size());
   const auto [entry, is_new] = index_.emplace(prompt, next);
   if (is_new) groups_.push_back({prompt, 0, {}});
-  groups_[entry->second].requested += n;
+  Group& group = groups_[entry->second];
+  group.requested += n;
+  group.rollouts.reserve(group.requested);
   outstanding_ += n;
 }
 

@@ -38,8 +38,22 @@ std::vector<GenRequest> request_each(std::span<const PromptId> prompts, std::uin
   return requests;
 }
 
+std::vector<GenRequest> request_counts(std::span<const PromptId> prompts,
+                                       std::span<const std::uint32_t> counts, GroupPool& pool) {
+  std::vector<GenRequest> requests;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    pool.request(prompts[i], counts[i]);
+    requests.push_back({prompts[i], counts[i]});
+  }
+  std::stable_sort(requests.begin(), requests.end(),
+                   [](const GenRequest& a, const GenRequest& b) { return a.n > b.n; });
+  return requests;
+}
+
 std::vector<PromptId> ids_of(std::span<const PromptRef> prompts) {
   std::vector<PromptId> ids;
+  ids.reserve(prompts.size());
   for (const PromptRef& prompt : prompts) ids.push_back(prompt.id);
   return ids;
 }

@@ -26,6 +26,11 @@ std::uint32_t within_bounds(std::uint32_t n, const Budget& budget);
 std::vector<GenRequest> request_each(std::span<const PromptId> prompts, std::uint32_t n,
                                      std::uint64_t affordable, GroupPool& pool);
 
+// A request of counts[i] for prompts[i], noted in `pool` in this order; none for 0. The requests
+// come largest first, as long groups take longest.
+std::vector<GenRequest> request_counts(std::span<const PromptId> prompts,
+                                       std::span<const std::uint32_t> counts, GroupPool& pool);
+
 std::vector<PromptId> ids_of(std::span<const PromptRef> prompts);
 
 }  // namespace allot
