@@ -11,10 +11,13 @@ MethodInfo grpo_method();
 MethodInfo dapo_method();
 MethodInfo aero_method();
 MethodInfo ar3po_method();
+MethodInfo reinforce_ada_method();
+MethodInfo reinforce_ada_est_method();
 
 const std::vector<MethodInfo>& methods() {
-  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(), aero_method(),
-                                              ar3po_method()};
+  static const std::vector<MethodInfo> all = {grpo_method(),          dapo_method(),
+                                              aero_method(),          ar3po_method(),
+                                              reinforce_ada_method(), reinforce_ada_est_method()};
   return all;
 }
 
