@@ -13,11 +13,13 @@ MethodInfo aero_method();
 MethodInfo ar3po_method();
 MethodInfo reinforce_ada_method();
 MethodInfo reinforce_ada_est_method();
+MethodInfo pods_method();
 
 const std::vector<MethodInfo>& methods() {
   static const std::vector<MethodInfo> all = {grpo_method(),          dapo_method(),
                                               aero_method(),          ar3po_method(),
-                                              reinforce_ada_method(), reinforce_ada_est_method()};
+                                              reinforce_ada_method(), reinforce_ada_est_method(),
+                                              pods_method()};
   return all;
 }
 
