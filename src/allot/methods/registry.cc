@@ -14,12 +14,13 @@ MethodInfo ar3po_method();
 MethodInfo reinforce_ada_method();
 MethodInfo reinforce_ada_est_method();
 MethodInfo pods_method();
+MethodInfo optpo_method();
 
 const std::vector<MethodInfo>& methods() {
   static const std::vector<MethodInfo> all = {grpo_method(),          dapo_method(),
                                               aero_method(),          ar3po_method(),
                                               reinforce_ada_method(), reinforce_ada_est_method(),
-                                              pods_method()};
+                                              pods_method(),          optpo_method()};
   return all;
 }
 
