@@ -219,7 +219,7 @@ TEST(Ar3poReuse, BufferSurvivesReloadsInMidStep) {
       testing::StreamSettings s{.seed = 8, .prompts = 12};
       s.failed = s.truncated = s.not_scorable = s.no_answer = .05;
       s.max_held = 15;  // some are lost
-      s.arrivals_per_call = 3;
+      s.arrivals_per_call = 7;
       if (reload)
         s.at_event = [&](Controller& controller) {
           Controller fresh = controller_of("ar3po", settings);

@@ -8,8 +8,8 @@
 
 #include "allot/core/prompt_table.h"
 #include "allot/core/state.h"
-#include "allot/methods/parts/ballot.h"
 #include "allot/methods/parts/batch_builder.h"
+#include "allot/methods/parts/majority.h"
 #include "allot/methods/parts/metric_list.h"
 #include "allot/methods/parts/requests.h"
 #include "allot/methods/registry.h"
@@ -58,20 +58,6 @@ struct OptpoOptions {
   }
   int first() const { return std::max(floor, batch); }  // of the resolved options
   VoteRule rule() const { return {p0, (1 - beta) / alpha, static_cast<std::uint32_t>(classes)}; }
-};
-
-// The votes on one prompt in the open step.
-struct Poll {
-  Ballot ballot;
-  std::uint32_t cap = 0;  // rollouts that it may take
-  bool stopped = false;
-
-  template <class V>
-  void state(V& v) {
-    v(ballot);
-    v(cap);
-    v(stopped);
-  }
 };
 
 class Optpo final : public Method {
@@ -124,7 +110,7 @@ class Optpo final : public Method {
     std::vector<std::vector<Outcome>> judged;
     std::vector<std::vector<double>> rewards;
     for (const Group& group : pool_.groups()) {
-      judged.push_back(by_majority(group));
+      judged.push_back(judged_by_majority(group, polls_[group.prompt].ballot));
       rewards.emplace_back();
       for (const std::uint32_t i : group.scored())
         rewards.back().push_back(judged.back()[i].reward);
@@ -139,7 +125,7 @@ class Optpo final : public Method {
           has_signal(advantages[i]) ? ship(batch, group, group.scored(), advantages[i]) : 0;
       report(batch, group, tie ? ZeroCause::Tie : zero_cause(judged[i], rule_.resolution), n);
     }
-    set_metrics();
+    metrics_ = poll_metrics(pool_.groups(), polls_, options_.rule());
     return batch;
   }
 
@@ -155,14 +141,10 @@ class Optpo final : public Method {
   }
 
  private:
-  static bool votes(const Outcome& outcome) {
-    return is_scored(outcome) && outcome.answer_class >= 0;
-  }
-
   void count(const Outcome& outcome, Decision& decision) {
     Poll& poll = polls_[outcome.prompt];
     if (poll.stopped) return;  // a cancelled one
-    if (votes(outcome)) poll.ballot.add(outcome.answer_class);
+    if (casts_vote(outcome)) poll.ballot.add(outcome.answer_class);
     const Group& group = pool_.group(outcome.prompt);
     const auto n = static_cast<std::uint32_t>(group.rollouts.size());
     const bool enough = n >= static_cast<std::uint32_t>(options_.floor);
@@ -172,52 +154,6 @@ class Optpo final : public Method {
     const std::uint32_t more = std::min(static_cast<std::uint32_t>(options_.batch), poll.cap - n);
     decision.generate.push_back({outcome.prompt, more, outcome.round + 1});
     pool_.request(outcome.prompt, more);
-  }
-
-  // The rollouts of the group with agreement in place of the verifier's reward and verdict. Without
-  // a majority nothing agrees.
-  std::vector<Outcome> by_majority(const Group& group) {
-    const auto label = polls_[group.prompt].ballot.leader();
-    std::vector<Outcome> out;
-    for (const OwnedOutcome& rollout : group.rollouts) {
-      Outcome outcome = rollout.record;
-      outcome.parsed = votes(outcome);
-      outcome.correct = label && outcome.parsed && outcome.answer_class == *label;
-      outcome.reward = outcome.correct ? 1 : 0;
-      out.push_back(outcome);
-    }
-    return out;
-  }
-
-  void set_metrics() {
-    double taken = 0, cancelled = 0, lead = 0, capped = 0, changes = 0, classes = 0;
-    double labels = 0, agreeing = 0;
-    for (const Group& group : pool_.groups()) {
-      const Poll& poll = polls_[group.prompt];
-      double stopped = 0;
-      for (const OwnedOutcome& r : group.rollouts) stopped += r.record.status == Status::Cancelled;
-      cancelled += stopped;
-      taken += static_cast<double>(group.rollouts.size()) - stopped;
-      lead += poll.ballot.lead();
-      capped += poll.stopped && !poll.ballot.decided(options_.rule());
-      changes += poll.ballot.changes();
-      classes += poll.ballot.classes();
-      const auto label = poll.ballot.leader();
-      labels += label.has_value();
-      agreeing += label && std::any_of(group.rollouts.begin(), group.rollouts.end(),
-                                       [&](const OwnedOutcome& r) {
-                                         return r.record.correct && r.record.answer_class == *label;
-                                       });
-    }
-    const std::uint32_t prompts = pool_.size();
-    metrics_.clear();
-    metrics_.set_share("rollouts_to_stop", taken, prompts);
-    metrics_.set_share("cancelled", cancelled, prompts);
-    metrics_.set_share("lead", lead, prompts);
-    metrics_.set_share("capped_share", capped, prompts);
-    metrics_.set_share("label_changes", changes, prompts);
-    metrics_.set_share("classes", classes, prompts);
-    metrics_.set_share("agreement_with_gold", agreeing, labels);
   }
 
   OptpoOptions options_;
