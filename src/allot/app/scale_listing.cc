@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
 
 #include "allot/methods/scale_table.h"
-#include "allot/report/number_text.h"
 #include "allot/report/svg.h"
 #include "allot/report/text_table.h"
 
@@ -21,9 +21,13 @@ constexpr std::array<std::string_view, 6> kDrawn = {
     "leave-one-out (RLOO)", "GRPO n = 8, std pop",    "AR3PO k = 4, S = 2, std pop, no reuse",
     "AERO, math settings",  "PODS 64 -> 16, std pop", "Reinforce-Ada balanced, pool mean"};
 
-// Three figures.
+// Three figures, zeros at the end too.
 std::string scale_number(double value) {
-  return fixed_text(value, value < 10 ? 2 : value < 100 ? 1 : 0);
+  char text[32];
+  std::snprintf(text, sizeof text, "%#.3g", value);
+  std::string out = text;
+  if (out.ends_with('.')) out.pop_back();
+  return out;
 }
 
 std::string rate_text(double rate) {
@@ -69,7 +73,7 @@ std::string scale_svg() {
   chart.title = "Effective gradient scale";
   chart.description =
       "Expected gradient of each method over the gradient of the pass rate, as a function of it";
-  chart.x_label = "pass rate of the prompt";
+  chart.x_label = "pass rate of the prompt, %";
   chart.y_label = "expected gradient / gradient of the pass rate";
   chart.x_format = TickFormat::Percent;
   const std::vector<ScaleRow> table = scale_table(rates);
@@ -81,7 +85,10 @@ std::string scale_svg() {
       series.points.push_back({rates[i], row->values[i], std::nullopt, std::nullopt});
     chart.series.push_back(std::move(series));
   }
-  return svg_line_chart(chart, "scale");
+  // On its own, and not within a page, a picture has to name its format and bring its paper.
+  const std::string svg = svg_line_chart(chart, "scale");
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" style=\"background:#fff\"" +
+         svg.substr(std::string_view("<svg").size()) + "\n";
 }
 
 }  // namespace allot

@@ -35,7 +35,8 @@ struct Two {
   RolloutId newest = 0;
 };
 
-Two solved_then_failed(Settings settings, std::uint32_t failures = 8, std::uint64_t seed = 1) {
+Two solved_then_failed(const Settings& settings, std::uint32_t failures = 8,
+                       std::uint64_t seed = 1) {
   Controller controller = controller_of("ar3po", settings, seed);
   Two two;
   two.first = play(controller, {{7}, {}, {{7, verdicts(2, 2)}}}, budget_of(1, 8), 0);
