@@ -133,7 +133,7 @@ TEST(Ar3poReuse, BufferIsFirstInFirstOutAndNeverBeyondItsCap) {
   std::vector<RolloutId> buffer;
   Version policy = 0;
   const auto step = [&](std::uint32_t right) {
-    const Played p =
+    Played p =
         play(controller, {{7}, {}, {{7, verdicts(right, 8 - right)}}}, budget_of(1, 8), policy++);
     std::set<RolloutId> fresh;
     for (const auto& [id, origin] : p.issued) fresh.insert(id);

@@ -53,8 +53,7 @@ TEST(ScaleTable, RowsOfTheContract) {
   for (const auto& [label, values] : contract) {
     SCOPED_TRACE(label);
     const bool few_digits = label.ends_with("(wrong)");
-    const auto row = std::find_if(table.begin(), table.end(),
-                                  [&](const ScaleRow& r) { return r.label == label; });
+    const auto row = std::ranges::find(table, label, &ScaleRow::label);
     ASSERT_NE(row, table.end());
     for (std::size_t i = 0; i < values.size(); ++i) {
       // Half of the last digit that is printed, and a little: 1.2149 stands there as 1.22.

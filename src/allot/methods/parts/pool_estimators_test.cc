@@ -9,8 +9,8 @@ namespace allot {
 namespace {
 
 std::vector<PoolRow> rows(int right, int wrong) {
-  std::vector<PoolRow> out(static_cast<std::size_t>(right), {1, true});
-  out.resize(static_cast<std::size_t>(right + wrong), {0, false});
+  std::vector<PoolRow> out;
+  for (int i = 0; i < right + wrong; ++i) out.push_back({i < right ? 1.0 : 0.0, i < right});
   return out;
 }
 
