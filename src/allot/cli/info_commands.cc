@@ -7,6 +7,7 @@
 #include "allot/app/doctor.h"
 #include "allot/app/find_runs.h"
 #include "allot/app/method_listing.h"
+#include "allot/app/scale_listing.h"
 #include "allot/cli/commands.h"
 #include "allot/cli/run_arguments.h"
 #include "allot/report/comparison.h"
@@ -19,15 +20,21 @@ void add_methods(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("methods", "the allocation methods, or one in detail");
   struct Arguments {
     std::string name;
-    bool json = false;
+    bool json = false, scale = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("name", arguments->name, "a method");
+  CLI::Option* named = command->add_option("name", arguments->name, "a method");
   command->add_flag("--json", arguments->json, "one JSON object");
+  command
+      ->add_flag("--scale", arguments->scale,
+                 "the expected gradient of each method over the gradient of the pass rate")
+      ->excludes(named);
   command->callback([&chosen, arguments] {
     chosen = [arguments] {
       const std::string& name = arguments->name;
-      if (arguments->json)
+      if (arguments->scale)
+        fmt::print("{}\n", arguments->json ? scale_json() : scale_text());
+      else if (arguments->json)
         fmt::print("{}\n", methods_json(name));
       else
         fmt::print("{}", name.empty() ? methods_text() : method_text(name));

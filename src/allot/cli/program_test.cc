@@ -170,6 +170,8 @@ TEST_F(Program, LooksWithoutRunning) {
   expect("methods", 0, "aero");
   expect("methods aero", 0, "alloc.aero.explore");
   expect("methods --json", 0, "{\"methods\":[");
+  expect("methods --scale", 0, "leave-one-out (RLOO)");
+  expect("methods --scale --json", 0, "{\"rates\":[0.03,");
   expect("config " + tiny(), 0, "group_size: 4  # tiny.yaml:4");
   expect("config tiny.yaml --json", 0, "\"key\":\"alloc.method\"");
   expect("doctor", 0, "libtorch");

@@ -325,7 +325,7 @@ TrainBatch Controller::finalize() {
   const std::vector<PlannedPrompt> planned = s.delivery.planned();
   s.check(batch, planned);
   BatchBooks books(batch, planned, s.delivery, s.held);
-  books.fill_causes(s.options.reward_resolution);
+  if (!s.needs.answer_class) books.fill_causes(s.options.reward_resolution);
   books.enter(s.ledger, s.next_step);
   const std::vector<ShippedRollout> shipped = books.shipped();
   s.step_spending.add(books.settle(s.held));

@@ -92,8 +92,9 @@ class Controller {
                bool deadline = false);
 
   // Closes generation; legal at any time after plan(). Checks the batch against the contract
-  // (core/batch_check.h) and fills in the zero cause of every planned prompt, except where the
-  // batch pools rollouts of earlier steps: there the method's own stands.
+  // (core/batch_check.h) and fills in the zero cause of every planned prompt. The method's own
+  // stands where the batch pools rollouts of earlier steps, and for methods that make rewards of
+  // their own from the answers (Needs::answer_class).
   TrainBatch finalize();
 
   // Ends the step. Feedback::step is the finalized step's.

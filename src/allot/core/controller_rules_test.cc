@@ -425,6 +425,17 @@ TEST_F(Rules, CausesAreFilledInUnlessTheGroupSpansSteps) {
   EXPECT_EQ(c.finalize().reports.at(0).cause, ZeroCause::None);  // mixed over both steps
 }
 
+TEST_F(Rules, CausesOfAMethodThatMakesRewardsFromAnswersAreItsOwn) {
+  puppet.needs.answer_class = true;
+  ask(2);
+  Controller c = make();
+  c.plan(prompts, {}, 0);
+  c.observe(std::vector{outcome(1, 1), outcome(2, 1)});  // both right, with different answers
+  puppet.finalize = [] { return TrainBatch{.reports = {{.prompt = 1, .cause = ZeroCause::Tie}}}; };
+  EXPECT_EQ(c.finalize().reports.at(0).cause, ZeroCause::Tie);
+  EXPECT_EQ(c.record(1)->last_cause, ZeroCause::Tie);
+}
+
 TEST_F(Rules, ASingletonWithAnAdvantageHasABaseline) {
   for (const float advantage : {0.f, 0.5f}) {
     ask(1);

@@ -15,11 +15,26 @@ MethodInfo knapsack_method();
 MethodInfo coba_method();
 MethodInfo vip_method();
 MethodInfo dynamic_pruning_method();
+MethodInfo ar3po_method();
+MethodInfo reinforce_ada_method();
+MethodInfo reinforce_ada_est_method();
+MethodInfo pods_method();
+MethodInfo optpo_method();
 
 const std::vector<MethodInfo>& methods() {
-  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(),           aero_method(),
-                                              cero_method(), knapsack_method(),       coba_method(),
-                                              vip_method(),  dynamic_pruning_method()};
+  static const std::vector<MethodInfo> all = {grpo_method(),
+                                              dapo_method(),
+                                              aero_method(),
+                                              cero_method(),
+                                              knapsack_method(),
+                                              coba_method(),
+                                              vip_method(),
+                                              dynamic_pruning_method(),
+                                              ar3po_method(),
+                                              reinforce_ada_method(),
+                                              reinforce_ada_est_method(),
+                                              pods_method(),
+                                              optpo_method()};
   return all;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <set>
+#include <utility>
 
 #include "allot/core/error.h"
 #include "allot/core/random.h"
@@ -278,6 +279,26 @@ std::string transcript(const DrivenStep& step) {
     if (plan.refill > 0) out += concat("refill ", plan.refill, "\n");
   }
   return out + transcript(step.batch);
+}
+
+std::string transcript_by_prompt(DrivenStep step) {
+  Plan all;
+  for (const Plan& plan : step.plans)
+    all.generate.insert(all.generate.end(), plan.generate.begin(), plan.generate.end());
+  std::sort(all.generate.begin(), all.generate.end(), [](const Issued& a, const Issued& b) {
+    return std::pair(a.prompt, a.first_seq) < std::pair(b.prompt, b.first_seq);
+  });
+  std::map<RolloutId, RolloutId> number;
+  RolloutId next = 0;
+  for (Issued& issued : all.generate) {
+    for (std::uint32_t i = 0; i < issued.n; ++i) number[issued.first + i] = next + i;
+    issued.first = next;
+    next += issued.n;
+  }
+  for (TrainItem& item : step.batch.items)
+    if (number.count(item.rollout)) item.rollout = number[item.rollout];
+  step.plans = {all};
+  return transcript(step);
 }
 
 }  // namespace allot::testing

@@ -100,5 +100,7 @@ HostTraits serves_everything();
 // At Grain::Rollout the order of new requests, and so their ids, may depend on completion order.
 std::string transcript(const DrivenStep& step);
 std::string transcript(const TrainBatch& batch);
+// The same for Grain::Rollout: requests by prompt, rollouts numbered by prompt and position.
+std::string transcript_by_prompt(DrivenStep step);
 
 }  // namespace allot::testing

@@ -1,0 +1,108 @@
+#include "allot/methods/parts/sampled_pool.h"
+
+#include <algorithm>
+#include <string>
+
+#include "allot/methods/parts/batch_builder.h"
+
+namespace allot {
+namespace {
+
+PoolRow row_of(const Outcome& outcome, double threshold) {
+  return {outcome.reward, outcome.reward > threshold};
+}
+
+std::uint32_t rounds_of(const Group& group) {
+  return group.rollouts.empty() ? 0 : group.rollouts.back().record.round + 1;
+}
+
+bool any_signal(std::span<const WeightedAdvantage> estimates) {
+  return std::any_of(estimates.begin(), estimates.end(),
+                     [](const WeightedAdvantage& a) { return a.advantage != 0; });
+}
+
+}  // namespace
+
+bool SampledPool::finished(StopWhen stop, std::uint32_t wanted) const {
+  const auto positives = static_cast<std::size_t>(
+      std::count_if(rows.begin(), rows.end(), [](const PoolRow& row) { return row.positive; }));
+  if (stop == StopWhen::OnePositive) return positives >= 1;
+  return positives >= wanted / 2 && rows.size() - positives >= wanted - wanted / 2;
+}
+
+SampledPool sampled_pool(const Group& group, double threshold, std::uint32_t wanted) {
+  SampledPool out;
+  out.group = &group;
+  Positions positive, negative;
+  for (const std::uint32_t i : group.scored()) {
+    out.rows.push_back(row_of(group[i], threshold));
+    (out.rows.back().positive ? positive : negative).push_back(i);
+  }
+  out.kept = balanced_firsts(positive, negative, wanted);
+  for (const std::uint32_t i : out.kept) out.kept_rows.push_back(row_of(group[i], threshold));
+  return out;
+}
+
+std::vector<std::vector<WeightedAdvantage>> weighted_advantages(std::span<const SampledPool> pools,
+                                                                const EstimateOptions& options,
+                                                                const AdvantageRule& rule) {
+  std::vector<std::vector<WeightedAdvantage>> out;
+  std::vector<std::vector<double>> rewards;
+  for (const SampledPool& pool : pools) {
+    out.push_back(estimate(options, pool.rows, pool.kept_rows, rule.resolution));
+    rewards.push_back(pool.group->rewards(pool.kept));
+  }
+  if (options.estimator != PoolEstimator::KeptNorm) return out;
+  const auto advantages = group_advantages(rewards, rule);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    for (std::size_t k = 0; k < out[i].size(); ++k) out[i][k] = {advantages[i][k], 1};
+  return out;
+}
+
+std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::uint32_t> kept,
+                   std::span<const WeightedAdvantage> estimates) {
+  if (!any_signal(estimates)) return 0;
+  std::vector<double> advantages;
+  for (const WeightedAdvantage& a : estimates) advantages.push_back(a.advantage);
+  const std::uint32_t n = ship(batch, group, kept, advantages);
+  for (std::uint32_t i = 0; i < n; ++i)
+    batch.items[batch.groups.back().first + i].weight = static_cast<float>(estimates[i].weight);
+  return n;
+}
+
+MetricList pool_metrics(std::span<const SampledPool> pools,
+                        const std::vector<std::vector<WeightedAdvantage>>& estimates, StopWhen stop,
+                        std::uint32_t wanted, std::uint32_t rounds) {
+  std::size_t scored = 0, size = 0, used = 0, one_sided = 0;
+  std::vector<std::size_t> finished(rounds, 0);  // after the last round taken
+  double count[2] = {}, weight[2] = {};          // of what is trained on, by class
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    const SampledPool& pool = pools[i];
+    const double share = positive_share(pool.rows);
+    used += rounds_of(*pool.group);
+    size += pool.group->rollouts.size();
+    scored += !pool.rows.empty();
+    one_sided += !pool.rows.empty() && (share == 0 || share == 1);
+    if (pool.finished(stop, wanted)) ++finished[std::min(rounds_of(*pool.group), rounds) - 1];
+    if (!any_signal(estimates[i])) continue;
+    for (std::size_t k = 0; k < estimates[i].size(); ++k) {
+      ++count[pool.kept_rows[k].positive];
+      weight[pool.kept_rows[k].positive] += estimates[i][k].weight;
+    }
+  }
+  MetricList metrics;
+  metrics.set_share("rounds", used, pools.size());
+  metrics.set_share("pool_size", size, pools.size());
+  metrics.set_share("one_sided", one_sided, scored);
+  metrics.set_share("kept_positive", count[1], count[0] + count[1]);
+  metrics.set_share("weight_positive", weight[1], count[1]);
+  metrics.set_share("weight_negative", weight[0], count[0]);
+  std::size_t so_far = 0;
+  for (std::uint32_t r = 0; r < rounds; ++r) {
+    so_far += finished[r];
+    metrics.set_share("finished_by_round_" + std::to_string(r + 1), so_far, pools.size());
+  }
+  return metrics;
+}
+
+}  // namespace allot
