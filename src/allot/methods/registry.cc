@@ -10,9 +10,11 @@ namespace allot {
 MethodInfo grpo_method();
 MethodInfo dapo_method();
 MethodInfo aero_method();
+MethodInfo mopps_method();
 
 const std::vector<MethodInfo>& methods() {
-  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(), aero_method()};
+  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(), aero_method(),
+                                              mopps_method()};
   return all;
 }
 
