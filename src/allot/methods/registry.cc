@@ -11,10 +11,11 @@ MethodInfo grpo_method();
 MethodInfo dapo_method();
 MethodInfo aero_method();
 MethodInfo mopps_method();
+MethodInfo greso_method();
 
 const std::vector<MethodInfo>& methods() {
   static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(), aero_method(),
-                                              mopps_method()};
+                                              mopps_method(), greso_method()};
   return all;
 }
 
