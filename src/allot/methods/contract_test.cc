@@ -78,6 +78,13 @@ bool is_scored(const Outcome& o) {
   return (o.status == Status::Ok || o.status == Status::Truncated) && o.scoring == Scoring::Scored;
 }
 
+bool mixed_verdicts(const std::vector<Outcome>& outcomes) {
+  std::set<bool> seen;
+  for (const Outcome& outcome : outcomes)
+    if (is_scored(outcome)) seen.insert(outcome.correct);
+  return seen.size() == 2;
+}
+
 double metric(const std::vector<Metric>& metrics, const std::string& name) {
   for (const Metric& metric : metrics)
     if (metric.name == name) return metric.value;
@@ -176,6 +183,8 @@ TEST_P(MethodContract, DeadlineAtAnyEventLosesNoAcceptedGroup) {
       const bool full = step.batch.groups.size() >= kGroups;
       for (const auto& [prompt, outcomes] : seen_by_prompt(step)) {
         if (zero_cause(outcomes, 1e-6) != ZeroCause::None) continue;
+        // A screening looks at verdicts alone: one that differs only in shaped rewards is dropped.
+        if (GetParam() == "speed" && !mixed_verdicts(outcomes)) continue;
         EXPECT_TRUE(shipped.count(prompt) || held.count(prompt) || full) << prompt;
       }
       drive_step(controller, world, budget());  // and the next step works
@@ -209,7 +218,9 @@ TEST_P(MethodContract, ShipsOnlyWhatItMay) {
           const bool old = held.count(item.rollout) > 0;
           EXPECT_TRUE(rollout.behaviour == step.policy || old);
           EXPECT_TRUE(!old || controller.needs().hold);
-          EXPECT_TRUE(rollout.behaviour == step.policy || item.anchor == Anchor::Behaviour);
+          // SPEED recomputes the log-probabilities of older rollouts under the trained policy.
+          EXPECT_TRUE(rollout.behaviour == step.policy || item.anchor == Anchor::Behaviour ||
+                      GetParam() == "speed");
         }
     }
   }
@@ -221,7 +232,7 @@ TEST_P(MethodContract, OneSidedGroupsAreLeftOutOrHaveABaseline) {
     StreamWorld world({.seed = 3, .prompts = 60, .pass_rate = [=](PromptId) { return rate; }});
     Controller controller = make(3);
     const DrivenStep step = drive_step(controller, world, budget());
-    const std::set<std::string> by_group = {"grpo", "dapo", "mopps", "greso"};
+    const std::set<std::string> by_group = {"grpo", "dapo", "mopps", "greso", "speed"};
     const bool group_norm = by_group.count(GetParam()) > 0;
     const bool posterior = GetParam() == "aero";
     EXPECT_TRUE(!group_norm || step.batch.items.empty());
@@ -269,6 +280,8 @@ TEST_P(MethodContract, MissingRewardsCountNowhere) {
     StreamWorld world(settings);
     Controller controller = make(seed);
     for (int i = 0; i < kSteps; ++i) {
+      std::set<PromptId> pooled;  // with rollouts of earlier steps
+      for (const RolloutId id : world.held()) pooled.insert(world.rollouts().at(id).prompt);
       const DrivenStep step = drive_step(controller, world, budget());
       const auto seen = seen_by_prompt(step);
       std::set<PromptId> reported;
@@ -280,6 +293,7 @@ TEST_P(MethodContract, MissingRewardsCountNowhere) {
           if (is_scored(outcome) && outcome.round == 0) ++n, correct += outcome.correct;
         EXPECT_EQ(report.counted_n, n);
         EXPECT_EQ(report.counted_sum, static_cast<float>(correct));
+        if (pooled.count(report.prompt)) continue;  // its cause is that of the whole group
         const ZeroCause cause =
             zero_cause(outcomes, 1e-6,
                        report.shipped > 0 ? SingletonBaseline::Exists : SingletonBaseline::None);

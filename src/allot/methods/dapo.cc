@@ -130,8 +130,12 @@ class Dapo final : public Method {
 }  // namespace
 
 MethodInfo dapo_method() {
-  return {"dapo", "groups with mixed rewards only; draws further prompts until the batch is full",
-          "DAPO, arXiv 2503.14476", MethodSection(DapoOptions{}), construct<Dapo>};
+  return {"dapo",
+          "groups with mixed rewards only; draws further prompts until the batch is full",
+          "DAPO, arXiv 2503.14476",
+          MethodSection(DapoOptions{}),
+          construct<Dapo>,
+          /*shares_refill=*/true};
 }
 
 }  // namespace allot

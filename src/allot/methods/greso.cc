@@ -181,8 +181,12 @@ class Greso final : public Method {
 }  // namespace
 
 MethodInfo greso_method() {
-  return {"greso", "skips prompts at random that gave no signal before; then as dapo",
-          "GRESO, arXiv 2506.02177", MethodSection(GresoOptions{}), construct<Greso>};
+  return {"greso",
+          "skips prompts at random that gave no signal before; then as dapo",
+          "GRESO, arXiv 2506.02177",
+          MethodSection(GresoOptions{}),
+          construct<Greso>,
+          /*shares_refill=*/true};
 }
 
 }  // namespace allot

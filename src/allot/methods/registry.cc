@@ -12,10 +12,11 @@ MethodInfo dapo_method();
 MethodInfo aero_method();
 MethodInfo mopps_method();
 MethodInfo greso_method();
+MethodInfo speed_method();
 
 const std::vector<MethodInfo>& methods() {
-  static const std::vector<MethodInfo> all = {grpo_method(), dapo_method(), aero_method(),
-                                              mopps_method(), greso_method()};
+  static const std::vector<MethodInfo> all = {grpo_method(),  dapo_method(),  aero_method(),
+                                              mopps_method(), greso_method(), speed_method()};
   return all;
 }
 
@@ -54,7 +55,7 @@ OptionList method_options(AllocOptions& alloc, std::string_view name) {
   OptionList list;
   for (auto& [section_name, section] : alloc.sections)
     if (section_name == wanted) list.add(section, "alloc." + wanted);
-  if (default_needs(wanted).refill) list.add(alloc.refill, "alloc.refill");
+  if (method_info(wanted).shares_refill) list.add(alloc.refill, "alloc.refill");
   return list;
 }
 
