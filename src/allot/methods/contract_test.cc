@@ -232,7 +232,8 @@ TEST_P(MethodContract, OneSidedGroupsAreLeftOutOrHaveABaseline) {
     StreamWorld world({.seed = 3, .prompts = 60, .pass_rate = [=](PromptId) { return rate; }});
     Controller controller = make(3);
     const DrivenStep step = drive_step(controller, world, budget());
-    const std::set<std::string> by_group = {"grpo", "dapo", "mopps", "greso", "speed"};
+    const std::set<std::string> by_group = {"grpo",  "dapo",  "mopps",
+                                            "greso", "speed", "rollout_bandit"};
     const bool group_norm = by_group.count(GetParam()) > 0;
     const bool posterior = GetParam() == "aero";
     EXPECT_TRUE(!group_norm || step.batch.items.empty());

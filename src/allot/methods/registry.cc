@@ -13,10 +13,12 @@ MethodInfo aero_method();
 MethodInfo mopps_method();
 MethodInfo greso_method();
 MethodInfo speed_method();
+MethodInfo rollout_bandit_method();
 
 const std::vector<MethodInfo>& methods() {
-  static const std::vector<MethodInfo> all = {grpo_method(),  dapo_method(),  aero_method(),
-                                              mopps_method(), greso_method(), speed_method()};
+  static const std::vector<MethodInfo> all = {
+      grpo_method(),  dapo_method(),  aero_method(),          mopps_method(),
+      greso_method(), speed_method(), rollout_bandit_method()};
   return all;
 }
 
