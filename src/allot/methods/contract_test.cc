@@ -11,6 +11,7 @@
 #include "allot/core/random.h"
 #include "allot/core/testing/outcome_stream.h"
 #include "allot/core/zero_cause.h"
+#include "allot/methods/pairs.h"
 #include "allot/methods/testing/script.h"
 
 namespace allot {
@@ -235,7 +236,7 @@ TEST_P(MethodContract, OneSidedGroupsAreLeftOutOrHaveABaseline) {
     const std::set<std::string> by_group = {"grpo",  "dapo",  "mopps",
                                             "greso", "speed", "rollout_bandit"};
     const bool group_norm = by_group.count(GetParam()) > 0;
-    const bool posterior = GetParam() == "aero";
+    const bool posterior = parts_of(GetParam()).back() == "aero";
     EXPECT_TRUE(!group_norm || step.batch.items.empty());
     EXPECT_TRUE(!posterior || !step.batch.items.empty());
     for (const TrainItem& item : step.batch.items)
@@ -379,8 +380,19 @@ TEST_P(MethodContract, ExhaustedSourceIsNoError) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, MethodContract, ::testing::ValuesIn(method_names()),
-                         [](const auto& info) { return info.param; });
+// Every method and every legal pair.
+std::vector<std::string> all_names() {
+  std::vector<std::string> names = method_names();
+  for (const MethodInfo& info : combinations()) names.push_back(info.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MethodContract, ::testing::ValuesIn(all_names()),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           const std::size_t plus = name.find('+');
+                           return plus == name.npos ? name : name.replace(plus, 1, "_and_");
+                         });
 
 // The counterpart of 12: pooling all rollouts of a method that stops at a success is biased.
 TEST(StoppedGroups, PassRateOfThePoolIsTooHigh) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "allot/core/error.h"
+#include "allot/methods/pairs.h"
 
 namespace allot {
 
@@ -29,6 +30,7 @@ std::vector<std::string> method_names() {
 }
 
 const MethodInfo& method_info(std::string_view name) {
+  if (is_combination(name)) return combination_info(name);
   for (const MethodInfo& info : methods())
     if (info.name == name) return info;
   std::string known;
@@ -53,11 +55,14 @@ Needs default_needs(std::string_view name) {
 }
 
 OptionList method_options(AllocOptions& alloc, std::string_view name) {
-  const std::string wanted = method_info(name).name;
   OptionList list;
-  for (auto& [section_name, section] : alloc.sections)
-    if (section_name == wanted) list.add(section, "alloc." + wanted);
-  if (method_info(wanted).shares_refill) list.add(alloc.refill, "alloc.refill");
+  bool refill = false;
+  for (const std::string& part : parts_of(method_info(name).name)) {
+    for (auto& [section_name, section] : alloc.sections)
+      if (section_name == part) list.add(section, "alloc." + part);
+    refill |= method_info(part).shares_refill;
+  }
+  if (refill) list.add(alloc.refill, "alloc.refill");
   return list;
 }
 
