@@ -74,7 +74,9 @@ std::string needs_text(const Needs& needs) {
   add(needs.grain != Grain::Round,
       needs.grain == Grain::Rollout ? "rollouts one by one" : "requests one by one");
   if (needs.draw != Draw::Stream) words.push_back(concat(name(needs.draw), " draws"));
-  if (needs.candidate_factor != 1)
+  if (needs.candidate_factor == 0)
+    words.emplace_back("prompts by refill alone");
+  else if (needs.candidate_factor != 1)
     words.push_back(concat(needs.candidate_factor, " candidates per group"));
   if (needs.max_rounds > 1) words.push_back(concat("up to ", needs.max_rounds, " rounds"));
   add(needs.refill, "refill");

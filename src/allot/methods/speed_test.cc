@@ -130,6 +130,57 @@ TEST(Speed, LeaveOneOutIsTheBase) {
     EXPECT_NEAR(std::abs(a), 1, 1e-6);
 }
 
+// The gradient that a screened prompt makes over grad p, by enumeration of both phases (n_init,
+// n_cont), each through the method: sum of advantage * score over the items of its group.
+double gradient_scale(int n_init, int n_cont, double p) {
+  const auto ways = [](int n, int k) {
+    return std::round(
+        std::exp(std::lgamma(n + 1.0) - std::lgamma(k + 1.0) - std::lgamma(n - k + 1.0)));
+  };
+  double sum = 0;
+  for (int a = 1; a < n_init; ++a)
+    for (int b = 0; b <= n_cont; ++b) {
+      auto outcomes =
+          verdicts(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(n_init - a));
+      for (const Outcome& o :
+           verdicts(static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(n_cont - b)))
+        outcomes.push_back(o);
+      Controller controller =
+          controller_of("speed", {{"alloc.speed.n_init", std::to_string(n_init)},
+                                  {"alloc.speed.n_cont", std::to_string(n_cont)}});
+      const Played played = play(controller, {{}, {1}, {{1, outcomes}}}, budget_of(1, 8));
+      double push = 0;
+      const auto kept = played.kept(1);
+      for (std::size_t i = 0; i < kept.size(); ++i)
+        push += played.batch.items[i].advantage * (outcomes[kept[i]].correct ? 1 - p : -p);
+      const int right = a + b, n = n_init + n_cont;
+      sum += ways(n_init, a) * ways(n_cont, b) * std::pow(p, right) * std::pow(1 - p, n - right) *
+             push / n / (p * (1 - p));
+    }
+  return sum;
+}
+
+// Contract, section 9: screening multiplies the scale by P(mixed screen) in the limit of large
+// continuations. By rule 1 the exact factor is E[m (N - m); mixed] / (N (N - 1) p q).
+TEST(Speed, ScreeningScalesTheGradient) {
+  for (const double p : {.03, .25, .5, .9}) {
+    const double q = 1 - p, mixed = 1 - std::pow(p, 4) - std::pow(q, 4);
+    const auto exact = [&](double n_cont) {
+      double sum = 0;
+      const double ways[] = {1, 4, 6, 4, 1};
+      for (int a = 1; a < 4; ++a) {
+        // m = a + b with b binomial(n_cont, p), N = 4 + n_cont.
+        const double mean = a + n_cont * p, square = mean * mean + n_cont * p * q;
+        const double n = 4 + n_cont;
+        sum += ways[a] * std::pow(p, a) * std::pow(q, 4 - a) * (n * mean - square) / (n * (n - 1));
+      }
+      return sum / (p * q);
+    };
+    EXPECT_NEAR(gradient_scale(4, 12, p), exact(12), 1e-5) << p;
+    EXPECT_NEAR(exact(1e7), mixed, 1e-5) << p;
+  }
+}
+
 // 4. Nothing is ever right: the calls end at the cap, the step is empty, nothing throws.
 TEST(Speed, HopelessPoolEndsAtTheCap) {
   StreamWorld world({.seed = 4, .prompts = 4000, .pass_rate = [](PromptId) { return 0.; }});
