@@ -13,6 +13,7 @@ bool is_scored(const Outcome& outcome) {
 
 std::vector<std::uint32_t> Group::scored() const {
   std::vector<std::uint32_t> positions;
+  positions.reserve(rollouts.size());
   for (std::uint32_t i = 0; i < rollouts.size(); ++i)
     if (is_scored((*this)[i])) positions.push_back(i);
   return positions;
@@ -32,12 +33,14 @@ std::uint32_t Group::correct_count() const {
 
 std::vector<double> Group::rewards(std::span<const std::uint32_t> positions) const {
   std::vector<double> out;
+  out.reserve(positions.size());
   for (const std::uint32_t i : positions) out.push_back((*this)[i].reward);
   return out;
 }
 
 ZeroCause Group::cause(double resolution, SingletonBaseline singletons) const {
   std::vector<Outcome> outcomes;
+  outcomes.reserve(rollouts.size());
   for (const OwnedOutcome& rollout : rollouts) outcomes.push_back(rollout.record);
   return zero_cause(outcomes, resolution, singletons);
 }
@@ -48,7 +51,9 @@ void GroupPool::request(PromptId prompt, std::uint32_t n) {
   const auto next = static_cast<std::uint32_t>(groups_.size());
   const auto [entry, is_new] = index_.emplace(prompt, next);
   if (is_new) groups_.push_back({prompt, 0, {}});
-  groups_[entry->second].requested += n;
+  Group& group = groups_[entry->second];
+  group.requested += n;
+  group.rollouts.reserve(group.requested);
   outstanding_ += n;
 }
 
