@@ -51,7 +51,7 @@ std::vector<PromptId> choice(Controller& controller, const std::vector<PromptRef
 
 // 1. Beta(6, 4) after five of eight; from there, keeping half, (3.5, 10.5) after none of eight.
 TEST(Mopps, PosteriorAfterAVisit) {
-  const auto mean_after = [](const Settings& settings, std::vector<std::uint32_t> right) {
+  const auto mean_after = [](const Settings& settings, const std::vector<std::uint32_t>& right) {
     Controller controller = controller_of("mopps", settings);
     for (const std::uint32_t r : right)
       play(controller, {{1}, {}, {{1, verdicts(r, 8 - r)}}}, budget_of(1, 8));

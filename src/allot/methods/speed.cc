@@ -168,9 +168,9 @@ class Speed final : public Method {
       affordable -= n_cont_;
     }
     const bool room = queues_.rollouts() <= 3ull * wanted_ * (n_init_ + n_cont_);
+    const std::uint64_t payable = affordable / n_init_;
     const double wish = room ? std::ceil(options_.screened_per_group * wanted_) : 0;
-    draws_.start(
-        static_cast<std::uint32_t>(std::min(wish, static_cast<double>(affordable / n_init_))));
+    draws_.start(static_cast<std::uint32_t>(std::min(wish, static_cast<double>(payable))));
     Budget rest = left;
     rest.hard_rollouts = affordable;
     screen(rest, decision);
