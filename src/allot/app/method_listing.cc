@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "allot/core/error.h"
+#include "allot/methods/pairs.h"
 #include "allot/methods/registry.h"
 
 namespace allot {
@@ -42,7 +43,10 @@ std::string methods_text() {
   for (const MethodInfo& info : methods())
     text +=
         concat("  ", info.name, std::string(width + 2 - info.name.size(), ' '), info.summary, "\n");
-  return text + "\nallot methods NAME shows a method's options, needs and paper.\n";
+  std::string pairs;
+  for (const MethodInfo& info : combinations()) pairs += (pairs.empty() ? "" : ", ") + info.name;
+  return text + "\ncombinations: " + pairs +
+         "\n\nallot methods NAME shows a method's options, needs and paper.\n";
 }
 
 std::string method_text(std::string_view name) {
@@ -61,8 +65,9 @@ std::string method_text(std::string_view name) {
 
 std::string methods_json(std::string_view name) {
   ordered_json list = ordered_json::array();
-  for (const MethodInfo& info : methods()) {
-    if (!name.empty() && info.name != method_info(name).name) continue;
+  const auto names = name.empty() ? method_names() : std::vector{method_info(name).name};
+  for (const std::string& wanted : names) {
+    const MethodInfo& info = method_info(wanted);
     AllocOptions alloc;
     list.push_back({{"name", info.name},
                     {"summary", info.summary},

@@ -44,7 +44,8 @@ struct Needs {
   Grain grain = Grain::Round;
   Role role = Role::Whole;
   Draw draw = Draw::Stream;
-  float candidate_factor = 1;    // candidates shown per group wanted; ignored for Draw::Pool
+  // Candidates shown per group wanted; 0: all come by refill. Ignored for Draw::Pool.
+  float candidate_factor = 1;
   std::uint32_t max_rounds = 1;  // most requests per prompt and step; refills are bounded elsewhere
   bool refill = false, cancel = false, hold = false, exemplar = false;
   bool logprob = false, entropy = false, embedding = false, answer_class = false;

@@ -56,7 +56,8 @@ class Aero final : public Method {
         rule_(advantage_rule(adv, GroupKind::Curated)) {}
 
   Needs needs() const override {
-    return {.max_rounds = 1 + static_cast<std::uint32_t>(options_.rescue_rounds)};
+    return {.role = Role::InGroup,
+            .max_rounds = 1 + static_cast<std::uint32_t>(options_.rescue_rounds)};
   }
 
   Decision plan(const BatchView& view) override {

@@ -66,7 +66,9 @@ struct AllocOptions {
 
   template <class V>
   void fields(V& v) {
-    v("method", method, "how rollouts are spent: grpo, dapo, ...; `allot methods` lists all");
+    v("method", method,
+      "how rollouts are spent: grpo, dapo, ...; `allot methods` lists all; mopps+aero: the first "
+      "chooses the prompts, the second does the rest");
     v("group_size", group_size, Range{1, 65536},
       "rollouts per prompt that the method aims at on average");
     v("n_min", n_min, Range{0, 65536}, "least rollouts of a planned prompt; 0 = the method's own");

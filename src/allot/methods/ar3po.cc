@@ -50,7 +50,8 @@ class Ar3po final : public Method {
         rule_(advantage_rule(adv, GroupKind::Curated)) {}
 
   Needs needs() const override {
-    return {.max_rounds = static_cast<std::uint32_t>(options_.stages),
+    return {.role = Role::InGroup,
+            .max_rounds = static_cast<std::uint32_t>(options_.stages),
             .hold = options_.reuse.buffer > 0};
   }
 

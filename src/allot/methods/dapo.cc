@@ -6,13 +6,11 @@
 #include <algorithm>
 
 #include "allot/core/state.h"
-#include "allot/methods/parts/acceptance.h"
-#include "allot/methods/parts/batch_builder.h"
+#include "allot/methods/parts/filtered_batch.h"
 #include "allot/methods/parts/metric_list.h"
 #include "allot/methods/parts/prompt_draws.h"
 #include "allot/methods/parts/refill.h"
 #include "allot/methods/parts/requests.h"
-#include "allot/methods/parts/surplus.h"
 #include "allot/methods/registry.h"
 
 namespace allot {
@@ -64,23 +62,12 @@ class Dapo final : public Method {
     return pool_.outstanding() > 0 ? decision : next_draw(events.left);
   }
 
-  // Surplus first, oldest first, then this step's groups in the order of planning.
   TrainBatch finalize() override {
-    const auto fresh = acceptance_.accepted(pool_.groups());
-    const std::size_t old = std::min(surplus_.size(), wanted_);
-    const std::size_t used = std::min<std::size_t>(fresh.size(), wanted_ - old);
-    std::vector<Shipment> shipments;
-    for (const Group& group : std::span(surplus_.groups()).first(old))
-      shipments.push_back({&group, Anchor::Behaviour});
-    for (const Group* group : std::span(fresh).first(used)) shipments.push_back({group});
-    TrainBatch batch = batch_of(shipments, pool_.groups(), rule_);
-    batch.norm = Norm::PerToken;
-    surplus_.drop_oldest(old);
-    batch.release = surplus_.take_released();
-    const auto rest = std::span(fresh).subspan(used);
-    if (refill_.keep_surplus) batch.hold = surplus_.keep(rest);
-    set_metrics(old, used, rest.size());
-    return batch;
+    FilteredBatch filled = filtered_batch(pool_, surplus_, acceptance_, rule_, wanted_,
+                                          refill_.keep_surplus ? Rest::Hold : Rest::Discard);
+    filled.batch.norm = Norm::PerToken;
+    set_metrics(filled.old, filled.used, filled.rest);
+    return std::move(filled.batch);
   }
 
   std::vector<Metric> metrics() const override { return metrics_.all(); }
@@ -143,8 +130,12 @@ class Dapo final : public Method {
 }  // namespace
 
 MethodInfo dapo_method() {
-  return {"dapo", "groups with mixed rewards only; draws further prompts until the batch is full",
-          "DAPO, arXiv 2503.14476", MethodSection(DapoOptions{}), construct<Dapo>};
+  return {"dapo",
+          "groups with mixed rewards only; draws further prompts until the batch is full",
+          "DAPO, arXiv 2503.14476",
+          MethodSection(DapoOptions{}),
+          construct<Dapo>,
+          /*shares_refill=*/true};
 }
 
 }  // namespace allot

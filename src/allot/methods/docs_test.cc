@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "allot/methods/pairs.h"
 #include "allot/methods/registry.h"
 
 namespace allot {
@@ -62,6 +63,16 @@ TEST(MethodDocs, TheOverviewListsMethodsAndSharedOptions) {
     table += "| [`" + info.name + "`](" + info.name + ".md) | " + info.summary + " | " +
              info.paper + " | " + needs_text(default_needs(info.name)) + " |\n";
   expect_between("README", "methods", table);
+
+  std::string pairs =
+      "| first: chooses the prompts | second: acts inside their groups |\n|---|---|\n|";
+  for (const Role role : {Role::Chooser, Role::InGroup}) {
+    std::string names;
+    for (const std::string& name : names_with(role))
+      names += (names.empty() ? " `" : ", `") + name + "`";
+    pairs += names + " |";
+  }
+  expect_between("README", "combinations", pairs + "\n");
 
   AllocOptions alloc;
   alloc.sections.clear();  // the methods' own options stand on their pages

@@ -52,7 +52,7 @@ class Pods final : public Method {
       : options_(alloc.section("pods").as<PodsOptions>().resolved(alloc)),
         rule_(advantage_rule(adv, GroupKind::Curated)) {}
 
-  Needs needs() const override { return {}; }
+  Needs needs() const override { return {.role = Role::InGroup}; }
 
   Decision plan(const BatchView& view) override {
     pool_.clear();

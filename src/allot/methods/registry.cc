@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "allot/core/error.h"
+#include "allot/methods/pairs.h"
 
 namespace allot {
 
@@ -20,6 +21,10 @@ MethodInfo reinforce_ada_method();
 MethodInfo reinforce_ada_est_method();
 MethodInfo pods_method();
 MethodInfo optpo_method();
+MethodInfo mopps_method();
+MethodInfo greso_method();
+MethodInfo speed_method();
+MethodInfo rollout_bandit_method();
 
 const std::vector<MethodInfo>& methods() {
   static const std::vector<MethodInfo> all = {grpo_method(),
@@ -34,7 +39,11 @@ const std::vector<MethodInfo>& methods() {
                                               reinforce_ada_method(),
                                               reinforce_ada_est_method(),
                                               pods_method(),
-                                              optpo_method()};
+                                              optpo_method(),
+                                              mopps_method(),
+                                              greso_method(),
+                                              speed_method(),
+                                              rollout_bandit_method()};
   return all;
 }
 
@@ -45,6 +54,7 @@ std::vector<std::string> method_names() {
 }
 
 const MethodInfo& method_info(std::string_view name) {
+  if (is_combination(name)) return combination_info(name);
   for (const MethodInfo& info : methods())
     if (info.name == name) return info;
   std::string known;
@@ -69,11 +79,14 @@ Needs default_needs(std::string_view name) {
 }
 
 OptionList method_options(AllocOptions& alloc, std::string_view name) {
-  const std::string wanted = method_info(name).name;
   OptionList list;
-  for (auto& [section_name, section] : alloc.sections)
-    if (section_name == wanted) list.add(section, "alloc." + wanted);
-  if (default_needs(wanted).refill) list.add(alloc.refill, "alloc.refill");
+  bool refill = false;
+  for (const std::string& part : parts_of(method_info(name).name)) {
+    for (auto& [section_name, section] : alloc.sections)
+      if (section_name == part) list.add(section, "alloc." + part);
+    refill |= method_info(part).shares_refill;
+  }
+  if (refill) list.add(alloc.refill, "alloc.refill");
   return list;
 }
 
@@ -85,7 +98,9 @@ std::string needs_text(const Needs& needs) {
   add(needs.grain != Grain::Round,
       needs.grain == Grain::Rollout ? "rollouts one by one" : "requests one by one");
   if (needs.draw != Draw::Stream) words.push_back(concat(name(needs.draw), " draws"));
-  if (needs.candidate_factor != 1)
+  if (needs.candidate_factor == 0)
+    words.emplace_back("prompts by refill alone");
+  else if (needs.candidate_factor != 1)
     words.push_back(concat(needs.candidate_factor, " candidates per group"));
   if (needs.max_rounds > 1) words.push_back(concat("up to ", needs.max_rounds, " rounds"));
   add(needs.refill, "refill");

@@ -26,6 +26,7 @@ struct MethodInfo {
   std::string paper;      // title and arXiv number
   MethodSection options;  // its own, with their defaults
   std::unique_ptr<Method> (*make)(const AllocOptions&, const AdvantageOptions&);
+  bool shares_refill = false;  // alloc.refill.* applies to it
 };
 
 template <class M>  // M(const AllocOptions&, const AdvantageOptions&)
@@ -37,7 +38,8 @@ std::unique_ptr<Method> construct(const AllocOptions& alloc, const AdvantageOpti
 const std::vector<MethodInfo>& methods();
 std::vector<std::string> method_names();
 
-// Throws Error(Config) that names the nearest method.
+// Also of a combination ("mopps+aero", methods/pairs.h). Throws Error(Config) that names the
+// nearest method, or says why a pair is none.
 const MethodInfo& method_info(std::string_view name);
 
 // Validates both and makes the method that `alloc` names.
@@ -46,7 +48,8 @@ std::unique_ptr<Method> make_method(const AllocOptions& alloc, const AdvantageOp
 // With default options; for listings.
 Needs default_needs(std::string_view name);
 
-// alloc.<name>.*, and alloc.refill.* if the method draws further prompts. Refers to `alloc`.
+// alloc.<name>.* (of both methods of a combination), and alloc.refill.* where that applies. Refers
+// to `alloc`.
 OptionList method_options(AllocOptions& alloc, std::string_view name);
 
 // Needs that differ from those of plain GRPO, in words: "refill, hold, 11 rounds"; "" if none.

@@ -58,7 +58,7 @@ class ReinforceAda final : public Method {
         rule_(advantage_rule(adv, GroupKind::Plain)) {}
 
   Needs needs() const override {
-    return {.max_rounds = static_cast<std::uint32_t>(options_.rounds)};
+    return {.role = Role::InGroup, .max_rounds = static_cast<std::uint32_t>(options_.rounds)};
   }
 
   Decision plan(const BatchView& view) override {

@@ -13,6 +13,7 @@ bool is_scored(const Outcome& outcome) {
 
 std::vector<std::uint32_t> Group::scored() const {
   std::vector<std::uint32_t> positions;
+  positions.reserve(rollouts.size());
   for (std::uint32_t i = 0; i < rollouts.size(); ++i)
     if (is_scored((*this)[i])) positions.push_back(i);
   return positions;
@@ -32,12 +33,14 @@ std::uint32_t Group::correct_count() const {
 
 std::vector<double> Group::rewards(std::span<const std::uint32_t> positions) const {
   std::vector<double> out;
+  out.reserve(positions.size());
   for (const std::uint32_t i : positions) out.push_back((*this)[i].reward);
   return out;
 }
 
 ZeroCause Group::cause(double resolution, SingletonBaseline singletons) const {
   std::vector<Outcome> outcomes;
+  outcomes.reserve(rollouts.size());
   for (const OwnedOutcome& rollout : rollouts) outcomes.push_back(rollout.record);
   return zero_cause(outcomes, resolution, singletons);
 }

@@ -29,10 +29,10 @@ std::uint32_t PromptDraws::wish() {
   return wishing_ ? to_take_ : 0;
 }
 
-void PromptDraws::answer(std::span<const PromptRef> prompts) {
+void PromptDraws::answer(std::span<const PromptRef> prompts, std::span<const PromptRef> usable) {
   if (wishing_ && prompts.empty()) exhausted_ = true;
   wishing_ = false;
-  for (const PromptRef& prompt : prompts) shown_.push_back(prompt.id);
+  for (const PromptRef& prompt : usable) shown_.push_back(prompt.id);
 }
 
 }  // namespace allot

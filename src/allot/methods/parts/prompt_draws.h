@@ -23,7 +23,9 @@ class PromptDraws {
   // What is still missing for the draw, to be put into Decision::refill; 0 once exhausted.
   std::uint32_t wish();
   // The driver's next event: an empty answer to a wish means that the source is exhausted.
-  void answer(std::span<const PromptRef> prompts);
+  void answer(std::span<const PromptRef> prompts) { answer(prompts, prompts); }
+  // The same where only `usable` of these prompts may be drawn.
+  void answer(std::span<const PromptRef> prompts, std::span<const PromptRef> usable);
 
   std::uint32_t count() const { return count_; }  // draws so far
 

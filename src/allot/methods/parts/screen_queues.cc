@@ -1,0 +1,108 @@
+#include "allot/methods/parts/screen_queues.h"
+
+#include <algorithm>
+#include <set>
+
+#include "allot/core/error.h"
+
+namespace allot {
+namespace {
+
+bool continued(const ScreenedGroup& entry) {
+  const auto& rollouts = entry.group.rollouts;
+  return std::any_of(rollouts.begin() + entry.screened, rollouts.end(),
+                     [](const OwnedOutcome& o) { return o.record.status != Status::Cancelled; });
+}
+
+}  // namespace
+
+std::uint32_t age_of(const Group& group, Version policy) {
+  std::uint32_t age = 0;
+  for (const std::uint32_t i : group.scored())
+    age = std::max(age, policy - std::min(policy, group[i].behaviour));
+  return age;
+}
+
+const Group* ScreenQueues::find(PromptId prompt) const {
+  for (const ScreenedGroup& entry : pending_)
+    if (entry.group.prompt == prompt) return &entry.group;
+  for (const Group& group : ready_)
+    if (group.prompt == prompt) return &group;
+  return nullptr;
+}
+
+std::uint64_t ScreenQueues::rollouts() const {
+  std::uint64_t n = 0;
+  for (const ScreenedGroup& entry : pending_) n += entry.group.rollouts.size();
+  for (const Group& group : ready_) n += group.rollouts.size();
+  return n;
+}
+
+std::vector<RolloutId> ScreenQueues::scored_ids() const {
+  std::vector<RolloutId> ids;
+  const auto add = [&](const Group& group) {
+    for (const std::uint32_t i : group.scored()) ids.push_back(group[i].id);
+  };
+  for (const ScreenedGroup& entry : pending_) add(entry.group);
+  for (const Group& group : ready_) add(group);
+  return ids;
+}
+
+std::uint32_t ScreenQueues::open(Version policy, std::uint32_t max_age,
+                                 std::span<const RolloutId> lost) {
+  const std::set<RolloutId> gone(lost.begin(), lost.end());
+  const auto useless = [&](const Group& group) {
+    const auto scored = group.scored();
+    return age_of(group, policy) > max_age ||
+           std::any_of(scored.begin(), scored.end(),
+                       [&](std::uint32_t i) { return gone.count(group[i].id) > 0; });
+  };
+  for (ScreenedGroup& entry : pending_) entry.asked = false;
+  const auto pending =
+      std::erase_if(pending_, [&](const ScreenedGroup& entry) { return useless(entry.group); });
+  return static_cast<std::uint32_t>(pending + std::erase_if(ready_, useless));
+}
+
+void ScreenQueues::qualify(const Group& screened) {
+  pending_.push_back({screened, static_cast<std::uint32_t>(screened.rollouts.size()), false});
+}
+
+std::vector<PromptId> ScreenQueues::to_continue(std::uint64_t most) {
+  std::vector<PromptId> prompts;
+  for (ScreenedGroup& entry : pending_) {
+    if (entry.asked || prompts.size() >= most) continue;
+    entry.asked = true;
+    prompts.push_back(entry.group.prompt);
+  }
+  return prompts;
+}
+
+void ScreenQueues::add(const Outcome& outcome) {
+  for (ScreenedGroup& entry : pending_) {
+    if (entry.group.prompt != outcome.prompt) continue;
+    OwnedOutcome owned{outcome, {outcome.parts.begin(), outcome.parts.end()}};
+    owned.record.parts = {};
+    entry.group.rollouts.push_back(std::move(owned));
+    return;
+  }
+  throw Error(ErrorKind::Internal, "screen queues",
+              concat("an outcome of prompt ", outcome.prompt, " arrived, which is not pending"));
+}
+
+void ScreenQueues::settle() {
+  std::vector<ScreenedGroup> waiting;
+  for (ScreenedGroup& entry : pending_) {
+    if (entry.asked && continued(entry))
+      ready_.push_back(std::move(entry.group));
+    else
+      waiting.push_back(std::move(entry));
+  }
+  pending_ = std::move(waiting);
+}
+
+void ScreenQueues::pop_ready(std::size_t n) {
+  ready_.erase(ready_.begin(),
+               ready_.begin() + static_cast<std::ptrdiff_t>(std::min(n, ready_.size())));
+}
+
+}  // namespace allot
