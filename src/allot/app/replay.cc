@@ -39,12 +39,16 @@ class Replayer {
       : input_(input),
         where_(where),
         options_(options),
-        controller_(
-            make_method(options.alloc, options.adv),
-            {.method = options.alloc.method,
-             .seed = seed,
-             .host = {.grain = Grain::Rollout, .cancel = true, .hold = true, .answer_class = true},
-             .reward_resolution = options.adv.resolution}) {}
+        controller_(make_method(options.alloc, options.adv),
+                    {.method = options.alloc.method,
+                     .seed = seed,
+                     .host = {.grain = Grain::Rollout,
+                              .cancel = true,
+                              .hold = true,
+                              .logprob = true,
+                              .entropy = true,
+                              .answer_class = true},
+                     .reward_resolution = options.adv.resolution}) {}
 
   std::vector<std::string> run(std::uint64_t seed) {
     for (const auto& [step, prompts] : input_.steps) play(step, prompts);

@@ -101,16 +101,29 @@ class LineReader {
   Outcome outcome_of(const json& value, std::size_t index) const {
     const std::string what = concat("outcome ", index);
     if (!value.is_object()) fail(what + " is not an object");
-    check_keys(value, std::array{"correct", "reward", "tokens", "answer", "truncated"}, what);
+    check_keys(
+        value,
+        std::array{"correct", "reward", "tokens", "answer", "truncated", "logprob", "entropy"},
+        what);
     Outcome outcome;
     outcome.tokens = 1;
     if (value.contains("tokens"))
       outcome.tokens =
           static_cast<std::uint32_t>(whole(value["tokens"], concat("'tokens' of ", what), 1e9));
     if (flag(value, "truncated", what).value_or(false)) outcome.status = Status::Truncated;
+    outcome.mean_logprob = number(value, "logprob", what);
+    outcome.mean_entropy = number(value, "entropy", what);
     read_score(value, what, outcome);
     if (value.contains("answer")) read_answer(value["answer"], what, outcome);
     return outcome;
+  }
+
+  float number(const json& object, const char* key, const std::string& what) const {
+    if (!object.contains(key)) return 0;
+    const float value = object[key].is_number() ? object[key].get<float>() : NAN;
+    if (!std::isfinite(value))
+      fail(concat("'", key, "' of ", what, " is ", object[key].dump(), "; a number is needed"));
+    return value;
   }
 
   void read_score(const json& value, const std::string& what, Outcome& outcome) const {

@@ -200,15 +200,16 @@ TEST(Replay, DapoKeepsSurplusForTheNextStep) {
 
 TEST(Replay, SameInputAndSeedGiveTheSameBytes) {
   std::string text;
-  for (int id = 1; id <= 20; ++id) text += prompt(id, id % 4, 40);
+  for (int id = 1; id <= 20; ++id) text += prompt(id, id % 4, 196);
   for (const std::string& method : method_names()) {
     const ReplayOptions options = options_of(method, {});
     const auto first = replay(text, "file", options, 3);
     EXPECT_EQ(first, replay(text, "file", options, 3));
-    // Of another seed only the decisions of aero differ; the summary names the seed.
+    // With another seed aero curates others, grpo decides the same; the summary names the seed.
     const auto other = replay(text, "file", options, 4);
-    EXPECT_EQ(std::equal(first.begin(), first.end() - 1, other.begin(), other.end() - 1),
-              method != "aero");
+    const bool same = std::equal(first.begin(), first.end() - 1, other.begin(), other.end() - 1);
+    EXPECT_TRUE(method != "aero" || !same);
+    EXPECT_TRUE(method != "grpo" || same);
     EXPECT_NE(first.back(), other.back());
   }
 }
@@ -248,6 +249,7 @@ TEST(Replay, BrokenLinesAreNamedByNumber) {
   expect_error(R"({"prompt": 1, "outcomes": [{"correct": true, "tokens": -1}]})", {"'tokens'"});
   expect_error(R"({"prompt": 1, "outcomes": [{"correct": true, "tokens": 1e3}]})", {"'tokens'"});
   expect_error(R"({"prompt": 1, "outcomes": [{"correct": true, "answer": []}]})", {"'answer'"});
+  expect_error(R"({"prompt": 1, "outcomes": [{"correct": true, "entropy": null}]})", {"'entropy'"});
   expect_error(R"({"prompt": 1, "step": -1, "outcomes": []})", {"'step'"});
   for (const char* id : {"-1", "1.5", "9223372036854775808", "null", "\"\"", "true", "1e99"})
     expect_error(std::string(R"({"prompt": )") + id + R"(, "outcomes": []})", {"'prompt' is"});

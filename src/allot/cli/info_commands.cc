@@ -86,7 +86,7 @@ void add_report(CLI::App& app, Action& chosen) {
       app.add_subcommand("report", "table and HTML page of one or several run folders");
   struct Arguments {
     std::vector<std::string> runs;
-    std::string out = "report.html";
+    std::string out = "report.html", figure;
     bool json = false, markdown = false;
   };
   auto arguments = std::make_shared<Arguments>();
@@ -94,11 +94,13 @@ void add_report(CLI::App& app, Action& chosen) {
       ->required();
   command->add_option("--out", arguments->out, "the page to write");
   command->add_flag("--json", arguments->json, "one JSON object");
+  command->add_option("--figure", arguments->figure, "also accuracy over compute as an SVG file");
   command->add_flag("--markdown", arguments->markdown, "the tables as Markdown");
   command->callback([&chosen, arguments] {
     chosen = [arguments] {
       const Comparison comparison = compare_runs(find_runs(arguments->runs));
       write_report(comparison, arguments->out);
+      if (!arguments->figure.empty()) write_figure(comparison, arguments->figure);
       if (arguments->json)
         fmt::print("{}\n", compare_json(comparison));
       else if (arguments->markdown)

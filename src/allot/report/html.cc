@@ -394,4 +394,12 @@ void write_report(const Comparison& comparison, const std::filesystem::path& pat
   replace_file(path, report_html(comparison));
 }
 
+void write_figure(const Comparison& comparison, const std::filesystem::path& path) {
+  const std::optional<LineChart> chart = accuracy_chart(comparison, Axis::Compute);
+  if (!chart)
+    throw Error(ErrorKind::Data, path.string(), "no run has an evaluation; one is needed",
+                "set eval.every and train again");
+  replace_file(path, svg_file(svg_line_chart(*chart, "figure")));
+}
+
 }  // namespace allot

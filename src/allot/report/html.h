@@ -15,4 +15,8 @@ std::string report_html(const Comparison& comparison);
 // Replaces `path` atomically. Throws Error(Model) if it cannot be written.
 void write_report(const Comparison& comparison, const std::filesystem::path& path);
 
+// Held-out accuracy over compute as an SVG file that stands alone. Throws Error(Data) if no run was
+// evaluated, Error(Model) as above.
+void write_figure(const Comparison& comparison, const std::filesystem::path& path);
+
 }  // namespace allot

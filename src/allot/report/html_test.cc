@@ -206,6 +206,8 @@ TEST(Svg, PlacesPointsLinearly) {
                    {10, 1, std::nullopt, std::nullopt}};
   chart.series = {series};
   const std::string svg = svg_line_chart(chart, "c");
+  EXPECT_EQ(unbalanced_tag(svg_file(svg)), "");
+  EXPECT_NE(svg_file(svg).find("xmlns=\"http://www.w3.org/2000/svg\""), std::string::npos);
   EXPECT_EQ(unbalanced_tag(svg), "");
   EXPECT_NE(svg.find("compute &lt;positions&gt;"), std::string::npos);
   EXPECT_NE(svg.find("a &amp; b"), std::string::npos);

@@ -249,4 +249,10 @@ std::string svg_bar_chart(const BarChart& chart, std::string_view id) {
   return out + "</svg>";
 }
 
+std::string svg_file(const std::string& svg) {
+  const std::string open = "<svg ";
+  return concat("<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"system-ui, sans-serif\" ",
+                "style=\"background:#fff\" ", svg.substr(open.size()), "\n");
+}
+
 }  // namespace allot

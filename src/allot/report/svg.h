@@ -42,6 +42,9 @@ struct BarChart {
 std::string svg_line_chart(const LineChart& chart, std::string_view id);
 std::string svg_bar_chart(const BarChart& chart, std::string_view id);
 
+// The same picture as a file of its own: namespace, font and a white ground.
+std::string svg_file(const std::string& svg);
+
 // Multiples of 1, 2 or 5 times a power of ten: about `wanted` of them, from the last one at or
 // below `low` to the first at or above `high`. Needs finite low <= high.
 std::vector<double> round_ticks(double low, double high, std::size_t wanted);
