@@ -18,6 +18,9 @@ void keep_freed_memory() {
 #endif
 }
 
-void bound_product_cache() { setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0); }
+void bound_product_cache() {
+  setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0);
+  setenv("LRU_CACHE_CAPACITY", "32", 0);  // torch's own, in every thread
+}
 
 }  // namespace allot::lm
