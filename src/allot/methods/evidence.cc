@@ -104,7 +104,7 @@ class Evidence final : public Method {
           .target = options_.target > 0 ? options_.target : std::max(rollouts / 8, 1.0),
           .cap = options_.cap * std::max(rollouts, 1.0),
           .prior = memory_.prior()};
-    return next_wave(view.budget);
+    return start_wave(view.budget);
   }
 
   Decision observe(const Events& events) override {

@@ -88,8 +88,8 @@ TEST(Evidence, GroupsThatAreNotWorthTheirTrainingAreLeftOut) {
 }
 
 TEST(Evidence, PromptsThatPromiseMoreAreStarted) {
-  // After a step prompts 1 .. 40 are known: even ones mixed, odd ones dead. The same candidates
-  // again: the better half is started.
+  // After a step prompts 1 .. 40 are known: even ones mixed, odd ones dead. Of the same candidates
+  // again the even ones are started, as far as the missing evidence asks for so many.
   Script script{{}, {}, {}};
   for (PromptId id = 1; id <= 40; ++id) {
     script.candidates.push_back(id);
@@ -97,15 +97,14 @@ TEST(Evidence, PromptsThatPromiseMoreAreStarted) {
     if (id % 2 == 0)
       for (std::size_t i = 0; i < 16; i += 2) script.outcomes[id][i] = verdicts(1, 0)[0];
   }
-  Controller controller = controller_of("evidence", {{"alloc.evidence.target", "60"}});
+  Controller controller = controller_of("evidence", {{"alloc.evidence.target", "25"}});
   play(controller, script, budget_of(20, 320));
   const Played p = play(controller, script, budget_of(20, 320), 1);
   std::uint32_t even = 0, odd = 0;
-  for (const Issued& issued : p.plans[1].generate)
-    (issued.prompt % 2 == 0 ? even : odd) += issued.round == 0;
-  EXPECT_GE(even, 19u);
-  EXPECT_LE(odd, 20u);
-  EXPECT_GT(p.metrics.at("alloc/evidence/selected_p_mean"), 0.1);
+  for (const Issued& issued : p.plans[0].generate) ++(issued.prompt % 2 == 0 ? even : odd);
+  EXPECT_GE(even, 8u);
+  EXPECT_TRUE(odd == 0 || even == 20u) << even << " even, " << odd << " odd";
+  EXPECT_LT(even + odd, 40u);
 }
 
 // 4: the update is parallel to sum E[x_i] h_i, with early stopping. E[x_i] per start of a prompt is
@@ -122,7 +121,7 @@ TEST(Evidence, ExpectedUpdateIsParallelToTheWeightedGradients) {
     StreamWorld world({.seed = seed, .prompts = kPrompts, .pass_rate = rate});
     Controller controller =
         controller_of("evidence", {{"alloc.evidence.candidates_per_start", "1"}}, seed);
-    for (int i = 0; i < 400; ++i) {
+    for (int i = 0; i < 1500; ++i) {
       const DrivenStep step = drive_step(controller, world, budget_of(20, 320));
       if (i >= 20) visit(step, world);  // the price has settled
     }
@@ -158,7 +157,7 @@ TEST(Evidence, ExpectedUpdateIsParallelToTheWeightedGradients) {
     a += update[d] * update[d];
     b += expected[d] * expected[d];
   }
-  EXPECT_GT(groups, 3000);
+  EXPECT_GT(groups, 10000);
   EXPECT_GT(dot / std::sqrt(a * b), 0.999);
 }
 
@@ -176,20 +175,23 @@ TEST(Evidence, StepsHoldEqualEvidenceOrReachTheirCap) {
   }
 }
 
-TEST(Evidence, OverspendsByNoMoreThanABlockAndItsTraining) {
-  for (const double rate : {0.5, 0.02, 0.98}) {
+// What is requested is projected at the running share of training. Without training the cap is
+// exceeded by one block at most. With it, by what the share misses: a pair without a success costs
+// no training until a later block makes its group worth it.
+TEST(Evidence, OverspendsLittle) {
+  for (const double rate : {0.0, 1.0, 0.5}) {
     StreamWorld world({.seed = 4, .prompts = 3000, .pass_rate = [=](PromptId) { return rate; }});
     Controller controller =
-        controller_of("evidence", {{"alloc.evidence.target", "1000"}, {"alloc.evidence.cap", "2"}});
+        controller_of("evidence", {{"alloc.evidence.target", "1000"}, {"alloc.evidence.cap", "4"}});
     for (int i = 0; i < 10; ++i) {
       const DrivenStep step = drive_step(controller, world, budget_of(16, 256));
       double tokens = 0, rollouts = 0, trained = 0;
       for (const Outcome& outcome : step.reported) tokens += outcome.tokens, ++rollouts;
       for (const TrainItem& item : step.batch.items)
         trained += world.rollouts().at(item.rollout).tokens;
-      const double mean = tokens / rollouts, compute = (tokens + 3 * trained) / mean;
-      if (i > 0) EXPECT_GE(compute, 0.9 * 512);
-      if (i > 1) EXPECT_LE(compute, 512 * 1.25 + 16 * 4) << rate;
+      const double compute = (tokens + 3 * trained) * rollouts / tokens;
+      if (i > 0) EXPECT_GE(compute, 0.8 * 1024);
+      if (i > 1) EXPECT_LE(compute, rate == 0.5 ? 1.5 * 1024 : 1.1 * 1024 + 16) << rate;
     }
   }
 }
