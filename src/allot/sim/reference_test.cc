@@ -72,5 +72,29 @@ TEST(Reference, StaticRates) {
   }
 }
 
+double mean_final(const std::vector<SimRun>& runs) {
+  double sum = 0;
+  for (const SimRun& run : runs) sum += run.final_accuracy() / static_cast<double>(runs.size());
+  return sum;
+}
+
+// Learning rows at the batch and learning rate that tuning chooses; six of the twenty seeds.
+TEST(Reference, LearningRows) {
+  const auto seeds = seed_range(2000, 6);
+  const WorldOptions uniform{.pool = Pool::Uniform},
+      hard{.pool = Pool::Hard, .lengths = Lengths::Equal};
+  EXPECT_NEAR(mean_final(run_seeds(uniform, contender("grpo"), 16, .5, seed_range(0, 6), 2)), .937,
+              .03);
+
+  const auto grpo = run_seeds(hard, contender("grpo"), 64, .1768, seeds, 2);
+  const auto evidence = run_seeds(hard, contender("evidence"), 64, .25, seeds, 2);
+  EXPECT_NEAR(mean_final(grpo), .217, .03);
+  EXPECT_NEAR(mean_final(evidence), .270, .03);
+  double units = 0;
+  for (std::size_t i = 0; i < seeds.size(); ++i)
+    units += against(evidence[i], grpo_run(grpo[i]), contender("grpo").run.budget).units / 6;
+  EXPECT_NEAR(units, .61, .15);
+}
+
 }  // namespace
 }  // namespace allot::sim

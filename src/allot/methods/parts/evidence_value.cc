@@ -10,18 +10,29 @@ double group_worth(double evidence, double n, double charge) {
   return std::max(0.0, evidence - charge * n);
 }
 
-// P(0) = prod (b + k) / (a + b + k); P(x+1) / P(x) = (D-x)/(x+1) * (a+x)/(b+D-x-1).
+// P(0) = prod (b + k) / (a + b + k); P(x+1) / P(x) = (D-x)/(x+1) * (a+x)/(b+D-x-1). Products are
+// collected so that a term costs one division: this runs for every prompt, block and round.
 double expected_gain(const BetaBelief& belief, std::uint32_t correct, std::uint32_t n,
                      std::uint32_t block, double charge) {
   const double a = belief.a, b = belief.b;
-  double probability = 1;
-  for (std::uint32_t k = 0; k < block; ++k) probability *= (b + k) / (a + b + k);
-  const double m = correct, total = double{1} * n + block;
+  double above = 1, below = 1;
+  for (std::uint32_t k = 0; k < block; ++k) {
+    above *= b + k;
+    below *= a + b + k;
+    if (below > 1e200) {  // only for blocks far beyond kBlockSizes
+      above /= below;
+      below = 1;
+    }
+  }
+  double probability = above / below;
+  const double m = correct, total = double{1} * n + block, share = 1 / total;
+  const double cost = charge * total;
   double expected = 0;
   for (std::uint32_t x = 0; x <= block; ++x) {
-    expected += probability * group_worth(group_evidence(m + x, total), total, charge);
-    if (x < block)
-      probability *= static_cast<double>(block - x) / (x + 1) * (a + x) / (b + (block - x - 1));
+    const double right = m + x;
+    expected += probability * std::max(0.0, right * (total - right) * share - cost);
+    const double left = block - x;
+    if (x < block) probability *= left * (a + x) / ((x + 1.0) * (b + left - 1));
   }
   return expected - group_worth(group_evidence(m, n), n, charge);
 }
