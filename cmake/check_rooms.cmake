@@ -1,7 +1,7 @@
 # cmake -DTREE=FOLDER -P check_rooms.cmake: fails on any #include under FOLDER/src/allot that the
 # table of rooms does not allow. The table itself is read: here allot_room() only takes notes.
 #
-#   "allot/ROOM/x.h"        ROOM is the file's own room or one of its row's USES;
+#   "allot/ROOM/x.h"        ROOM is the file's own room or one of its row's USES; in tests also of TESTS_USE;
 #   "allot/ROOM/testing/x.h"  only from tests and from other files under testing/;
 #   <outside library>       one of the row's LIBS; gtest and rapidcheck: only in tests;
 #   headers (.h)            include no outside library, but for lm/tensor.h the tensor type, and
@@ -33,9 +33,10 @@ set(operating_system "^(sys/[a-z]+|dirent|dlfcn|fcntl|malloc|poll|pthread|sched|
 
 set(rooms "")
 function(allot_room name)
-  cmake_parse_arguments(ROOM "" "PROGRAM" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "PROGRAM" "USES;TESTS_USE;LIBS" ${ARGN})
   set(rooms ${rooms} ${name} PARENT_SCOPE)
   set(uses_${name} ${ROOM_USES} PARENT_SCOPE)
+  set(tests_use_${name} ${ROOM_TESTS_USE} PARENT_SCOPE)
   set(libs_${name} ${ROOM_LIBS} PARENT_SCOPE)
 endfunction()
 set(ALLOT_TORCH ON)
@@ -67,6 +68,10 @@ foreach(file ${files})
     continue()
   endif()
   string(REGEX MATCH "_test\\.cc$|/testing/" is_test ${file})
+  set(allowed_rooms ${room} ${uses_${room}})
+  if(is_test)
+    list(APPEND allowed_rooms ${tests_use_${room}})
+  endif()
   file(STRINGS ${TREE}/${file} lines REGEX "^[ \t]*#[ \t]*include")
   foreach(line ${lines})
     math(EXPR includes "${includes} + 1")
@@ -79,7 +84,7 @@ foreach(file ${files})
     if(path MATCHES "^allot/([^/]+)/(testing/)?")
       set(to ${CMAKE_MATCH_1})
       set(testing "${CMAKE_MATCH_2}")
-      if(NOT to IN_LIST uses_${room} AND NOT to STREQUAL room)
+      if(NOT to IN_LIST allowed_rooms)
         string(JOIN ", " allowed ${uses_${room}})
         violation(${file} "${path}" "${room} may not use ${to}; its row allows: ${allowed}")
       elseif(testing AND NOT is_test)

@@ -1,11 +1,11 @@
-# allot_room(NAME [USES rooms..] [LIBS libraries..] [PROGRAM name])
+# allot_room(NAME [USES rooms..] [TESTS_USE rooms..] [LIBS libraries..] [PROGRAM name])
 #
 # One folder under src/allot becomes one static library that links only what its row of the table
 # allows. `x_test.cc` files become one test program per room; files in `testing/` are helpers for
 # tests (of this room and of rooms that may use it) and never part of the product. Files in
 # `kernels/` are the number kernels: torch-free, and compiled for this processor (ALLOT_NATIVE).
 function(allot_room name)
-  cmake_parse_arguments(ROOM "" "PROGRAM" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "PROGRAM" "USES;TESTS_USE;LIBS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/allot/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cc)
   set(tests ${sources})
@@ -56,7 +56,10 @@ function(allot_room name)
     add_executable(${target}_test ${tests})
     allot_compile_options(${target}_test)
     target_link_libraries(${target}_test PRIVATE ${target} allot_dep_gtest allot_dep_rapidcheck)
-    foreach(room ${name} ${ROOM_USES})
+    foreach(room ${ROOM_TESTS_USE})
+      target_link_libraries(${target}_test PRIVATE allot_${room})
+    endforeach()
+    foreach(room ${name} ${ROOM_USES} ${ROOM_TESTS_USE})
       if(TARGET allot_${room}_testing)
         target_link_libraries(${target}_test PRIVATE allot_${room}_testing)
       endif()

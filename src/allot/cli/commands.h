@@ -15,6 +15,7 @@ constexpr int kStoppedByUser = 6;  // exit code after an interrupt
 // Sets `chosen` when the command line names the command.
 void add_train(CLI::App& app, Action& chosen);
 void add_compare(CLI::App& app, Action& chosen);
+void add_simulate(CLI::App& app, Action& chosen);
 void add_eval(CLI::App& app, Action& chosen);
 void add_report(CLI::App& app, Action& chosen);
 void add_replay(CLI::App& app, Action& chosen);

@@ -164,6 +164,17 @@ TEST_F(Program, AResumedRunHasTheSameBitsAlsoWithOneWorker) {
   }
 }
 
+TEST_F(Program, SimulatesWithoutAModel) {
+  expect("simulate --pool hard,solved --methods aero,evidence --seeds 2 --budget 4000", 0,
+         "report: runs/simulate/solved/report.html");
+  EXPECT_TRUE(fs::exists(folder_ / "runs/simulate/hard/compare.json"));
+  expect("simulate --seeds 1 --budget 2000 --methods evidence --json --quiet", 0,
+         "\"units_to_grpo\"");
+  expect("simulate --pool hrad", 2, "did you mean 'hard'?");
+  expect("simulate --methods erpo", 2, "did you mean 'grpo'?");
+  expect("simulate --set alloc.evidence.n_max=1 --methods evidence", 2, "alloc.evidence.n_max");
+}
+
 TEST_F(Program, LooksWithoutRunning) {
   expect("--help", 0, "allot compare examples/quickstart.yaml");
   expect("--version", 0, ".");

@@ -23,7 +23,8 @@ enum class RandomUse : std::uint32_t {
   Task = 33,      // generation of puzzles
   Init = 48,      // initial weights
   Test = 64,      // tests and scripted worlds
-  Bootstrap = 65  // intervals in reports
+  Bootstrap = 65,  // intervals in reports
+  Simulator = 80   // worlds without a model, and the noise of their learner
 };
 
 struct RandomKey {

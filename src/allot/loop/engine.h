@@ -42,6 +42,12 @@ struct Rollout {
   std::vector<float> logp;           // [tokens] at the sampling temperature, before truncation
   float mean_entropy = 0;            // 0 where the engine does not compute it
   std::string text;                  // decoded response without special tokens
+  // Tokens that were spent but are not kept in `tokens`: a world without a model has no others.
+  std::uint32_t unkept_tokens = 0;
+
+  std::uint32_t length() const {
+    return static_cast<std::uint32_t>(tokens.size()) + unkept_tokens;
+  }
 };
 
 struct EngineTraits {

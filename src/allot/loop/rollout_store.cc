@@ -9,7 +9,7 @@
 namespace allot {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 
 std::size_t bytes_of(const StoredRollout& stored) {
   const Rollout& rollout = stored.rollout;
@@ -27,7 +27,7 @@ struct Record {
   void state(V& v) {
     Rollout& r = stored.rollout;
     v(r.id), v(r.prompt), v(r.tag), v(r.seq), v(r.round), v(r.behaviour), v(r.status);
-    v(r.tokens), v(r.logp), v(r.mean_entropy), v(r.text);
+    v(r.tokens), v(r.unkept_tokens), v(r.logp), v(r.mean_entropy), v(r.text);
     Score& s = stored.score;
     v(s.scoring), v(s.reward), v(s.parts), v(s.correct), v(s.parsed), v(s.answer), v(s.reason);
     v(stored.step);
@@ -133,7 +133,7 @@ Outcome outcome_of(const StoredRollout& stored) {
   outcome.parts = score.parts;
   outcome.correct = score.correct;
   outcome.parsed = score.parsed;
-  outcome.tokens = static_cast<std::uint32_t>(rollout.tokens.size());
+  outcome.tokens = rollout.length();
   if (score.parsed && !score.answer.empty())
     outcome.answer_class = static_cast<std::int64_t>(hash_bytes(score.answer) >> 1);
   double sum = 0;

@@ -128,6 +128,12 @@ bool mixed_verdicts(const std::vector<Outcome>& outcomes) {
   return seen.size() == 2;
 }
 
+// Which outcomes feed a method's belief: those of the first request, or all of them where the
+// method declares that its posterior is right under its stopping rule (contract, section 5).
+bool counts(const std::string& method, const Outcome& o) {
+  return is_scored(o) && (o.round == 0 || method == "evidence");
+}
+
 double metric(const std::vector<Metric>& metrics, const std::string& name) {
   for (const Metric& metric : metrics)
     if (metric.name == name) return metric.value;
@@ -275,8 +281,8 @@ TEST_P(MethodContract, ShipsOnlyWhatItMay) {
 
 // Methods whose advantages compare the rollouts of a group.
 const std::set<std::string> kGroupNorm = {
-    "grpo",  "dapo",  "cero",  "knapsack",      "coba", "vip", "dynamic_pruning",
-    "mopps", "greso", "speed", "rollout_bandit"};
+    "grpo",  "dapo",  "cero",  "knapsack",       "coba",    "vip", "dynamic_pruning",
+    "mopps", "greso", "speed", "rollout_bandit", "evidence"};
 
 // 9: without any spread there is either no item or, from a posterior, an advantage.
 TEST_P(MethodContract, OneSidedGroupsAreLeftOutOrHaveABaseline) {
@@ -347,7 +353,7 @@ TEST_P(MethodContract, MissingRewardsCountNowhere) {
         const auto& outcomes = seen.at(report.prompt);
         std::uint32_t n = 0, correct = 0;
         for (const Outcome& outcome : outcomes)
-          if (is_scored(outcome) && outcome.round == 0) ++n, correct += outcome.correct;
+          if (counts(GetParam(), outcome)) ++n, correct += outcome.correct;
         EXPECT_EQ(report.counted_n, n);
         EXPECT_EQ(report.counted_sum, static_cast<float>(correct));
         if (pooled.count(report.prompt)) continue;  // the cause is not of these outcomes alone

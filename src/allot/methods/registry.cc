@@ -25,6 +25,7 @@ MethodInfo mopps_method();
 MethodInfo greso_method();
 MethodInfo speed_method();
 MethodInfo rollout_bandit_method();
+MethodInfo evidence_method();
 
 const std::vector<MethodInfo>& methods() {
   static const std::vector<MethodInfo> all = {grpo_method(),
@@ -43,7 +44,8 @@ const std::vector<MethodInfo>& methods() {
                                               mopps_method(),
                                               greso_method(),
                                               speed_method(),
-                                              rollout_bandit_method()};
+                                              rollout_bandit_method(),
+                                              evidence_method()};
   return all;
 }
 

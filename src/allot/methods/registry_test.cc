@@ -28,7 +28,7 @@ TEST(Registry, NamesAreDistinctAndDescribed) {
   for (const MethodInfo& info : methods()) {
     EXPECT_TRUE(names.insert(info.name).second) << info.name;
     EXPECT_FALSE(info.summary.empty());
-    EXPECT_TRUE(has(info.paper, "arXiv")) << info.paper;
+    EXPECT_TRUE(has(info.paper, "arXiv") || has(info.paper, "ours")) << info.paper;
     AllocOptions alloc;
     alloc.method = info.name;
     EXPECT_NE(make_method(alloc, {}), nullptr);

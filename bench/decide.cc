@@ -1,0 +1,324 @@
+// What deciding costs: nanoseconds per rollout and milliseconds per step of each method by itself,
+// for 1,024 prompts per step, and with 1,000,000 prompts known, where also the time of plan(), the
+// bytes of state per prompt and the allocations per rollout are measured.
+//
+//   bench/decide [--methods a,b] [--prompts 1024] [--pool 1000000] [--steps 30] [--json]
+//
+// The host's side is only an outcome per rollout, right with the prompt's pass rate; the
+// Controller's own work is left out. Methods that draw from the whole pool see it in every step.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <sstream>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <malloc.h>
+
+#include "allot/core/error.h"
+#include "allot/core/random.h"
+#include "allot/methods/registry.h"
+
+namespace {
+
+// Every allocation of the program, and the bytes that are in use.
+std::atomic<std::uint64_t> allocations = 0;
+std::atomic<std::int64_t> bytes_in_use = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  void* const memory = std::malloc(size);
+  if (!memory) throw std::bad_alloc();
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  bytes_in_use.fetch_add(static_cast<std::int64_t>(malloc_usable_size(memory)),
+                         std::memory_order_relaxed);
+  return memory;
+}
+void operator delete(void* memory) noexcept {
+  if (memory)
+    bytes_in_use.fetch_sub(static_cast<std::int64_t>(malloc_usable_size(memory)),
+                           std::memory_order_relaxed);
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+
+namespace allot {
+namespace {
+
+constexpr std::uint32_t kGroupSize = 8;
+
+struct Arguments {
+  std::vector<std::string> methods = method_names();
+  std::uint32_t prompts = 1024, pool = 1000000;
+  int steps = 30;
+  bool json = false;
+};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// A host without a Controller: numbers rollouts, makes outcomes, answers wishes.
+class Host {
+ public:
+  Host(Method& method, std::uint32_t pool, std::uint32_t prompts)
+      : method_(method), needs_(method.needs()), pool_(pool), prompts_(prompts) {
+    for (std::uint32_t i = 0; i < pool; ++i)
+      embeddings_.push_back(static_cast<float>(RandomStream({9, RandomUse::Test, 0, i}).normal()));
+    if (needs_.draw == Draw::Pool)
+      for (std::uint32_t i = 0; i < pool; ++i) all_.push_back(ref(i));
+  }
+
+  // Of one step, inside the method.
+  struct Cost {
+    double plan_s = 0, step_s = 0;
+    std::uint64_t rollouts = 0, allocations = 0;
+  };
+  template <class Call>
+  auto timed(Call call) {
+    const std::uint64_t allocations_before = allocations;
+    const double start = now();
+    auto result = call();
+    cost_.step_s += now() - start;
+    cost_.allocations += allocations - allocations_before;
+    return result;
+  }
+
+  Cost step() {
+    cost_ = {};
+    shown_.clear();
+    const auto wanted = static_cast<std::size_t>(
+        std::max(1.0f, static_cast<float>(prompts_) * needs_.candidate_factor));
+    Budget budget;
+    budget.groups = prompts_;
+    budget.rollouts = std::uint64_t{prompts_} * kGroupSize;
+    budget.run_rollouts = std::uint64_t{1} << 40;
+    budget.run_steps = 1 << 20;
+    const std::vector<PromptRef> candidates = needs_.draw == Draw::Pool ? all_ : draw(wanted);
+    const double before = cost_.step_s;
+    Decision decision = timed([&] {
+      return method_.plan({.step = step_,
+                           .policy = version_,
+                           .seed = 1,
+                           .candidates = candidates,
+                           .budget = budget});
+    });
+    cost_.plan_s = cost_.step_s - before;
+    while (!decision.done) {
+      const std::vector<Outcome> outcomes = answers(decision);
+      const std::vector<PromptRef> more = draw(decision.refill);
+      const bool idle = outcomes.empty() && decision.refill == 0;
+      if (outcomes.empty() || needs_.grain == Grain::Round) {
+        decision = tell(outcomes, more, budget, idle);
+      } else {
+        decision = one_by_one(outcomes, budget);
+      }
+      if (idle) break;
+    }
+    const TrainBatch batch = timed([&] { return method_.finalize(); });
+    Feedback feedback{.step = step_, .before = version_, .after = version_ + 1, .updated = true};
+    for (const TrainItem& item : batch.items) feedback.items.push_back({item.rollout, 1, 0});
+    timed([&] {
+      method_.feedback(feedback);
+      return 0;
+    });
+    ++step_;
+    ++version_;
+    return cost_;
+  }
+
+ private:
+  PromptRef ref(std::uint32_t i) { return {i, 0, std::span(embeddings_).subspan(i, 1)}; }
+
+  std::vector<PromptRef> draw(std::size_t wanted) {
+    std::vector<PromptRef> refs;
+    for (std::size_t i = 0; i < std::min<std::size_t>(wanted, pool_); ++i)
+      refs.push_back(ref(static_cast<std::uint32_t>(cursor_++ % pool_)));
+    return refs;
+  }
+
+  std::vector<Outcome> answers(const Decision& decision) {
+    std::vector<Outcome> outcomes;
+    for (const GenRequest& request : decision.generate) {
+      Seen& seen = shown_[request.prompt];
+      RandomStream random({3, RandomUse::Test, step_, request.prompt, seen.rounds});
+      const double p = RandomStream({4, RandomUse::Test, 0, request.prompt}).uniform();
+      for (std::uint32_t i = 0; i < request.n; ++i) {
+        Outcome outcome;
+        outcome.id = ++next_id_;
+        outcome.prompt = request.prompt;
+        outcome.tag = request.tag;
+        outcome.seq = seen.rollouts++;
+        outcome.round = seen.rounds;
+        outcome.behaviour = version_;
+        outcome.correct = random.uniform() < p;
+        outcome.reward = outcome.correct;
+        outcome.answer_class = outcome.correct ? 0 : 1;
+        outcome.tokens = 500 + request.prompt % 1000;
+        outcomes.push_back(outcome);
+      }
+      ++seen.rounds;
+    }
+    cost_.rollouts += outcomes.size();
+    return outcomes;
+  }
+
+  Decision tell(std::span<const Outcome> outcomes, std::span<const PromptRef> more,
+                const Budget& budget, bool idle) {
+    const Events events{outcomes, more, budget, idle};
+    return timed([&] { return method_.observe(events); });
+  }
+
+  // For finer grains: what is cancelled is not handed out any more.
+  Decision one_by_one(const std::vector<Outcome>& outcomes, const Budget& budget) {
+    Decision all;
+    std::unordered_map<PromptId, bool> cancelled;
+    for (const Outcome& original : outcomes) {
+      Outcome outcome = original;
+      if (cancelled.count(outcome.prompt)) outcome.status = Status::Cancelled;
+      const Decision decision = tell({&outcome, 1}, {}, budget, false);
+      all.generate.insert(all.generate.end(), decision.generate.begin(), decision.generate.end());
+      for (const PromptId prompt : decision.cancel) cancelled[prompt] = true;
+      all.refill += decision.refill;
+      all.done = decision.done;
+      if (all.done) break;
+    }
+    return all;
+  }
+
+  struct Seen {
+    std::uint32_t rollouts = 0, rounds = 0;
+  };
+  Method& method_;
+  Needs needs_;
+  std::uint32_t pool_, prompts_;
+  std::vector<float> embeddings_;
+  std::vector<PromptRef> all_;
+  std::unordered_map<PromptId, Seen> shown_;
+  std::uint64_t step_ = 0, cursor_ = 0;
+  Version version_ = 0;
+  RolloutId next_id_ = 0;
+  Cost cost_;
+};
+
+struct Row {
+  std::string method;
+  double ns_per_rollout = 0, step_ms = 0, plan_ms = 0;
+  double bytes_per_prompt = 0, allocations_per_rollout = 0;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+std::unique_ptr<Method> make(const std::string& name) {
+  AllocOptions alloc;
+  alloc.method = name;
+  alloc.group_size = kGroupSize;
+  return make_method(alloc, {});
+}
+
+// `pool` prompts, every one of them known before the timed steps.
+Row measure(const std::string& name, std::uint32_t prompts, std::uint32_t pool, int steps) {
+  const auto method = make(name);
+  Host host(*method, pool, prompts);
+  const std::int64_t empty = bytes_in_use;
+  for (std::uint64_t seen = 0; seen < pool + 3ull * prompts; seen += prompts) host.step();
+  Row row{.method = name, .bytes_per_prompt = static_cast<double>(bytes_in_use - empty) / pool};
+  std::vector<double> plan, step, per_rollout;
+  std::uint64_t rollouts = 0, allocated = 0;
+  for (int i = 0; i < steps; ++i) {
+    const Host::Cost cost = host.step();
+    plan.push_back(1e3 * cost.plan_s);
+    step.push_back(1e3 * cost.step_s);
+    if (cost.rollouts > 0)
+      per_rollout.push_back(1e9 * cost.step_s / static_cast<double>(cost.rollouts));
+    rollouts += cost.rollouts;
+    allocated += cost.allocations;
+  }
+  row.plan_ms = median(plan);
+  row.step_ms = median(step);
+  row.ns_per_rollout = per_rollout.empty() ? 0 : median(per_rollout);
+  row.allocations_per_rollout =
+      static_cast<double>(allocated) / static_cast<double>(std::max<std::uint64_t>(rollouts, 1));
+  return row;
+}
+
+void print(const Row& small, const Row& large, const Arguments& arguments) {
+  if (arguments.json) {
+    std::printf(
+        "{\"method\":\"%s\",\"prompts\":%u,\"ns_per_rollout\":%.1f,\"step_ms\":%.3f,\"pool\":%u,"
+        "\"plan_ms\":%.3f,\"pool_step_ms\":%.3f,\"bytes_per_prompt\":%.1f,"
+        "\"allocations_per_rollout\":%.4f}\n",
+        small.method.c_str(), arguments.prompts, small.ns_per_rollout, small.step_ms,
+        arguments.pool, large.plan_ms, large.step_ms, large.bytes_per_prompt,
+        small.allocations_per_rollout);
+    return;
+  }
+  std::printf("| %s | %.0f | %.2f | %.2f | %.1f | %.1f | %.1f |\n", small.method.c_str(),
+              small.ns_per_rollout, small.step_ms, small.allocations_per_rollout, large.plan_ms,
+              large.step_ms, large.bytes_per_prompt);
+  std::fflush(stdout);
+}
+
+Arguments parse(int argc, char** argv) {
+  Arguments out;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--json") {
+      out.json = true;
+      continue;
+    }
+    if (i + 1 == argc) throw Error(ErrorKind::Config, flag, "a value is needed");
+    const std::string value = argv[++i];
+    if (flag == "--methods") {
+      out.methods.clear();
+      std::istringstream in(value);
+      for (std::string part; std::getline(in, part, ',');) out.methods.push_back(part);
+    } else if (flag == "--prompts") {
+      out.prompts = static_cast<std::uint32_t>(std::stoul(value));
+    } else if (flag == "--pool") {
+      out.pool = static_cast<std::uint32_t>(std::stoul(value));
+    } else if (flag == "--steps") {
+      out.steps = std::max(1, std::stoi(value));
+    } else {
+      throw Error(ErrorKind::Config, flag, "unknown flag",
+                  "--methods --prompts --pool --steps --json");
+    }
+  }
+  return out;
+}
+
+int run(int argc, char** argv) {
+  const Arguments arguments = parse(argc, argv);
+  if (!arguments.json)
+    std::printf(
+        "| method | ns per rollout | ms per step | allocations per rollout | plan, %u known (ms) | "
+        "step, %u known (ms) | bytes per prompt |\n|---|---|---|---|---|---|---|\n",
+        arguments.pool, arguments.pool);
+  for (const std::string& name : arguments.methods) {
+    const Row small = measure(name, arguments.prompts, 8 * arguments.prompts, arguments.steps);
+    const Row large = measure(name, arguments.prompts, arguments.pool, arguments.steps);
+    print(small, large, arguments);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace allot
+
+int main(int argc, char** argv) {
+  try {
+    return allot::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
+  }
+}

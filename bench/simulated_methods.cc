@@ -1,0 +1,320 @@
+// The methods compared in the simulated world, over all pools, with 95 % intervals, as Markdown.
+//
+//   bench/simulated_methods [--static] [--world default|equal|split] [--pools a,b] [--methods a,b]
+//                           [--rule best|margin] [--threads 1] [--cache FILE]
+//
+// Without --static every method's learning rate (half octaves, 2^-4 .. 2^1) and batch are tuned on
+// seeds 100-107 and evaluated on 20 fresh ones: 1000-1019 for `best`, 2000-2019 for `margin`. An
+// hour or more per world on one core; finished cells are kept in the cache and not repeated.
+// --static: evidence per unit at learning rate 0 relative to GRPO (seeds 0-9), in minutes.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "allot/core/error.h"
+#include "allot/methods/registry.h"
+#include "allot/report/intervals.h"
+#include "allot/report/number_text.h"
+#include "allot/report/text_table.h"
+#include "allot/sim/protocol.h"
+
+namespace allot {
+namespace {
+
+using sim::Contender;
+using sim::Pool;
+
+constexpr double kBudget = 256000;
+constexpr std::uint32_t kGroupSize = 16;
+
+// The contenders that are not a registered method with its defaults and 64 or 16 prompts per step.
+struct Variant {
+  const char *name, *method;
+  std::vector<std::pair<const char*, const char*>> settings;
+};
+const std::vector<Variant> kVariants = {
+    {"grpo no std", "grpo", {{"adv.scale", "none"}}},
+    {"evidence length_power .5", "evidence", {{"alloc.evidence.length_power", "0.5"}}},
+};
+
+struct Arguments {
+  bool only_static = false;
+  sim::Lengths lengths = sim::Lengths::Equal;
+  std::vector<Pool> pools{sim::all_pools().begin(), sim::all_pools().end()};
+  std::vector<std::string> methods;  // by name of the contender; empty: all
+  sim::TuneBy rule = sim::TuneBy::Margin;
+  std::size_t threads = 1;
+  std::string cache;
+};
+
+Contender contender(const Variant& variant) {
+  Contender out{.name = variant.name, .batches = {64, 16}};
+  out.run.method = variant.method;
+  out.run.group_size = kGroupSize;
+  out.run.budget = kBudget;
+  AllocOptions alloc;
+  AdvantageOptions adv;
+  alloc.method = variant.method;
+  alloc.group_size = kGroupSize;
+  OptionList list = OptionList::of(alloc, "alloc");
+  list.add(adv, "adv");
+  for (const auto& [key, value] : variant.settings) list.set(key, value, variant.name);
+  out.make_method = [alloc, adv] { return make_method(alloc, adv); };
+  return out;
+}
+
+// grpo first. Methods that the world cannot serve are named on standard error.
+std::vector<Contender> contenders(const Arguments& arguments) {
+  std::vector<Contender> all;
+  const auto add = [&](const Variant& variant) {
+    const auto& wanted = arguments.methods;
+    const bool named = std::find(wanted.begin(), wanted.end(), variant.name) != wanted.end();
+    if (!wanted.empty() && !named && std::string(variant.name) != "grpo") return;
+    Contender one = contender(variant);
+    try {
+      Controller(one.make_method(), {.method = variant.method, .host = sim::host_traits()});
+      all.push_back(std::move(one));
+    } catch (const Error& error) {
+      std::fprintf(stderr, "%s is left out: %s\n", variant.name, error.what());
+    }
+  };
+  for (const MethodInfo& info : methods()) add({info.name.c_str(), info.name.c_str(), {}});
+  for (const Variant& variant : kVariants) add(variant);
+  return all;
+}
+
+// One contender on one pool.
+struct Cell {
+  double lr = 0, batch = 0, at_edge = 0, lr_area = 0, collapsed = 0;
+  std::vector<double> units, generated, finals, grpo_generated;
+
+  template <class V>
+  void numbers(V v) {
+    for (double* x : {&lr, &batch, &at_edge, &lr_area, &collapsed}) v(*x);
+    for (auto* list : {&units, &generated, &finals, &grpo_generated})
+      for (double& x : *list) v(x);
+  }
+};
+constexpr std::size_t kSeeds = 20;
+
+Cell empty_cell() {
+  Cell cell;
+  for (auto* list : {&cell.units, &cell.generated, &cell.finals, &cell.grpo_generated})
+    list->resize(kSeeds);
+  return cell;
+}
+
+// Lines "world pool rule contender<TAB>numbers".
+class Cache {
+ public:
+  explicit Cache(std::string path) : path_(std::move(path)) {
+    std::ifstream in(path_);
+    for (std::string line; std::getline(in, line);) {
+      const std::size_t tab = line.find('\t');
+      if (tab == std::string::npos) continue;
+      std::istringstream text(line.substr(tab + 1));
+      Cell cell = empty_cell();
+      cell.numbers([&](double& x) { text >> x; });
+      if (text) cells_[line.substr(0, tab)] = cell;
+    }
+  }
+  const Cell* find(const std::string& key) const {
+    const auto found = cells_.find(key);
+    return found == cells_.end() ? nullptr : &found->second;
+  }
+  void add(const std::string& key, Cell cell) {
+    cells_[key] = cell;
+    if (path_.empty()) return;
+    std::ofstream out(path_, std::ios::app);
+    out.precision(12);
+    out << key << '\t';
+    cell.numbers([&](double& x) { out << x << ' '; });
+    out << std::endl;
+  }
+
+ private:
+  std::string path_;
+  std::map<std::string, Cell> cells_;
+};
+
+// `grpo`: its cell on this pool, or nothing while that is being made.
+Cell measure(const Contender& who, const sim::WorldOptions& world, const Arguments& arguments,
+             const Cell* grpo) {
+  const sim::TuningGrid grid{sim::powers_of_two(-4, 1, 2), sim::seed_range(100, 8)};
+  const sim::TuningTable table = tune(world, who, grid, arguments.threads);
+  const auto choice = table.choose(arguments.rule);
+  const auto seeds = sim::seed_range(arguments.rule == sim::TuneBy::Margin ? 2000 : 1000, kSeeds);
+  const auto runs = run_seeds(world, who, choice.batch, choice.lr, seeds, arguments.threads);
+  Cell cell = empty_cell();
+  cell.lr = choice.lr;
+  cell.batch = choice.batch;
+  cell.at_edge = choice.at_edge;
+  const auto batch = std::find(table.batches.begin(), table.batches.end(), choice.batch);
+  for (const auto& finals : table.finals[static_cast<std::size_t>(batch - table.batches.begin())])
+    cell.lr_area += mean_estimate(finals).mean / static_cast<double>(grid.lrs.size());
+  for (std::size_t i = 0; i < kSeeds; ++i) {
+    const sim::GrpoRun reference =
+        grpo ? sim::GrpoRun{grpo->finals[i], grpo->grpo_generated[i]} : sim::grpo_run(runs[i]);
+    const auto against = sim::against(runs[i], reference, kBudget);
+    cell.units[i] = against.units;
+    cell.generated[i] = against.generated;
+    cell.finals[i] = runs[i].final_accuracy();
+    cell.grpo_generated[i] = reference.generated;
+    cell.collapsed += collapsed(runs[i]) / static_cast<double>(kSeeds);
+  }
+  return cell;
+}
+
+std::string with_interval(const std::vector<double>& values, int decimals) {
+  const Estimate e = mean_estimate(values);
+  return concat(fixed_text(e.mean, decimals), "±", fixed_text(e.mean - e.interval->low, decimals));
+}
+
+// Over all pools, seed by seed: geometric mean of the units, mean of the finals.
+std::string overall(const std::vector<Cell>& cells) {
+  std::vector<double> units(kSeeds, 1), generated(kSeeds, 1), finals(kSeeds, 0);
+  const auto n = static_cast<double>(cells.size());
+  double collapsed = 0, area = 0;
+  for (const Cell& cell : cells) {
+    collapsed += cell.collapsed / n;
+    area += cell.lr_area / n;
+    for (std::size_t i = 0; i < kSeeds; ++i) {
+      units[i] *= std::pow(std::max(cell.units[i], 1e-3), 1 / n);
+      generated[i] *= std::pow(std::max(cell.generated[i], 1e-3), 1 / n);
+      finals[i] += cell.finals[i] / n;
+    }
+  }
+  return concat(with_interval(units, 2), " / ", fixed_text(mean_estimate(generated).mean, 2), ", ",
+                with_interval(finals, 3), ", ", percent_text(collapsed), ", ", fixed_text(area, 3));
+}
+
+void print_learning(const Arguments& arguments) {
+  Cache cache(arguments.cache);
+  const auto all = contenders(arguments);
+  const char* rule = arguments.rule == sim::TuneBy::Margin ? "margin" : "best";
+  std::map<std::string, std::vector<Cell>> rows;
+  for (const Pool pool : arguments.pools) {
+    const sim::WorldOptions world{.pool = pool, .lengths = arguments.lengths};
+    const Cell* grpo = nullptr;
+    for (const Contender& who : all) {
+      const std::string key =
+          concat(name(arguments.lengths), " ", name(pool), " ", rule, " ", who.name);
+      if (!cache.find(key)) {
+        std::fprintf(stderr, "%s\n", key.c_str());
+        cache.add(key, measure(who, world, arguments, grpo));
+      }
+      const Cell* cell = cache.find(key);
+      if (who.name == "grpo") grpo = cell;
+      rows[who.name].push_back(*cell);
+    }
+  }
+  TextTable table;
+  table.header = {"method"};
+  for (const Pool pool : arguments.pools) table.header.emplace_back(name(pool));
+  table.header.emplace_back("all: units / generated, final, collapsed, mean over learning rates");
+  for (const Contender& who : all) {
+    std::vector<std::string> row = {who.name};
+    for (const Cell& cell : rows[who.name])
+      row.push_back(concat(with_interval(cell.units, 2), " / ",
+                           fixed_text(mean_estimate(cell.generated).mean, 2), ", ",
+                           with_interval(cell.finals, 3), " (", fixed_text(cell.batch, 0), ", ",
+                           fixed_text(cell.lr, 3), cell.at_edge > 0 ? ", edge)" : ")"));
+    row.push_back(overall(rows[who.name]));
+    table.rows.push_back(std::move(row));
+  }
+  std::printf(
+      "World `%s`, rule `%s`. Compute units to GRPO's final accuracy / generated units, "
+      "final accuracy (batch, learning rate).\n\n%s\n",
+      name(arguments.lengths), rule, markdown(table).c_str());
+}
+
+void print_static(const Arguments& arguments) {
+  const auto seeds = sim::seed_range(0, 10);
+  const auto all = contenders(arguments);
+  TextTable table;
+  table.header = {"method"};
+  for (const Pool pool : arguments.pools) table.header.emplace_back(name(pool));
+  std::map<std::string, std::vector<std::string>> rows;
+  for (const Pool pool : arguments.pools) {
+    std::vector<double> base;
+    for (const Contender& who : all) {
+      std::vector<double> rates;
+      for (const sim::SimRun& run : run_seeds({.pool = pool, .lengths = arguments.lengths}, who, 64,
+                                              0, seeds, arguments.threads))
+        rates.push_back(run.evidence_rate());
+      if (base.empty()) base = rates;
+      rows[who.name].push_back(who.name == "grpo" ? fixed_text(mean_estimate(base).mean, 4)
+                                                  : ratio_text(paired_ratio(rates, base)));
+      std::fprintf(stderr, "%s %s\n", name(pool), who.name.c_str());
+    }
+  }
+  for (const Contender& who : all) {
+    std::vector<std::string> row = {who.name};
+    row.insert(row.end(), rows[who.name].begin(), rows[who.name].end());
+    table.rows.push_back(std::move(row));
+  }
+  std::printf(
+      "World `%s`, learning rate 0: evidence per unit of compute, relative to GRPO.\n\n%s\n",
+      name(arguments.lengths), markdown(table).c_str());
+}
+
+std::vector<std::string> list(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+Arguments parse(int argc, char** argv) {
+  Arguments out;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--static") {
+      out.only_static = true;
+      continue;
+    }
+    if (i + 1 == argc) throw Error(ErrorKind::Config, flag, "a value is needed");
+    const std::string value = argv[++i];
+    if (flag == "--world") {
+      out.lengths = sim::lengths_named(value);
+    } else if (flag == "--pools") {
+      out.pools.clear();
+      for (const std::string& part : list(value)) out.pools.push_back(sim::pool_named(part));
+    } else if (flag == "--methods") {
+      out.methods = list(value);
+    } else if (flag == "--rule") {
+      out.rule = value == "best" ? sim::TuneBy::BestMean : sim::TuneBy::Margin;
+    } else if (flag == "--threads") {
+      out.threads = std::stoul(value);
+    } else if (flag == "--cache") {
+      out.cache = value;
+    } else {
+      throw Error(ErrorKind::Config, flag, "unknown flag",
+                  "--static --world --pools --methods --rule --threads --cache");
+    }
+  }
+  return out;
+}
+
+}  // namespace
+}  // namespace allot
+
+int main(int argc, char** argv) {
+  try {
+    const allot::Arguments arguments = allot::parse(argc, argv);
+    if (arguments.only_static)
+      allot::print_static(arguments);
+    else
+      allot::print_learning(arguments);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
+  }
+}
