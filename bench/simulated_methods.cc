@@ -33,13 +33,29 @@ using sim::Pool;
 constexpr double kBudget = 256000;
 constexpr std::uint32_t kGroupSize = 16;
 
-// The contenders that are not a registered method with its defaults and 64 or 16 prompts per step.
+// How a method takes part, where that is not its defaults with 64 or 16 prompts per step.
 struct Variant {
   const char *name, *method;
   std::vector<std::pair<const char*, const char*>> settings;
+  std::vector<std::uint32_t> batches = {64, 16};
 };
 const std::vector<Variant> kVariants = {
     {"grpo no std", "grpo", {{"adv.scale", "none"}}},
+    {"ar3po",
+     "ar3po",
+     {{"alloc.ar3po.stages", "4"}, {"alloc.ar3po.stage_size", "4"}},
+     {256, 64, 16}},
+    {"reinforce_ada",
+     "reinforce_ada",
+     {{"alloc.reinforce_ada.round_size", "8"}, {"alloc.reinforce_ada.kept", "4"}}},
+    {"reinforce_ada pool_mean",
+     "reinforce_ada",
+     {{"alloc.reinforce_ada.round_size", "8"},
+      {"alloc.reinforce_ada.kept", "4"},
+      {"alloc.reinforce_ada.estimator", "pool_mean"}}},
+    {"pods", "pods", {{"alloc.pods.rollouts", "32"}, {"alloc.pods.kept", "8"}}},
+    {"speed", "speed", {{"alloc.speed.n_init", "4"}, {"alloc.speed.n_cont", "12"}}},
+    {"mopps", "mopps", {{"alloc.mopps.decay", "0.5"}}},
     {"evidence length_power .5", "evidence", {{"alloc.evidence.length_power", "0.5"}}},
 };
 
@@ -54,7 +70,7 @@ struct Arguments {
 };
 
 Contender contender(const Variant& variant) {
-  Contender out{.name = variant.name, .batches = {64, 16}};
+  Contender out{.name = variant.name, .batches = variant.batches};
   out.run.method = variant.method;
   out.run.group_size = kGroupSize;
   out.run.budget = kBudget;
@@ -84,7 +100,12 @@ std::vector<Contender> contenders(const Arguments& arguments) {
       std::fprintf(stderr, "%s is left out: %s\n", variant.name, error.what());
     }
   };
-  for (const MethodInfo& info : methods()) add({info.name.c_str(), info.name.c_str(), {}});
+  const auto is = [](const std::string& name) {
+    return [name](const Variant& variant) { return variant.name == name; };
+  };
+  for (const MethodInfo& info : methods())
+    if (std::none_of(kVariants.begin(), kVariants.end(), is(info.name)))
+      add({info.name.c_str(), info.name.c_str(), {}});
   for (const Variant& variant : kVariants) add(variant);
   return all;
 }

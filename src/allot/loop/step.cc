@@ -94,8 +94,9 @@ Plan StepRun::open() {
   step_ = w_.controller.step();
   w_.prompts.begin_step(step_);
   const Needs& needs = w_.controller.needs();
-  const auto wanted = static_cast<std::size_t>(
-      std::max(1.0f, static_cast<float>(s_.prompts_per_step) * needs.candidate_factor));
+  const float factor = needs.candidate_factor;  // 0: all prompts come by refill
+  const float share = static_cast<float>(s_.prompts_per_step) * factor;
+  const auto wanted = static_cast<std::size_t>(factor > 0 ? std::max(1.0f, share) : 0);
   const auto candidates = w_.prompts.candidates(wanted, needs.draw);
   return w_.controller.plan(candidates, s_.budget, version(), w_.store.take_lost());
 }

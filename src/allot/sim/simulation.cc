@@ -25,8 +25,14 @@ class StoppedClock final : public Clock {
   double seconds() const override { return 0; }
 };
 
+// What 110 steps of 64 prompts cost GRPO; the horizon of methods that plan a whole run.
+constexpr double kUnitsPerGroup = 256000.0 / (110 * 64);
+
 Budget step_budget(const RunSettings& settings) {
   Budget budget = settings.step;
+  if (!budget.run_steps)
+    budget.run_steps = static_cast<std::uint64_t>(
+        std::max(1.0, settings.budget / kUnitsPerGroup / settings.prompts_per_step));
   if (budget.groups == 0) budget.groups = settings.prompts_per_step;
   if (budget.rollouts == 0)
     budget.rollouts = std::uint64_t{settings.prompts_per_step} * settings.group_size;

@@ -29,8 +29,8 @@ struct RunSettings {
   std::uint64_t rollout_seed = 0;  // of outcomes, noise and the method's own draws
   std::uint32_t prompts_per_step = 64, group_size = 16;
   LearnerOptions learner;
-  double budget = 256000;        // units
-  Budget step;                   // groups and rollouts are filled in where they are 0
+  double budget = 256000;  // units
+  Budget step;             // groups, rollouts and run_steps are filled in where they are not given
   std::uint32_t points = 40;     // of the curve, equally spaced in cost
   Recorder* recorder = nullptr;  // hears every step, if given
 };

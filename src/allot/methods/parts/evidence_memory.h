@@ -13,7 +13,7 @@
 
 namespace allot {
 
-// One prompt; 24 bytes, 80 with its place in the table.
+// One prompt; 24 bytes.
 struct PromptMemory {
   float correct = 0, wrong = 0;  // outcomes of all rounds, fading
   std::uint64_t tokens = 0;      // of all its rollouts so far
