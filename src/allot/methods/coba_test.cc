@@ -13,7 +13,7 @@ using testing::play;
 using testing::Played;
 using testing::verdicts;
 
-std::map<PromptId, std::vector<Outcome>> all(std::vector<PromptId> ids, std::uint32_t right,
+std::map<PromptId, std::vector<Outcome>> all(const std::vector<PromptId>& ids, std::uint32_t right,
                                              std::uint32_t wrong) {
   std::map<PromptId, std::vector<Outcome>> out;
   for (const PromptId id : ids) out[id] = verdicts(right, wrong);

@@ -91,7 +91,7 @@ TEST(HeapPlanner, EvenSplit) {
 
 TEST(HeapPlanner, UnknownPromptsGetTheMean) {
   const Gain gain = [](std::size_t i, std::uint32_t n) { return (i + 1.0) / n; };
-  const auto split = [&](std::vector<bool> known, PerPrompt bounds, std::uint64_t budget) {
+  const auto split = [&](const std::vector<bool>& known, PerPrompt bounds, std::uint64_t budget) {
     return split_known(gain, known, bounds, budget, in_order(known.size()));
   };
   EXPECT_EQ(split({false, true, false, true}, {2, 20}, 32), (Counts{8, 5, 8, 11}));
