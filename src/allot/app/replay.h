@@ -8,8 +8,8 @@
 //            step, in file order, are its candidates, each prompt once
 //   outcomes handed out in this order as the method asks for rollouts. `correct` or `reward` is
 //            needed, the other follows (reward 1 or 0; correct above 0.5); reward null = not
-//            scorable. answer null = no readable answer. tokens defaults to 1. Numbers "logprob" and
-//            "entropy" (nats per token, means) are 0 where they are not given
+//            scorable. answer null = no readable answer. tokens defaults to 1. Numbers "logprob"
+//            and "entropy" (nats per token, means) are 0 where they are not given
 //
 // Output, JSONL. prompt as given, step as in the file:
 //   {"kind": "request", "step", "prompt", "n", "tag", "round"}

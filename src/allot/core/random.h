@@ -18,11 +18,11 @@ enum class RandomUse : std::uint32_t {
   Train = 0,
   Eval = 1,
   WarmStart = 2,
-  Method = 16,    // decisions of an allocation method
-  Data = 32,      // order of prompts
-  Task = 33,      // generation of puzzles
-  Init = 48,      // initial weights
-  Test = 64,      // tests and scripted worlds
+  Method = 16,     // decisions of an allocation method
+  Data = 32,       // order of prompts
+  Task = 33,       // generation of puzzles
+  Init = 48,       // initial weights
+  Test = 64,       // tests and scripted worlds
   Bootstrap = 65,  // intervals in reports
   Simulator = 80   // worlds without a model, and the noise of their learner
 };

@@ -27,8 +27,8 @@ lm::Model fresh_model(const SmallWorld& world) {
   return lm::Model::random(world.model.config(), 3, at::kFloat, at::kCPU);
 }
 
-// Random logits of spread 1 cost half a nat more than a uniform guess; a tied head adds a preference
-// for the token just read.
+// Random logits of spread 1 cost half a nat more than a uniform guess; a tied head adds a
+// preference for the token just read.
 TEST(WarmStart, StartsNearAUniformGuessAndLearns) {
   const SmallWorld world;
   const lm::Model model = fresh_model(world);

@@ -45,9 +45,7 @@ struct Rollout {
   // Tokens that were spent but are not kept in `tokens`: a world without a model has no others.
   std::uint32_t unkept_tokens = 0;
 
-  std::uint32_t length() const {
-    return static_cast<std::uint32_t>(tokens.size()) + unkept_tokens;
-  }
+  std::uint32_t length() const { return static_cast<std::uint32_t>(tokens.size()) + unkept_tokens; }
 };
 
 struct EngineTraits {
