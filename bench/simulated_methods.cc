@@ -1,11 +1,12 @@
 // The methods compared in the simulated world, over all pools, with 95 % intervals, as Markdown.
 //
 //   bench/simulated_methods [--static] [--world default|equal|split] [--pools a,b] [--methods a,b]
-//                           [--rule best|margin] [--threads 1] [--cache FILE]
+//                           [--threads 1] [--cache FILE]
 //
 // Without --static every method's learning rate (half octaves, 2^-4 .. 2^1) and batch are tuned on
-// seeds 100-107 and evaluated on 20 fresh ones: 1000-1019 for `best`, 2000-2019 for `margin`. An
-// hour or more per world on one core; finished cells are kept in the cache and not repeated.
+// seeds 100-107 by each of the two rules and evaluated on 20 fresh ones: 1000-1019 for `best`,
+// 2000-2019 for `margin`. Two hours per world on one core; finished cells are kept in the cache and
+// not repeated.
 // --static: evidence per unit at learning rate 0 relative to GRPO (seeds 0-9), in minutes.
 #include <algorithm>
 #include <cmath>
@@ -38,6 +39,7 @@ struct Variant {
   const char *name, *method;
   std::vector<std::pair<const char*, const char*>> settings;
   std::vector<std::uint32_t> batches = {64, 16};
+  int lrs_per_octave = 2;
 };
 const std::vector<Variant> kVariants = {
     {"grpo no std", "grpo", {{"adv.scale", "none"}}},
@@ -56,6 +58,8 @@ const std::vector<Variant> kVariants = {
     {"pods", "pods", {{"alloc.pods.rollouts", "32"}, {"alloc.pods.kept", "8"}}},
     {"speed", "speed", {{"alloc.speed.n_init", "4"}, {"alloc.speed.n_cont", "12"}}},
     {"mopps", "mopps", {{"alloc.mopps.decay", "0.5"}}},
+    // Twenty times slower than the others: its network is fitted in every step.
+    {"rollout_bandit", "rollout_bandit", {}, {64}, 1},
     {"evidence length_power .5", "evidence", {{"alloc.evidence.length_power", "0.5"}}},
 };
 
@@ -64,9 +68,14 @@ struct Arguments {
   sim::Lengths lengths = sim::Lengths::Equal;
   std::vector<Pool> pools{sim::all_pools().begin(), sim::all_pools().end()};
   std::vector<std::string> methods;  // by name of the contender; empty: all
-  sim::TuneBy rule = sim::TuneBy::Margin;
   std::size_t threads = 1;
   std::string cache;
+};
+
+struct Entrant {
+  Contender contender;
+  int lrs_per_octave = 2;
+  const std::string& name() const { return contender.name; }
 };
 
 Contender contender(const Variant& variant) {
@@ -86,8 +95,8 @@ Contender contender(const Variant& variant) {
 }
 
 // grpo first. Methods that the world cannot serve are named on standard error.
-std::vector<Contender> contenders(const Arguments& arguments) {
-  std::vector<Contender> all;
+std::vector<Entrant> entrants(const Arguments& arguments) {
+  std::vector<Entrant> all;
   const auto add = [&](const Variant& variant) {
     const auto& wanted = arguments.methods;
     const bool named = std::find(wanted.begin(), wanted.end(), variant.name) != wanted.end();
@@ -95,7 +104,7 @@ std::vector<Contender> contenders(const Arguments& arguments) {
     Contender one = contender(variant);
     try {
       Controller(one.make_method(), {.method = variant.method, .host = sim::host_traits()});
-      all.push_back(std::move(one));
+      all.push_back({std::move(one), variant.lrs_per_octave});
     } catch (const Error& error) {
       std::fprintf(stderr, "%s is left out: %s\n", variant.name, error.what());
     }
@@ -110,7 +119,7 @@ std::vector<Contender> contenders(const Arguments& arguments) {
   return all;
 }
 
-// One contender on one pool.
+// One method on one pool, its learning rate and batch chosen by one rule.
 struct Cell {
   double lr = 0, batch = 0, at_edge = 0, lr_area = 0, collapsed = 0;
   std::vector<double> units, generated, finals, grpo_generated;
@@ -122,6 +131,13 @@ struct Cell {
       for (double& x : *list) v(x);
   }
 };
+struct Rule {
+  const char* name;
+  sim::TuneBy by;
+  std::uint64_t first_seed;  // of the fresh ones
+};
+constexpr Rule kRules[] = {{"best", sim::TuneBy::BestMean, 1000},
+                           {"margin", sim::TuneBy::Margin, 2000}};
 constexpr std::size_t kSeeds = 20;
 
 Cell empty_cell() {
@@ -165,20 +181,18 @@ class Cache {
 };
 
 // `grpo`: its cell on this pool, or nothing while that is being made.
-Cell measure(const Contender& who, const sim::WorldOptions& world, const Arguments& arguments,
-             const Cell* grpo) {
-  const sim::TuningGrid grid{sim::powers_of_two(-4, 1, 2), sim::seed_range(100, 8)};
-  const sim::TuningTable table = tune(world, who, grid, arguments.threads);
-  const auto choice = table.choose(arguments.rule);
-  const auto seeds = sim::seed_range(arguments.rule == sim::TuneBy::Margin ? 2000 : 1000, kSeeds);
-  const auto runs = run_seeds(world, who, choice.batch, choice.lr, seeds, arguments.threads);
+Cell evaluate(const Entrant& who, const sim::TuningTable& table, const Rule& rule,
+              const sim::WorldOptions& world, const Arguments& arguments, const Cell* grpo) {
+  const auto choice = table.choose(rule.by);
+  const auto runs = run_seeds(world, who.contender, choice.batch, choice.lr,
+                              sim::seed_range(rule.first_seed, kSeeds), arguments.threads);
   Cell cell = empty_cell();
   cell.lr = choice.lr;
   cell.batch = choice.batch;
   cell.at_edge = choice.at_edge;
   const auto batch = std::find(table.batches.begin(), table.batches.end(), choice.batch);
   for (const auto& finals : table.finals[static_cast<std::size_t>(batch - table.batches.begin())])
-    cell.lr_area += mean_estimate(finals).mean / static_cast<double>(grid.lrs.size());
+    cell.lr_area += mean_estimate(finals).mean / static_cast<double>(table.lrs.size());
   for (std::size_t i = 0; i < kSeeds; ++i) {
     const sim::GrpoRun reference =
         grpo ? sim::GrpoRun{grpo->finals[i], grpo->grpo_generated[i]} : sim::grpo_run(runs[i]);
@@ -215,69 +229,88 @@ std::string overall(const std::vector<Cell>& cells) {
                 with_interval(finals, 3), ", ", percent_text(collapsed), ", ", fixed_text(area, 3));
 }
 
-void print_learning(const Arguments& arguments) {
-  Cache cache(arguments.cache);
-  const auto all = contenders(arguments);
-  const char* rule = arguments.rule == sim::TuneBy::Margin ? "margin" : "best";
-  std::map<std::string, std::vector<Cell>> rows;
+std::string key_of(const Arguments& arguments, Pool pool, const Rule& rule, const Entrant& who) {
+  return concat(name(arguments.lengths), " ", name(pool), " ", rule.name, " ", who.name());
+}
+
+// Fills the cache with what is missing; all methods are tuned once for both rules.
+void measure(const Arguments& arguments, const std::vector<Entrant>& all, Cache& cache) {
   for (const Pool pool : arguments.pools) {
     const sim::WorldOptions world{.pool = pool, .lengths = arguments.lengths};
-    const Cell* grpo = nullptr;
-    for (const Contender& who : all) {
-      const std::string key =
-          concat(name(arguments.lengths), " ", name(pool), " ", rule, " ", who.name);
-      if (!cache.find(key)) {
-        std::fprintf(stderr, "%s\n", key.c_str());
-        cache.add(key, measure(who, world, arguments, grpo));
+    for (const Entrant& who : all) {
+      const auto finished = [&](const Rule& rule) {
+        return cache.find(key_of(arguments, pool, rule, who)) != nullptr;
+      };
+      if (std::all_of(std::begin(kRules), std::end(kRules), finished)) continue;
+      std::fprintf(stderr, "%s %s\n", name(pool), who.name().c_str());
+      const sim::TuningGrid grid{sim::powers_of_two(-4, 1, who.lrs_per_octave),
+                                 sim::seed_range(100, 8)};
+      const auto table = tune(world, who.contender, grid, arguments.threads);
+      for (const Rule& rule : kRules) {
+        const Cell* grpo = cache.find(key_of(arguments, pool, rule, all.front()));
+        cache.add(key_of(arguments, pool, rule, who),
+                  evaluate(who, table, rule, world, arguments, grpo));
       }
-      const Cell* cell = cache.find(key);
-      if (who.name == "grpo") grpo = cell;
-      rows[who.name].push_back(*cell);
     }
   }
+}
+
+void print_rule(const Arguments& arguments, const std::vector<Entrant>& all, const Cache& cache,
+                const Rule& rule) {
   TextTable table;
   table.header = {"method"};
   for (const Pool pool : arguments.pools) table.header.emplace_back(name(pool));
   table.header.emplace_back("all: units / generated, final, collapsed, mean over learning rates");
-  for (const Contender& who : all) {
-    std::vector<std::string> row = {who.name};
-    for (const Cell& cell : rows[who.name])
+  for (const Entrant& who : all) {
+    std::vector<std::string> row = {who.name()};
+    std::vector<Cell> cells;
+    for (const Pool pool : arguments.pools) {
+      const Cell& cell = *cache.find(key_of(arguments, pool, rule, who));
+      cells.push_back(cell);
       row.push_back(concat(with_interval(cell.units, 2), " / ",
                            fixed_text(mean_estimate(cell.generated).mean, 2), ", ",
                            with_interval(cell.finals, 3), " (", fixed_text(cell.batch, 0), ", ",
                            fixed_text(cell.lr, 3), cell.at_edge > 0 ? ", edge)" : ")"));
-    row.push_back(overall(rows[who.name]));
+    }
+    row.push_back(overall(cells));
     table.rows.push_back(std::move(row));
   }
   std::printf(
       "World `%s`, rule `%s`. Compute units to GRPO's final accuracy / generated units, "
       "final accuracy (batch, learning rate).\n\n%s\n",
-      name(arguments.lengths), rule, markdown(table).c_str());
+      name(arguments.lengths), rule.name, markdown(table).c_str());
+}
+
+void print_learning(const Arguments& arguments) {
+  Cache cache(arguments.cache);
+  const auto all = entrants(arguments);
+  measure(arguments, all, cache);
+  for (const Rule& rule : kRules) print_rule(arguments, all, cache, rule);
 }
 
 void print_static(const Arguments& arguments) {
   const auto seeds = sim::seed_range(0, 10);
-  const auto all = contenders(arguments);
+  const auto all = entrants(arguments);
   TextTable table;
   table.header = {"method"};
   for (const Pool pool : arguments.pools) table.header.emplace_back(name(pool));
   std::map<std::string, std::vector<std::string>> rows;
   for (const Pool pool : arguments.pools) {
     std::vector<double> base;
-    for (const Contender& who : all) {
+    for (const Entrant& who : all) {
       std::vector<double> rates;
-      for (const sim::SimRun& run : run_seeds({.pool = pool, .lengths = arguments.lengths}, who, 64,
-                                              0, seeds, arguments.threads))
+      for (const sim::SimRun& run : run_seeds({.pool = pool, .lengths = arguments.lengths},
+                                              who.contender, 64, 0, seeds, arguments.threads))
         rates.push_back(run.evidence_rate());
       if (base.empty()) base = rates;
-      rows[who.name].push_back(who.name == "grpo" ? fixed_text(mean_estimate(base).mean, 4)
-                                                  : ratio_text(paired_ratio(rates, base)));
-      std::fprintf(stderr, "%s %s\n", name(pool), who.name.c_str());
+      rows[who.name()].push_back(who.name() == "grpo" ? fixed_text(mean_estimate(base).mean, 4)
+                                                      : ratio_text(paired_ratio(rates, base)));
+      std::fprintf(stderr, "%s %s\n", name(pool), who.name().c_str());
     }
   }
-  for (const Contender& who : all) {
-    std::vector<std::string> row = {who.name};
-    row.insert(row.end(), rows[who.name].begin(), rows[who.name].end());
+  for (const Entrant& who : all) {
+    std::vector<std::string> row = {who.name()};
+    row.insert(row.end(), rows[who.name()].begin(), rows[who.name()].end());
     table.rows.push_back(std::move(row));
   }
   std::printf(
@@ -309,15 +342,13 @@ Arguments parse(int argc, char** argv) {
       for (const std::string& part : list(value)) out.pools.push_back(sim::pool_named(part));
     } else if (flag == "--methods") {
       out.methods = list(value);
-    } else if (flag == "--rule") {
-      out.rule = value == "best" ? sim::TuneBy::BestMean : sim::TuneBy::Margin;
     } else if (flag == "--threads") {
       out.threads = std::stoul(value);
     } else if (flag == "--cache") {
       out.cache = value;
     } else {
       throw Error(ErrorKind::Config, flag, "unknown flag",
-                  "--static --world --pools --methods --rule --threads --cache");
+                  "--static --world --pools --methods --threads --cache");
     }
   }
   return out;
