@@ -14,13 +14,6 @@ namespace {
 // A method that spends little per step may take this many times the reference's steps.
 constexpr int kMostStepsFactor = 50;
 
-RunConfig arm_config(const RunConfig& base, const std::string& method, std::uint64_t seed) {
-  RunConfig config = base;
-  config.alloc.method = method;
-  config.train.seed = seed;
-  return config;
-}
-
 void limit_to(RunConfig& config, Equal equal, const RunTotals& spent) {
   if (equal == Equal::Steps) return;
   config.train.max_steps = static_cast<int>(
@@ -50,7 +43,8 @@ CompareResult compare(const CompareRequest& request, const StartingPoint& start,
     const std::uint64_t seed = base.train.seed + static_cast<std::uint64_t>(i);
     RunTotals spent;
     for (const std::string& method : base.compare.methods) {
-      RunConfig config = arm_config(base, method, seed);
+      RunConfig config = config_of_method(base, method);
+      config.train.seed = seed;
       const bool is_reference = method == base.compare.methods.front();
       if (!is_reference) limit_to(config, base.compare.equal, spent);
       begin_run(concat(method, ", seed ", seed),

@@ -2,7 +2,8 @@
 //
 // The first method runs train.max_steps steps; what it spent, seed by seed, is what every other
 // method may spend (--equal: compute, generated tokens, rollouts or steps). A run ends with the
-// step that reaches the budget. Runs are folders of their own and continue where they stopped.
+// step that reaches the budget. compare.settings gives a method settings of its own. Runs are
+// folders of their own and continue where they stopped.
 #pragma once
 
 #include <filesystem>

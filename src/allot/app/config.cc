@@ -1,5 +1,6 @@
 #include "allot/app/config.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -41,28 +42,75 @@ void apply_all(OptionList& list, const ConfigSources& sources) {
   apply_settings(list, sources.flags);
 }
 
+void validate_run(const RunConfig& config) {
+  config.data.validate();
+  config.alloc.validate();
+  config.adv.validate();
+  config.loss.validate();
+  config.optim.validate();
+  config.model.validate();
+  for (const int k : config.eval.k)
+    if (k > config.eval.group_size)
+      throw Error(ErrorKind::Config, "eval.k",
+                  concat(k, " was given; at most eval.group_size (", config.eval.group_size,
+                         ") is needed"));
+}
+
+// "METHOD:key=value" of compare.settings.
+struct MethodSetting {
+  std::string method;
+  Setting setting;
+};
+MethodSetting parse_method_setting(const std::string& text) {
+  const std::size_t colon = text.find(':'), equals = text.find('=');
+  if (colon == std::string::npos || equals == std::string::npos || colon == 0 || equals < colon + 2)
+    throw Error(ErrorKind::Config, "compare.settings",
+                concat("'", text, "' was given; METHOD:key=value is needed"),
+                "for example aero:optim.lr=1e-4");
+  return {text.substr(0, colon),
+          {text.substr(colon + 1, equals - colon - 1), text.substr(equals + 1), text}};
+}
+
+// What makes runs comparable, and what compare itself sets.
+bool is_shared_by_all(const std::string& key) {
+  for (const char* prefix : {"model.", "data.", "warm_start.", "eval.", "compare.", "train.max_"})
+    if (key.starts_with(prefix)) return true;
+  return key == "alloc.method" || key == "train.seed" || key == "train.output";
+}
+
 }  // namespace
 
-void RunConfig::validate() const {
-  data.validate();
-  alloc.validate();
-  adv.validate();
-  loss.validate();
-  optim.validate();
-  model.validate();
-  for (const int k : eval.k)
-    if (k > eval.group_size)
-      throw Error(
-          ErrorKind::Config, "eval.k",
-          concat(k, " was given; at most eval.group_size (", eval.group_size, ") is needed"));
-  for (const std::string& method : compare.methods) {
-    AllocOptions one = alloc;
-    one.method = method;
-    one.validate();
+RunConfig config_of_method(const RunConfig& base, const std::string& method) {
+  RunConfig config = base;
+  config.alloc.method = method;
+  std::vector<Setting> settings;
+  for (const std::string& text : base.compare.settings) {
+    MethodSetting one = parse_method_setting(text);
+    const std::string key = alias_target(one.setting.key).value_or(one.setting.key);
+    if (is_shared_by_all(key))
+      throw Error(ErrorKind::Config, "compare.settings",
+                  concat("'", text, "' was given; ", key, " is the same for all compared runs"),
+                  "set it for all of them");
+    if (one.method == method) settings.push_back(std::move(one.setting));
   }
+  OptionList list = OptionList::of(config);
+  apply_settings(list, settings);
+  return config;
+}
+
+void RunConfig::validate() const {
+  validate_run(*this);
   if (compare.methods.empty())
     throw Error(ErrorKind::Config, "compare.methods",
                 "no method was given; one or more are needed");
+  for (const std::string& method : compare.methods) validate_run(config_of_method(*this, method));
+  for (const std::string& text : compare.settings) {
+    const std::string method = parse_method_setting(text).method;
+    const auto& all = compare.methods;
+    if (std::find(all.begin(), all.end(), method) == all.end())
+      throw Error(ErrorKind::Config, "compare.settings",
+                  concat("'", text, "' was given; '", method, "' is not among compare.methods"));
+  }
 }
 
 RunConfig load_config(const ConfigSources& sources) {

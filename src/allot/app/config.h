@@ -60,9 +60,14 @@ struct RunConfig {
     v("compare", compare);
   }
 
-  // Rules across sections; every section's own rules too. Throws Error(Config).
+  // Rules across sections; every section's own rules too, for every compared method with its own
+  // settings. Throws Error(Config).
   void validate() const;
 };
+
+// The configuration of one compared method: alloc.method and its share of compare.settings.
+// Throws Error(Config), also for settings that all compared runs must share.
+RunConfig config_of_method(const RunConfig& base, const std::string& method);
 
 struct ConfigSources {
   std::vector<std::string> files;  // YAML, later ones win

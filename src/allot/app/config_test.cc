@@ -47,6 +47,30 @@ TEST_F(ConfigTest, LaterSourcesWin) {
   EXPECT_EQ(run_name(sources, "x"), "a");
 }
 
+TEST_F(ConfigTest, AComparedMethodHasSettingsOfItsOwn) {
+  const auto with = [](const std::string& settings) {
+    ConfigSources sources;
+    sources.flags = {{"compare.methods", "grpo,aero", "--set"},
+                     {"compare.settings", settings, "--set"}};
+    return sources;
+  };
+  const RunConfig config =
+      load_config(with(R"(["aero:learning_rate=0.5", "aero:alloc.group_size=12"])"));
+  EXPECT_EQ(config_of_method(config, "aero").alloc.method, "aero");
+  EXPECT_EQ(config_of_method(config, "aero").optim.lr, 0.5);
+  EXPECT_EQ(config_of_method(config, "aero").alloc.group_size, 12);
+  EXPECT_EQ(config_of_method(config, "grpo").optim.lr, RunConfig().optim.lr);
+  const std::pair<const char*, const char*> wrong[] = {
+      {"[aero]", "METHOD:key=value is needed"},
+      {"[\"dapo:optim.lr=1\"]", "'dapo' is not among compare.methods"},
+      {"[\"aero:optim.lrr=1\"]", "optim.lr"},
+      {"[\"aero:alloc.group_size=0\"]", "alloc.group_size"},
+      {"[\"aero:model.seed=1\"]", "the same for all compared runs"},
+      {"[\"aero:train.max_steps=1\"]", "the same for all compared runs"}};
+  for (const auto& [settings, expected] : wrong)
+    EXPECT_NE(message(with(settings)).find(expected), std::string::npos) << message(with(settings));
+}
+
 TEST_F(ConfigTest, TheExpandedFormReadsBackAsTheSame) {
   ConfigSources sources;
   sources.flags = {{"alloc.method", "aero", "--set"},

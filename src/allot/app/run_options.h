@@ -83,6 +83,7 @@ struct CompareOptions {
   std::vector<std::string> methods = {"grpo", "dapo", "aero"};
   int seeds = 1;
   Equal equal = Equal::Compute;
+  std::vector<std::string> settings;
 
   template <class V>
   void fields(V& v) {
@@ -94,6 +95,8 @@ struct CompareOptions {
                      {"rollouts", Equal::Rollouts},
                      {"steps", Equal::Steps}},
       "what is the same for all: compute (positions), generated tokens, rollouts, or steps");
+    v("settings", settings,
+      "settings of one method only, METHOD:key=value, such as aero:optim.lr=1e-4");
   }
 };
 

@@ -143,6 +143,15 @@ TEST_F(Program, ComparesMethodsAndContinuesAComparison) {
     EXPECT_TRUE(fs::exists(folder_ / "runs/tiny" / run / "run.sqlite")) << run;
   EXPECT_TRUE(fs::exists(folder_ / "runs/tiny/compare.json"));
   expect("compare tiny.yaml --methods grpo,aero --seeds 2", 0, "report:");
+  expect("compare tiny.yaml --methods grpo,aero --set_for aero:optim.lr=0.5", 4, "optim.lr");
+  expect(
+      "compare tiny.yaml --methods grpo,aero --name own --set_for aero:optim.lr=0.5 "
+      "--set_for aero:alloc.group_size=4",
+      0, "report:");
+  std::ifstream expanded(folder_ / "runs/own/aero-s0/config.expanded.yaml");
+  const std::string text{std::istreambuf_iterator<char>(expanded), {}};
+  EXPECT_NE(text.find("lr: 0.5"), std::string::npos);
+  EXPECT_NE(text.find("group_size: 4"), std::string::npos);
 }
 
 TEST_F(Program, AResumedRunHasTheSameBitsAlsoWithOneWorker) {

@@ -39,6 +39,19 @@ void RunArguments::add_key_option(CLI::App& command, const std::string& flag,
       help);
 }
 
+void RunArguments::add_list_option(CLI::App& command, const std::string& flag,
+                                   const std::string& key, const std::string& help) {
+  command.add_option_function<std::vector<std::string>>(
+      flag,
+      [this, flag, key](const std::vector<std::string>& entries) {
+        std::string list;
+        for (const std::string& entry : entries)
+          list += concat(list.empty() ? "" : ", ", "\"", entry, "\"");
+        keyed_.push_back({key, concat("[", list, "]"), flag});
+      },
+      help);
+}
+
 std::vector<Setting> RunArguments::flags() const {
   std::vector<Setting> settings;
   for (const std::string& text : sets_) settings.push_back(parse_set(text));

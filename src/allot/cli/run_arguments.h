@@ -24,6 +24,9 @@ class RunArguments {
   // A flag of the command that sets a configuration key and wins over --set.
   void add_key_option(CLI::App& command, const std::string& flag, const std::string& key,
                       const std::string& help);
+  // The same for a list: every use of the flag adds an entry.
+  void add_list_option(CLI::App& command, const std::string& flag, const std::string& key,
+                       const std::string& help);
 
   // After parsing. Long flags that the command does not know are configuration keys or their
   // aliases; anything else throws Error(Config).

@@ -95,6 +95,8 @@ void add_compare(CLI::App& app, Action& chosen) {
   arguments->add_key_option(*command, "--seeds", "compare.seeds", "runs per method");
   arguments->add_key_option(*command, "--equal", "compare.equal",
                             "compute | generated | rollouts | steps");
+  arguments->add_list_option(*command, "--set_for", "compare.settings",
+                             "METHOD:key=value, a setting of one method only, repeatable");
   command->callback(
       [&chosen, arguments] { chosen = [arguments] { return run_compare(*arguments); }; });
 }
