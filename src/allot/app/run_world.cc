@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "allot/app/check_data.h"
 #include "allot/core/error.h"
 #include "allot/tasks/text_embedding.h"
 
@@ -45,11 +46,6 @@ Controller make_controller(const RunConfig& config, const LocalEngine& engine,
   return {make_method(config.alloc, config.adv), options};
 }
 
-// One token per character, and the end token.
-std::uint32_t longest_response(const Task& task) {
-  return static_cast<std::uint32_t>(task.longest_response) + 1;
-}
-
 // `count` ids at equal distances (0 = all): a task lists its prompts by difficulty.
 std::vector<PromptId> evenly_chosen(const std::vector<PromptId>& ids, std::size_t count) {
   if (count == 0 || count >= ids.size()) return ids;
@@ -77,6 +73,7 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
                scheduled(config.optim, config.train), config.loss.expanded(),
                sampler_facts(config, engine_)),
       controller_(make_controller(config, engine_, task_.train->size())) {
+  check_step_size(config, task_);
   if (controller_.needs().embedding) embed_by_text(*task_.train);
 }
 

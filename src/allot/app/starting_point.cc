@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "allot/app/check_data.h"
 #include "allot/core/error.h"
 #include "allot/core/prompt_id.h"
 #include "allot/local/warm_start.h"
@@ -78,10 +79,12 @@ std::unique_ptr<StartingPoint> starting_point(const RunConfig& config, Recorder&
     options.path = cached.string();
     options.device = config.model.device;
     lm::Model model = make_model(options, tokenizer.size());
+    check_prompts(config, task, tokenizer, model.config().context);
     return std::make_unique<StartingPoint>(
         StartingPoint{std::move(tokenizer), std::move(model), true});
   }
   lm::Model model = make_model(config.model, tokenizer.size());
+  check_prompts(config, task, tokenizer, model.config().context);
   if (wants_warm_start) {
     if (!warm_up(config, task, tokenizer, model, console, stop)) return nullptr;
     fs::create_directories(cached);

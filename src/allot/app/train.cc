@@ -131,11 +131,14 @@ void Run::loop() {
   const auto due = [&](int every) {
     return every > 0 && steps_ % static_cast<std::uint64_t>(every) == 0;
   };
-  evaluate_if_missing();
+  const auto evaluate_if_due = [&] {
+    if (steps_ == 0 || due(config_.eval.every)) evaluate_if_missing();
+  };
+  evaluate_if_due();
   while (!stopped() && !reached_limit()) {
     if (world_.step(*recorders_).end == StepEnd::Interrupted) break;
     ++steps_;
-    if (due(config_.eval.every) && !stopped()) evaluate_if_missing();
+    if (!stopped()) evaluate_if_due();
     if (due(config_.checkpoint.every)) save_checkpoint();
   }
 }
