@@ -25,11 +25,12 @@ void check_lengths(const PromptSet& prompts, const CharTokenizer& tokenizer, std
     if (tokens > worst_tokens) worst_tokens = tokens, worst = prompt.text;
   }
   if (count == 0) return;
-  throw Error(ErrorKind::Data, "data",
-              concat(count, " of ", prompts.size(), " prompts are too long, the longest with ",
-                     worst_tokens, " tokens (", shortened(worst), "); with a response of ", response,
-                     " tokens at most ", context > response ? context - response : 0, " fit"),
-              "drop long prompts, lower rollout.max_new_tokens or raise model.context");
+  throw Error(
+      ErrorKind::Data, "data",
+      concat(count, " of ", prompts.size(), " prompts are too long, the longest with ",
+             worst_tokens, " tokens (", shortened(worst), "); with a response of ", response,
+             " tokens at most ", context > response ? context - response : 0, " fit"),
+      "drop long prompts, lower rollout.max_new_tokens or raise model.context");
 }
 
 }  // namespace

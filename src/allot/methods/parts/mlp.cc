@@ -1,10 +1,22 @@
 #include "allot/methods/parts/mlp.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
+#include <eigen3/Eigen/Core>
+
 namespace allot {
 namespace {
+
+using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using ConstMap = Eigen::Map<const Matrix>;
+using Map = Eigen::Map<Matrix>;
+
+// Bounds the memory of a pass over many rows.
+constexpr std::size_t kBlock = 256;
+
+Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
 
 double normal_cdf(double x) { return 0.5 * std::erfc(-x * std::numbers::sqrt2 / 2); }
 double gelu(double x) { return x * normal_cdf(x); }
@@ -42,56 +54,50 @@ bool Mlp::consistent() const {
          first_moment_.size() == parameters_.size() && second_moment_.size() == parameters_.size();
 }
 
-void Mlp::run(std::span<const double> x, Activations& a) const {
+// Values before (`sums`) and after (`values`) the nonlinearity of every layer, one row each;
+// values[0] are the inputs.
+struct Mlp::Activations {
+  std::vector<Matrix> sums, values;
+};
+
+void Mlp::run(const double* inputs, std::size_t rows, Activations& a) const {
   const std::size_t layers = sizes_.size() - 1;
   a.sums.resize(layers);
   a.values.resize(layers + 1);
-  a.values[0].assign(x.begin(), x.end());
+  a.values[0] = ConstMap(inputs, index(rows), index(sizes_[0]));
   const double* weight = parameters_.data();
   for (std::size_t layer = 0; layer < layers; ++layer) {
     const std::size_t in = sizes_[layer], out = sizes_[layer + 1];
-    const double* bias = weight + in * out;
-    std::vector<double>& sum = a.sums[layer];
-    sum.assign(bias, bias + out);
-    for (std::size_t i = 0; i < in; ++i, weight += out) {
-      const double value = a.values[layer][i];
-      for (std::size_t o = 0; o < out; ++o) sum[o] += value * weight[o];
-    }
-    weight = bias + out;
-    std::vector<double>& value = a.values[layer + 1];
-    value = sum;
-    if (layer + 1 < layers)
-      for (double& v : value) v = gelu(v);
+    const ConstMap bias(weight + in * out, 1, index(out));
+    a.sums[layer].noalias() = a.values[layer] * ConstMap(weight, index(in), index(out));
+    a.sums[layer].rowwise() += bias.row(0);
+    a.values[layer + 1] = a.sums[layer];
+    if (layer + 1 < layers) a.values[layer + 1] = a.sums[layer].unaryExpr(&gelu);
+    weight += (in + 1) * out;
   }
 }
 
 double Mlp::forward(std::span<const double> x) const {
   Activations a;
-  run(x, a);
-  return a.values.back()[0];
+  run(x.data(), 1, a);
+  return a.values.back()(0, 0);
 }
 
-// Back through the layers; `slope` holds d(output) / d(sum) of the layer at hand.
-void Mlp::add_gradient(const Activations& a, double output_gradient,
+// Back through the layers; `slope` holds d(loss) / d(sum) of the layer at hand, row by row.
+void Mlp::add_gradient(const Activations& a, const std::vector<double>& slopes,
                        std::vector<double>& gradient) const {
-  std::vector<double> slope = {output_gradient};
+  Matrix slope = ConstMap(slopes.data(), index(slopes.size()), 1);
   std::size_t end = parameters_.size();
   for (std::size_t layer = sizes_.size() - 1; layer-- > 0;) {
     const std::size_t in = sizes_[layer], out = sizes_[layer + 1];
     const std::size_t begin = end - (in + 1) * out;
-    for (std::size_t o = 0; o < out; ++o) gradient[begin + in * out + o] += slope[o];
-    std::vector<double> below(in, 0.0);
-    for (std::size_t i = 0; i < in; ++i) {
-      const double value = a.values[layer][i];
-      const double* weight = parameters_.data() + begin + i * out;
-      double* to = gradient.data() + begin + i * out;
-      for (std::size_t o = 0; o < out; ++o) {
-        to[o] += value * slope[o];
-        below[i] += weight[o] * slope[o];
-      }
-      if (layer > 0) below[i] *= gelu_slope(a.sums[layer - 1][i]);
-    }
-    slope = std::move(below);
+    Map(gradient.data() + begin + in * out, 1, index(out)) += slope.colwise().sum();
+    Map(gradient.data() + begin, index(in), index(out)).noalias() +=
+        a.values[layer].transpose() * slope;
+    if (layer == 0) break;
+    const ConstMap weight(parameters_.data() + begin, index(in), index(out));
+    slope = (slope * weight.transpose()).eval();
+    slope.array() *= a.sums[layer - 1].unaryExpr(&gelu_slope).array();
     end = begin;
   }
 }
@@ -101,11 +107,17 @@ double Mlp::loss(const FitData& data, std::vector<double>* gradient) const {
   if (gradient) gradient->assign(parameters_.size(), 0);
   double sum = 0;
   Activations a;
-  for (std::size_t i = 0; i < rows; ++i) {
-    run(data.row(i), a);
-    const double error = a.values.back()[0] - data.targets[i];
-    sum += error * error;
-    if (gradient) add_gradient(a, 2 * error / static_cast<double>(rows), *gradient);
+  std::vector<double> slopes;
+  for (std::size_t first = 0; first < rows; first += kBlock) {
+    const std::size_t count = std::min(kBlock, rows - first);
+    run(data.inputs.data() + first * data.width, count, a);
+    slopes.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      const double error = a.values.back()(index(i), 0) - data.targets[first + i];
+      sum += error * error;
+      slopes.push_back(2 * error / static_cast<double>(rows));
+    }
+    if (gradient) add_gradient(a, slopes, *gradient);
   }
   return rows > 0 ? sum / static_cast<double>(rows) : 0;
 }

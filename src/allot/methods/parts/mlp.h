@@ -1,8 +1,8 @@
 // A small multilayer perceptron with one output, in double precision: a learned belief of a method.
 //
 // Layers are x W + b with GELU (x Phi(x), the exact form) between them, none after the last. It is
-// fitted by AdamW (Loshchilov and Hutter, arXiv 1711.05101) on the mean squared error. Everything
-// is a loop in a fixed order: the same data give the same bits.
+// fitted by AdamW (Loshchilov and Hutter, arXiv 1711.05101) on the mean squared error. One thread
+// and sums in a fixed order: the same data give the same bits.
 #pragma once
 
 #include <cstdint>
@@ -63,12 +63,9 @@ class Mlp {
 
  private:
   bool consistent() const;
-  // Values before (`sums`) and after (`values`) the nonlinearity of every layer; values[0] = x.
-  struct Activations {
-    std::vector<std::vector<double>> sums, values;
-  };
-  void run(std::span<const double> x, Activations& a) const;
-  void add_gradient(const Activations& a, double output_gradient,
+  struct Activations;  // of a block of rows
+  void run(const double* inputs, std::size_t rows, Activations& a) const;
+  void add_gradient(const Activations& a, const std::vector<double>& slopes,
                     std::vector<double>& gradient) const;
 
   std::vector<std::uint32_t> sizes_;
