@@ -19,8 +19,8 @@ void keep_freed_memory() {
 }
 
 void bound_product_cache() {
-  setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0);
-  setenv("LRU_CACHE_CAPACITY", "32", 0);  // torch's own, in every thread
+  setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256", 0);
+  setenv("LRU_CACHE_CAPACITY", "128", 0);  // torch's own, in every thread
 }
 
 }  // namespace allot::lm

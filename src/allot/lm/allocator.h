@@ -10,9 +10,9 @@ namespace allot::lm {
 void keep_freed_memory();
 
 // Called before the first product: oneDNN keeps compiled code for up to 1,024 shapes of a product,
-// and torch as many prepared products in every thread. Packed rows have another shape in every
-// micro-batch, so memory would grow with the number of micro-batches. One micro-batch of a layer
-// has about 20 shapes; 64 and 32 are as fast. Values that the user has set stay.
+// and torch as many prepared products in every thread. Packed rows come in steps (packed_rows.h),
+// so a dozen row counts with about 20 shapes each are in use: 256 and 128 are as fast as any more.
+// Values that the user has set stay.
 void bound_product_cache();
 
 }  // namespace allot::lm

@@ -234,7 +234,7 @@ class ChunkedScores : public Function<ChunkedScores> {
       const Tensor inputs = hidden.index_select(0, chunk.rows);
       const Tensor logits = at::mm(inputs, head.t());
       plan.math->backward(chunk, logits, log_sum.narrow(0, done, rows), d_logprob);
-      d_hidden.index_copy_(0, chunk.rows, at::mm(logits, head));
+      d_hidden.index_add_(0, chunk.rows, at::mm(logits, head));
       d_head.addmm_(logits.t(), inputs);
       done += rows;
     }

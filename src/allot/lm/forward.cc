@@ -59,6 +59,16 @@ void check(Kernels kernels, const Model& model) {
   }
 }
 
+// Rows up to the next step, each a segment by itself that nothing uses.
+PackedRows filled_up(PackedRows rows) {
+  for (std::int64_t n = rows.rows(); n % kRowStep != 0; ++n) {
+    rows.segments.push_back({.start = static_cast<std::int32_t>(n), .length = 1});
+    rows.tokens.push_back(0);
+    rows.positions.push_back(0);
+  }
+  return rows;
+}
+
 at::Tensor attention_block(const ModelConfig& config, const Layer& layer, const at::Tensor& x,
                            ForwardOps& ops) {
   at::Tensor q = at::linear(x, layer.q, layer.q_bias);
@@ -81,10 +91,11 @@ bool has_fused_kernels(const Model& model) {
   return model.device().is_cpu() && (model.dtype() == at::kFloat || model.dtype() == at::kDouble);
 }
 
-at::Tensor hidden_states(const Model& model, const PackedRows& rows, Kernels kernels) {
+at::Tensor hidden_states(const Model& model, const PackedRows& given, Kernels kernels) {
   const ModelConfig& config = model.config();
-  check(rows, config);
+  check(given, config);
   check(kernels, model);
+  const PackedRows rows = filled_up(given);
   const auto ops =
       kernels == Kernels::Fused ? make_fused_ops(model, rows) : make_reference_ops(model, rows);
 
@@ -101,7 +112,7 @@ at::Tensor hidden_states(const Model& model, const PackedRows& rows, Kernels ker
     x = end.sum;
     normed = end.out;
   }
-  return normed;
+  return normed.narrow(0, 0, given.rows());
 }
 
 TokenScores score_targets(const Model& model, const at::Tensor& hidden, const PackedRows& rows,

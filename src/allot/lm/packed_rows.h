@@ -28,4 +28,12 @@ struct PackedRows {
   std::int64_t targets() const { return static_cast<std::int64_t>(target_token.size()); }
 };
 
+// Matrix products are compiled for their shape, which takes as long as a small product itself. In
+// steps of so many rows shapes come again and are taken from the library's caches.
+constexpr std::int64_t kRowStep = 64;
+
+inline std::int64_t in_row_steps(std::int64_t rows) {
+  return (rows + kRowStep - 1) / kRowStep * kRowStep;
+}
+
 }  // namespace allot::lm

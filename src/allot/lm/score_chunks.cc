@@ -134,6 +134,8 @@ std::shared_ptr<const ScoreChunks> make_score_chunks(const PackedRows& rows, int
       local.push_back(static_cast<std::int64_t>(distinct.size()) - 1);
       token.push_back(rows.target_token[order[next]]);
     }
+    // The last row once more, without a target: it changes nothing.
+    distinct.resize(static_cast<std::size_t>(in_row_steps(std::ssize(distinct))), distinct.back());
     out->rows += static_cast<std::int64_t>(distinct.size());
     out->chunks.push_back({index_tensor(distinct, device), index_tensor(target, device),
                            index_tensor(local, device), index_tensor(token, device)});

@@ -15,7 +15,7 @@ namespace allot::lm {
 
 // Some rows and all targets that they predict. Index tensors are int64 on the model's device.
 struct ScoreChunk {
-  at::Tensor rows;    // [n] distinct packed rows, ascending
+  at::Tensor rows;    // [n] packed rows, ascending; the last one may come several times
   at::Tensor target;  // [m] numbers of the targets
   at::Tensor local;   // [m] which of `rows` predicts it
   at::Tensor token;   // [m]
@@ -38,7 +38,7 @@ class ScoreMath {
 
 struct ScoreChunks {
   std::int64_t targets = 0;
-  std::int64_t rows = 0;  // that predict something, over all chunks
+  std::int64_t rows = 0;  // of all chunks
   std::vector<ScoreChunk> chunks;
   std::unique_ptr<ScoreMath> math;
 };
