@@ -49,8 +49,9 @@ TEST(MethodDocs, EveryMethodHasAPageWithItsOptions) {
     expect_between(info.name, "options", method_options(alloc, info.name).docs_table());
     const std::string text = page_text(info.name);
     const std::size_t arxiv = info.paper.find("arXiv");
-    if (arxiv != std::string::npos)
+    if (arxiv != std::string::npos) {
       EXPECT_NE(text.find(info.paper.substr(arxiv)), std::string::npos) << info.name;
+    }
     for (const char* part : {"## Idea", "## Options", "## What differs from the paper",
                              "## When to use it", "## Citation"})
       EXPECT_NE(text.find(part), std::string::npos) << info.name << " lacks '" << part << "'";

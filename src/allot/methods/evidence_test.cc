@@ -190,8 +190,12 @@ TEST(Evidence, OverspendsLittle) {
       for (const TrainItem& item : step.batch.items)
         trained += world.rollouts().at(item.rollout).tokens;
       const double compute = (tokens + 3 * trained) * rollouts / tokens;
-      if (i > 0) EXPECT_GE(compute, 0.8 * 1024);
-      if (i > 1) EXPECT_LE(compute, rate == 0.5 ? 1.5 * 1024 : 1.1 * 1024 + 16) << rate;
+      if (i > 0) {
+        EXPECT_GE(compute, 0.8 * 1024);
+      }
+      if (i > 1) {
+        EXPECT_LE(compute, rate == 0.5 ? 1.5 * 1024 : 1.1 * 1024 + 16) << rate;
+      }
     }
   }
 }

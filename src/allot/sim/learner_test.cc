@@ -111,7 +111,9 @@ TEST(SimLearner, AdamWithOneScalarSecondMoment) {
     m = next;
     v = 0.99 * v + 0.01 * g.squared_length();
     theta.add(0.3 / (1 - std::pow(0.9, t)) / std::sqrt(v / (1 - std::pow(0.99, t))), m);
-    if (t == 1) EXPECT_NEAR(std::sqrt(policy.parameters().squared_length()), 0.3, 1e-12);
+    if (t == 1) {
+      EXPECT_NEAR(std::sqrt(policy.parameters().squared_length()), 0.3, 1e-12);
+    }
     EXPECT_NEAR(policy.parameters().psi[5], theta.psi[5], 1e-12);
   }
 }

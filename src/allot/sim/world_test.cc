@@ -96,8 +96,12 @@ TEST(World, SplitSeparatesTheSkillsOfLongAndShortPrompts) {
   const std::uint32_t median = tokens[tokens.size() / 2];
   for (std::size_t i = 0; i < world.size(); ++i) {
     const PromptTraits& traits = world.traits(i);
-    if (traits.tokens > median) EXPECT_GE(traits.skill.front(), 8u);
-    if (traits.tokens < median) EXPECT_LT(traits.skill.back(), 8u);
+    if (traits.tokens > median) {
+      EXPECT_GE(traits.skill.front(), 8u);
+    }
+    if (traits.tokens < median) {
+      EXPECT_LT(traits.skill.back(), 8u);
+    }
   }
 }
 
