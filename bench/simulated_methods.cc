@@ -211,22 +211,22 @@ std::string with_interval(const std::vector<double>& values, int decimals) {
   return concat(fixed_text(e.mean, decimals), "±", fixed_text(e.mean - e.interval->low, decimals));
 }
 
-// Over all pools, seed by seed: geometric mean of the units, mean of the finals.
-std::string overall(const std::vector<Cell>& cells) {
-  std::vector<double> units(kSeeds, 1), generated(kSeeds, 1), finals(kSeeds, 0);
+// Over all pools, seed by seed: geometric means of the two costs, means of the rest.
+Cell overall(const std::vector<Cell>& cells) {
+  Cell all = empty_cell();
+  std::fill(all.units.begin(), all.units.end(), 1);
+  std::fill(all.generated.begin(), all.generated.end(), 1);
   const auto n = static_cast<double>(cells.size());
-  double collapsed = 0, area = 0;
   for (const Cell& cell : cells) {
-    collapsed += cell.collapsed / n;
-    area += cell.lr_area / n;
+    all.collapsed += cell.collapsed / n;
+    all.lr_area += cell.lr_area / n;
     for (std::size_t i = 0; i < kSeeds; ++i) {
-      units[i] *= std::pow(std::max(cell.units[i], 1e-3), 1 / n);
-      generated[i] *= std::pow(std::max(cell.generated[i], 1e-3), 1 / n);
-      finals[i] += cell.finals[i] / n;
+      all.units[i] *= std::pow(std::max(cell.units[i], 1e-3), 1 / n);
+      all.generated[i] *= std::pow(std::max(cell.generated[i], 1e-3), 1 / n);
+      all.finals[i] += cell.finals[i] / n;
     }
   }
-  return concat(with_interval(units, 2), " / ", fixed_text(mean_estimate(generated).mean, 2), ", ",
-                with_interval(finals, 3), ", ", percent_text(collapsed), ", ", fixed_text(area, 3));
+  return all;
 }
 
 std::string key_of(const Arguments& arguments, Pool pool, const Rule& rule, const Entrant& who) {
@@ -255,30 +255,61 @@ void measure(const Arguments& arguments, const std::vector<Entrant>& all, Cache&
   }
 }
 
-void print_rule(const Arguments& arguments, const std::vector<Entrant>& all, const Cache& cache,
-                const Rule& rule) {
+// A method's cells, one per pool, and what they amount to.
+struct Line {
+  std::string name;
+  std::vector<Cell> cells;
+  Cell all;
+};
+
+void print_table(const Arguments& arguments, const std::string& title,
+                 const std::vector<Line>& lines, std::string (*text)(const Cell&)) {
   TextTable table;
   table.header = {"method"};
   for (const Pool pool : arguments.pools) table.header.emplace_back(name(pool));
-  table.header.emplace_back("all: units / generated, final, collapsed, mean over learning rates");
-  for (const Entrant& who : all) {
-    std::vector<std::string> row = {who.name()};
-    std::vector<Cell> cells;
-    for (const Pool pool : arguments.pools) {
-      const Cell& cell = *cache.find(key_of(arguments, pool, rule, who));
-      cells.push_back(cell);
-      row.push_back(concat(with_interval(cell.units, 2), " / ",
-                           fixed_text(mean_estimate(cell.generated).mean, 2), ", ",
-                           with_interval(cell.finals, 3), " (", fixed_text(cell.batch, 0), ", ",
-                           fixed_text(cell.lr, 3), cell.at_edge > 0 ? ", edge)" : ")"));
-    }
-    row.push_back(overall(cells));
+  table.header.emplace_back("all pools");
+  for (const Line& line : lines) {
+    std::vector<std::string> row = {line.name};
+    for (const Cell& cell : line.cells) row.push_back(text(cell));
+    row.push_back(text(line.all));
     table.rows.push_back(std::move(row));
   }
-  std::printf(
-      "World `%s`, rule `%s`. Compute units to GRPO's final accuracy / generated units, "
-      "final accuracy (batch, learning rate).\n\n%s\n",
-      name(arguments.lengths), rule.name, markdown(table).c_str());
+  std::printf("%s\n\n%s\n", title.c_str(), markdown(table).c_str());
+}
+
+// Methods in the order of their compute over all pools.
+void print_rule(const Arguments& arguments, const std::vector<Entrant>& all, const Cache& cache,
+                const Rule& rule) {
+  std::vector<Line> lines;
+  for (const Entrant& who : all) {
+    Line line{.name = who.name()};
+    for (const Pool pool : arguments.pools)
+      line.cells.push_back(*cache.find(key_of(arguments, pool, rule, who)));
+    line.all = overall(line.cells);
+    lines.push_back(std::move(line));
+  }
+  const auto mean_units = [](const Line& line) { return mean_estimate(line.all.units).mean; };
+  std::stable_sort(lines.begin(), lines.end(),
+                   [&](const Line& a, const Line& b) { return mean_units(a) < mean_units(b); });
+  std::printf("### World `%s`, rule `%s`\n\n", name(arguments.lengths), rule.name);
+  print_table(arguments, "Compute to GRPO's final accuracy, over GRPO's budget (1: not reached).",
+              lines, [](const Cell& cell) { return with_interval(cell.units, 2); });
+  print_table(arguments, "The same in generated responses alone, over those of GRPO's run.", lines,
+              [](const Cell& cell) { return with_interval(cell.generated, 2); });
+  print_table(arguments, "Final held-out accuracy, and runs that end below their start.", lines,
+              [](const Cell& cell) {
+                return with_interval(cell.finals, 3) +
+                       (cell.collapsed > 0 ? ", " + percent_text(cell.collapsed) : "");
+              });
+  print_table(arguments,
+              "Learning rate and prompts per step that tuning chose; mean accuracy over all "
+              "learning rates.",
+              lines, [](const Cell& cell) {
+                const std::string area = fixed_text(cell.lr_area, 3);
+                if (cell.lr == 0) return area;  // over all pools
+                return concat(fixed_text(cell.lr, 3), ", ", cell.batch,
+                              cell.at_edge > 0 ? ", edge" : "", "; ", area);
+              });
 }
 
 void print_learning(const Arguments& arguments) {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/report/html.h"
-#include "allot/store/durable_file.h"
 #include "allot/store/run_reader.h"
 
 namespace allot {

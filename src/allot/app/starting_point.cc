@@ -4,10 +4,10 @@
 #include <sstream>
 
 #include "allot/app/check_data.h"
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/core/prompt_id.h"
 #include "allot/local/warm_start.h"
-#include "allot/store/durable_file.h"
 
 namespace allot {
 namespace {

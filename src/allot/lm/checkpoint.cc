@@ -6,8 +6,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
-#include "allot/lm/atomic_file.h"
 #include "allot/lm/model.h"
 #include "allot/lm/model_parts.h"
 #include "allot/lm/safetensors.h"
@@ -44,8 +44,7 @@ void Model::save(const std::string& folder) const {
     throw Error(ErrorKind::Model, folder, concat("cannot be created: ", failure.message()));
   }
   write_safetensors(joined(folder, kWeightsFile), parameters());
-  const std::string config = config_.to_json();
-  write_atomically(joined(folder, kConfigFile), {{config.data(), config.size()}});
+  replace_file(joined(folder, kConfigFile), config_.to_json());
 }
 
 Model Model::load(const std::string& folder, at::ScalarType dtype, at::Device device) {

@@ -12,8 +12,8 @@
 #include <ATen/ops/empty.h>
 #include <nlohmann/json.hpp>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
-#include "allot/lm/atomic_file.h"
 
 namespace allot::lm {
 namespace {
@@ -180,14 +180,15 @@ void write_safetensors(const std::string& path, const std::vector<NamedTensor>& 
   std::array<unsigned char, 8> prefix;
   for (int i = 0; i < 8; ++i) prefix[i] = static_cast<unsigned char>(text.size() >> 8 * i);
 
-  std::vector<Bytes> pieces = {{prefix.data(), prefix.size()}, {text.data(), text.size()}};
+  std::vector<std::string_view> pieces = {
+      {reinterpret_cast<const char*>(prefix.data()), prefix.size()}, text};
   std::vector<at::Tensor> floats;  // keeps converted copies alive until they are written
   for (const NamedTensor& named : tensors) {
     floats.push_back(named.tensor.detach().to(at::kCPU, at::kFloat).contiguous());
-    pieces.push_back({floats.back().const_data_ptr(),
-                      static_cast<std::size_t>(floats.back().numel()) * sizeof(float)});
+    pieces.emplace_back(static_cast<const char*>(floats.back().const_data_ptr()),
+                        static_cast<std::size_t>(floats.back().numel()) * sizeof(float));
   }
-  write_atomically(path, pieces);
+  replace_file(path, pieces);
 }
 
 }  // namespace allot::lm

@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/report/comparison.h"
-#include "allot/store/durable_file.h"
 
 namespace allot {
 namespace {

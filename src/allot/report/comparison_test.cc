@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/report/table.h"
-#include "allot/store/durable_file.h"
 #include "allot/store/testing/synthetic_run.h"
 #include "allot/store/testing/temporary_folder.h"
 

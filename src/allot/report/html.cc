@@ -7,13 +7,13 @@
 #include <set>
 #include <utility>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/report/html_style.h"
 #include "allot/report/html_text.h"
 #include "allot/report/number_text.h"
 #include "allot/report/report_charts.h"
 #include "allot/report/table.h"
-#include "allot/store/durable_file.h"
 
 namespace allot {
 namespace {

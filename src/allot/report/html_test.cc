@@ -7,10 +7,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/report/html_text.h"
 #include "allot/report/svg.h"
-#include "allot/store/durable_file.h"
 #include "allot/store/testing/synthetic_run.h"
 #include "allot/store/testing/temporary_folder.h"
 

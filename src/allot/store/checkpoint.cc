@@ -10,8 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
-#include "allot/store/durable_file.h"
 
 namespace allot {
 namespace {

@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
-#include "allot/store/durable_file.h"
 #include "allot/store/run_folder.h"
 #include "allot/store/testing/temporary_folder.h"
 

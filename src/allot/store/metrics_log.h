@@ -15,8 +15,8 @@
 #include <span>
 #include <vector>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/types.h"
-#include "allot/store/durable_file.h"
 
 namespace allot {
 

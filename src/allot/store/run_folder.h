@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "allot/core/durable_file.h"
 #include "allot/store/checkpoint.h"
-#include "allot/store/durable_file.h"
 
 namespace allot {
 

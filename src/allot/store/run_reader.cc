@@ -7,9 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/store/database.h"
-#include "allot/store/durable_file.h"
 #include "allot/store/schema.h"
 #include "allot/store/sqlite.h"
 

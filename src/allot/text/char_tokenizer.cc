@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 
 namespace allot {
@@ -48,19 +49,6 @@ std::string shown(std::string_view character) {
 }
 
 std::string reserved_name(std::int32_t id) { return concat("<reserved_", id, ">"); }
-
-void write_file(const std::filesystem::path& path, const std::string& text) {
-  const std::filesystem::path aside = path.string() + ".tmp";
-  std::ofstream out(aside, std::ios::binary);
-  out << text;
-  out.close();
-  std::error_code failed;
-  if (out) std::filesystem::rename(aside, path, failed);
-  if (!out || failed) {
-    throw Error(ErrorKind::Model, kWhere, concat(path.string(), " cannot be written"),
-                "check the folder and the free space on disk");
-  }
-}
 
 Json special_token(std::int32_t id, const std::string& content) {
   return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
@@ -171,8 +159,8 @@ void CharTokenizer::save(const std::string& folder) const {
                        {"eos_token", "<end>"},
                        {"clean_up_tokenization_spaces", false},
                        {"model_input_names", {"input_ids", "attention_mask"}}};
-  write_file(std::filesystem::path(folder) / kModelFile, model.dump(2) + "\n");
-  write_file(std::filesystem::path(folder) / kConfigFile, config.dump(2) + "\n");
+  replace_file(std::filesystem::path(folder) / kModelFile, model.dump(2) + "\n");
+  replace_file(std::filesystem::path(folder) / kConfigFile, config.dump(2) + "\n");
 }
 
 CharTokenizer CharTokenizer::load(const std::string& folder) {

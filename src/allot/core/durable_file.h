@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,8 @@ std::string read_file(const std::filesystem::path& path);
 // Writes aside, syncs, renames over `path`, syncs the folder: readers see the old or the new
 // content, never a part.
 void replace_file(const std::filesystem::path& path, std::string_view bytes);
+// The same from pieces that lie one after the other.
+void replace_file(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 
 // Writes and syncs a file in place; for folders that are renamed as a whole afterwards.
 void write_synced_file(const std::filesystem::path& path, std::string_view bytes);

@@ -1,6 +1,7 @@
 // Files that survive a crash, over POSIX calls: the standard streams cannot fsync.
-#include "allot/store/durable_file.h"
+#include "allot/core/durable_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -35,12 +36,20 @@ FileHandle opened(const fs::path& path, int flags) {
 // Returns false with errno set when not everything could be written.
 bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
+    const ssize_t n =
+        ::write(descriptor, bytes.data(), std::min(bytes.size(), std::size_t{1} << 30));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
   return true;
+}
+
+void write_synced(const fs::path& path, std::span<const std::string_view> pieces) {
+  const FileHandle file = opened(path, O_WRONLY | O_CREAT | O_TRUNC);
+  for (const std::string_view piece : pieces)
+    if (!write_all(file.get(), piece)) fail(path, "cannot be written");
+  if (::fsync(file.get()) != 0) fail(path, "cannot be synced");
 }
 
 }  // namespace
@@ -91,15 +100,17 @@ std::string read_file(const fs::path& path) {
 }
 
 void write_synced_file(const fs::path& path, std::string_view bytes) {
-  const FileHandle file = opened(path, O_WRONLY | O_CREAT | O_TRUNC);
-  if (!write_all(file.get(), bytes)) fail(path, "cannot be written");
-  if (::fsync(file.get()) != 0) fail(path, "cannot be synced");
+  write_synced(path, {&bytes, 1});
 }
 
 void replace_file(const fs::path& path, std::string_view bytes) {
+  replace_file(path, std::span<const std::string_view>(&bytes, 1));
+}
+
+void replace_file(const fs::path& path, std::span<const std::string_view> pieces) {
   const fs::path aside = path.parent_path() / concat(".", path.filename().string(), ".new");
   try {
-    write_synced_file(aside, bytes);
+    write_synced(aside, pieces);
   } catch (...) {
     ::unlink(aside.c_str());
     throw;
