@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/report/html.h"
+#include "allot/store/run_folder.h"
 #include "allot/store/run_reader.h"
 
 namespace allot {
@@ -23,21 +23,13 @@ void limit_to(RunConfig& config, Equal equal, const RunTotals& spent) {
   if (equal == Equal::Rollouts) config.train.max_rollouts = spent.rollouts_generated;
 }
 
-std::filesystem::path free_folder(const std::filesystem::path& wanted) {
-  if (!std::filesystem::exists(wanted)) return wanted;
-  for (int i = 2;; ++i) {
-    const std::filesystem::path next = wanted.string() + "-" + std::to_string(i);
-    if (!std::filesystem::exists(next)) return next;
-  }
-}
-
 }  // namespace
 
 CompareResult compare(const CompareRequest& request, const StartingPoint& start,
                       const Services& services, const BeginRun& begin_run) {
   const RunConfig& base = request.config;
   CompareResult result;
-  result.folder = request.fresh ? free_folder(request.folder) : request.folder;
+  result.folder = request.fresh ? make_fresh_folder(request.folder) : request.folder;
   std::vector<RunFolderPath> runs;
   for (int i = 0; i < base.compare.seeds && !result.interrupted; ++i) {
     const std::uint64_t seed = base.train.seed + static_cast<std::uint64_t>(i);

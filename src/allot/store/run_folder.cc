@@ -68,7 +68,7 @@ RunFolder RunFolder::open(const RunFolderPath& path) {
   return RunFolder(folder, std::move(lock));
 }
 
-RunFolder RunFolder::create_fresh(const RunFolderPath& path) {
+RunFolderPath make_fresh_folder(const RunFolderPath& path) {
   const fs::path folder = without_trailing_slash(path);
   std::error_code reason;
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), reason);
@@ -81,10 +81,14 @@ RunFolder RunFolder::create_fresh(const RunFolderPath& path) {
       fail(candidate, "the run folder cannot be made", reason.message(),
            "choose a folder that you may write to");
     reason.clear();
-    if (!made) continue;
-    FileHandle lock = locked(candidate);
-    return RunFolder(candidate, std::move(lock));
+    if (made) return candidate;
   }
+}
+
+RunFolder RunFolder::create_fresh(const RunFolderPath& path) {
+  const fs::path folder = make_fresh_folder(path);
+  FileHandle lock = locked(folder);
+  return RunFolder(folder, std::move(lock));
 }
 
 void RunFolder::write_config(std::string_view given, std::string_view expanded) {

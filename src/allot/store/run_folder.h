@@ -22,13 +22,16 @@ namespace allot {
 
 using RunFolderPath = std::filesystem::path;
 
+// Makes the first free of PATH, PATH-2, PATH-3, ...; throws Error(Model).
+RunFolderPath make_fresh_folder(const RunFolderPath& path);
+
 class RunFolder {
  public:
   // Opens a run, or makes its folder and the parents. Throws Error(Model): another process writes
   // it, the folder cannot be written, or it exists and holds something that is not a run.
   static RunFolder open(const RunFolderPath& path);
 
-  // Makes the first free of PATH, PATH-2, PATH-3, ...
+  // In a new folder of make_fresh_folder().
   static RunFolder create_fresh(const RunFolderPath& path);
 
   const RunFolderPath& path() const { return path_; }
