@@ -10,12 +10,15 @@
 
 namespace allot {
 
+enum class PromptEmbedding { Text, Model };
+
 struct TrainOptions {
   int prompts_per_step = 32;
   int max_steps = 200;
   std::uint64_t seed = 0;
   std::string output = "runs";
   std::uint64_t max_compute = 0, max_generated = 0, max_rollouts = 0;
+  PromptEmbedding embedding = PromptEmbedding::Text;
 
   template <class V>
   void fields(V& v) {
@@ -29,6 +32,10 @@ struct TrainOptions {
       "end after the step that reaches this many generated tokens; 0 = off");
     v("max_rollouts", max_rollouts, Range{0, 1e18},
       "end after the step that reaches this many generated rollouts; 0 = off");
+    v("embedding", embedding,
+      Choices<PromptEmbedding>{{"text", PromptEmbedding::Text}, {"model", PromptEmbedding::Model}},
+      "what methods that compare prompts see of them: features of their text, or what the model "
+      "makes of them before training");
   }
 };
 

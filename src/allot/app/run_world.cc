@@ -5,6 +5,7 @@
 
 #include "allot/app/check_data.h"
 #include "allot/core/error.h"
+#include "allot/local/prompt_embedding.h"
 #include "allot/tasks/text_embedding.h"
 
 namespace allot {
@@ -29,7 +30,7 @@ HostTraits host_traits(const LocalEngine& engine) {
   HostTraits host;
   host.grain = engine.traits().grain;
   host.refill = host.hold = host.logprob = host.answer_class = true;
-  host.embedding = true;  // of the prompts' text
+  host.embedding = true;
   host.cancel = engine.traits().cancel;
   host.entropy = engine.traits().entropy;
   return host;
@@ -74,7 +75,16 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
                sampler_facts(config, engine_)),
       controller_(make_controller(config, engine_, task_.train->size())) {
   check_step_size(config, task_);
-  if (controller_.needs().embedding) embed_by_text(*task_.train);
+  if (controller_.needs().embedding) embed_prompts();
+}
+
+// By the model as it is before training, also in a run that is continued.
+void RunWorld::embed_prompts() {
+  if (config_.train.embedding == PromptEmbedding::Text) return embed_by_text(*task_.train);
+  std::vector<std::vector<std::int32_t>> prompts;
+  for (const PromptId id : task_.train->ids())
+    prompts.push_back(tokenizer_.encode(task_.train->get(id).text));
+  task_.train->embed(embed_by_model(model_, prompts, config_.learner.workers));
 }
 
 StepResult RunWorld::step(Recorder& recorder) {

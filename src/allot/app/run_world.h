@@ -35,6 +35,8 @@ class RunWorld {
   Controller& controller() { return controller_; }
 
  private:
+  void embed_prompts();
+
   const RunConfig config_;
   const std::atomic<bool>& stop_;
   Task task_;
