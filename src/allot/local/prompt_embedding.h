@@ -13,7 +13,8 @@ namespace allot {
 // One vector of config().dim numbers per prompt (tokens; at least one each): the mean over its
 // tokens of the hidden states after the last norm, minus the mean over all prompts, scaled to
 // length 1 (0 where nothing is left of it). Does not depend on `workers`.
-std::vector<std::vector<float>> embed_by_model(
-    const lm::Model& model, std::span<const std::vector<std::int32_t>> prompts, int workers);
+std::vector<std::vector<float>> embed_by_model(const lm::Model& model,
+                                               std::span<const std::vector<std::int32_t>> prompts,
+                                               int workers);
 
 }  // namespace allot

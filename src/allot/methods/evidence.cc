@@ -17,6 +17,7 @@
 #include "allot/methods/parts/evidence_price.h"
 #include "allot/methods/parts/evidence_value.h"
 #include "allot/methods/parts/metric_list.h"
+#include "allot/methods/parts/rate_regression.h"
 #include "allot/methods/parts/requests.h"
 #include "allot/methods/parts/tally_pool.h"
 #include "allot/methods/registry.h"
@@ -27,10 +28,14 @@ namespace {
 constexpr double kFewestStarted = 8, kMostStarted = 1024;  // prompts of a wave
 constexpr double kEnough = 0.9;                            // of the evidence aimed at
 
+enum class EvidencePrior { Pool, Embedding };
+
 struct EvidenceOptions {
   int first_block = 2, n_max = 16, max_rounds = 3;
   double candidates_per_start = 2, target = 0, cap = 10, train_cost = 3, memory = 0.7;
   double length_power = 0;
+  EvidencePrior prior = EvidencePrior::Pool;
+  double prior_memory = .95, ridge = 1;
 
   template <class V>
   void fields(V& v) {
@@ -51,6 +56,14 @@ struct EvidenceOptions {
     v("length_power", length_power, Range{0, 1},
       "0: blind to length; towards 1 prompts with short answers are preferred, a bet that they "
       "teach as well");
+    v("prior", prior,
+      Choices<EvidencePrior>{{"pool", EvidencePrior::Pool},
+                             {"embedding", EvidencePrior::Embedding}},
+      "what is believed of a prompt before its own outcomes: what is true of the pool, or what its "
+      "embedding predicts");
+    v("prior_memory", prior_memory, Range{0, 1},
+      "what the regression on embeddings keeps of earlier outcomes from step to step");
+    v("ridge", ridge, Range{1e-6, 1e9}, "penalty on the squared weights of that regression");
   }
   void validate(const AllocOptions&) const {
     require_option(first_block <= n_max, "alloc.evidence.first_block", first_block,
@@ -88,13 +101,15 @@ class Evidence final : public Method {
   Needs needs() const override {
     return {.candidate_factor = static_cast<float>(options_.candidates_per_start),
             .max_rounds = static_cast<std::uint32_t>(options_.max_rounds),
-            .refill = true};
+            .refill = true,
+            .embedding = options_.prior == EvidencePrior::Embedding};
   }
 
   Decision plan(const BatchView& view) override {
     pool_.clear();
     waiting_.clear();
-    for (const PromptRef& prompt : view.candidates) waiting_.push_back(prompt.id);
+    shown_.clear();
+    show(view.candidates);
     const double rollouts = view.budget.rollouts > 0 ? static_cast<double>(view.budget.rollouts)
                                                      : static_cast<double>(view.budget.groups) *
                                                            static_cast<double>(group_size_);
@@ -110,7 +125,7 @@ class Evidence final : public Method {
   Decision observe(const Events& events) override {
     pool_.add(events.outcomes);
     memory_.learn(events.outcomes);
-    for (const PromptRef& prompt : events.prompts) waiting_.push_back(prompt.id);
+    show(events.prompts);
     if (events.deadline) return {.done = true};
     if (s_.wishing) {
       s_.wishing = false;
@@ -135,15 +150,16 @@ class Evidence final : public Method {
   }
 
   std::vector<Metric> metrics() const override { return metrics_.all(); }
-  std::string save() const override { return save_state("evidence", 1, *this); }
+  std::string save() const override { return save_state("evidence", 2, *this); }
   void load(std::string_view blob, std::uint64_t) override {
-    load_state("evidence", 1, blob, *this);
+    load_state("evidence", 2, blob, *this);
   }
 
   template <class V>
   void state(V& v) {
     v(memory_), v(economy_), v(length_divisor_), v(frozen_);
     v(s_), v(closed_), v(pool_), v(waiting_), v(metrics_);
+    v(regression_), v(shown_);
   }
 
  private:
@@ -152,7 +168,19 @@ class Evidence final : public Method {
                ? std::pow(memory_.relative_length(prompt), options_.length_power)
                : 1;
   }
-  BetaBelief belief(PromptId prompt) const { return memory_.belief(prompt, s_.prior); }
+  void show(std::span<const PromptRef> prompts) {
+    for (const PromptRef& prompt : prompts) {
+      waiting_.push_back(prompt.id);
+      if (options_.prior == EvidencePrior::Embedding)
+        shown_[prompt.id] = {prompt.embedding.begin(), prompt.embedding.end()};
+    }
+  }
+  BetaBelief prior(PromptId prompt) const {
+    if (options_.prior == EvidencePrior::Pool) return s_.prior;
+    return regression_.prior(shown_.at(prompt)).value_or(s_.prior);
+  }
+  BetaBelief belief(PromptId prompt) const { return memory_.belief(prompt, prior(prompt)); }
+  void learn_prior();
   double charge(double felt_length) const { return s_.price * options_.train_cost * felt_length; }
   // Of rewards 0 and 1 exactly m (N - m) / N.
   double evidence_of(const Tally& tally) const {
@@ -191,13 +219,15 @@ class Evidence final : public Method {
   // Over the run.
   EvidenceMemory memory_;
   EvidencePrice economy_;
+  RateRegression regression_;
   double length_divisor_ = 0;  // mean length at the first update
   bool frozen_ = false;        // there was one
 
   OpenStep s_;
   EvidencePrice::Step closed_;  // a finished step whose feedback has not come
   TallyPool pool_;
-  std::vector<PromptId> waiting_;  // candidates not yet looked at, in stream order
+  std::vector<PromptId> waiting_;                 // candidates not yet looked at, in stream order
+  std::map<PromptId, std::vector<float>> shown_;  // embeddings of the step's candidates
   MetricList metrics_;
 };
 
@@ -338,8 +368,18 @@ TrainBatch Evidence::finalize() {
                              .shipped = ships ? tally.scored : 0});
   }
   memory_.close(pool_.tallies());
+  learn_prior();
   set_metrics(dropped_mixed);
   return batch;
+}
+
+// From first blocks, which were asked for without a look at their outcomes.
+void Evidence::learn_prior() {
+  if (options_.prior == EvidencePrior::Pool) return;
+  for (const Tally& tally : pool_.tallies())
+    if (tally.first_scored > 0)
+      regression_.add(shown_.at(tally.prompt), tally.first_correct, tally.first_scored);
+  regression_.fit(options_.prior_memory, options_.ridge);
 }
 
 void Evidence::set_metrics(std::uint32_t dropped_mixed) {
@@ -366,6 +406,8 @@ void Evidence::set_metrics(std::uint32_t dropped_mixed) {
   metrics_.set("capped", compute >= s_.cap && closed_.evidence < kEnough * s_.target);
   metrics_.set("prior_mean", s_.prior.mean());
   metrics_.set("prior_strength", s_.prior.a + s_.prior.b);
+  if (options_.prior == EvidencePrior::Embedding)
+    metrics_.set("embedding_strength", regression_.strength());
   for (const auto& [size, count] : sizes)
     metrics_.set_share("n_hist/" + size, count, tallies.size());
   metrics_.set_share("length_mean_selected", length, tallies.size());

@@ -253,5 +253,52 @@ TEST(Evidence, RefusesAFirstBlockBeyondTheLargestGroup) {
   EXPECT_THROW(controller_of("evidence", {{"alloc.evidence.first_block", "20"}}), Error);
 }
 
+// New prompts in every step; those with embedding 1 are right half the time, the others never.
+// Share of the first kind among the prompts started in the last steps.
+double promising_share(const Settings& settings) {
+  Controller controller = controller_of("evidence", settings);
+  RandomStream random({3, RandomUse::Test, 9});
+  PromptId next = 1;
+  double promising = 0, started = 0;
+  const float kinds[] = {-1, 1};
+  for (int step = 0; step < 30; ++step) {
+    std::vector<PromptRef> refs;
+    for (; refs.size() < 256; ++next)
+      refs.push_back({next, 0, std::span(kinds).subspan(next % 2, 1)});
+    Plan plan = controller.plan(refs, budget_of(32, 256), static_cast<Version>(step));
+    std::set<PromptId> seen;
+    while (!plan.done) {
+      std::vector<Outcome> outcomes;
+      for (const Issued& issued : plan.generate) {
+        if (step >= 20 && seen.insert(issued.prompt).second)
+          ++started, promising += static_cast<double>(issued.prompt % 2);
+        for (std::uint32_t i = 0; i < issued.n; ++i) {
+          Outcome outcome = verdicts(issued.prompt % 2 == 1 && random.uniform() < .5, 1)[0];
+          outcome.id = issued.first + i;
+          outcome.prompt = issued.prompt;
+          outcome.tag = issued.tag;
+          outcome.seq = issued.first_seq + i;
+          outcome.round = issued.round;
+          outcome.behaviour = static_cast<Version>(step);
+          outcomes.push_back(outcome);
+        }
+      }
+      plan = controller.observe(outcomes);
+    }
+    const TrainBatch batch = controller.finalize();
+    const auto version = static_cast<Version>(step);
+    controller.feedback({.step = static_cast<std::uint64_t>(step),
+                         .before = version,
+                         .after = version + !batch.items.empty(),
+                         .updated = !batch.items.empty()});
+  }
+  return promising / started;
+}
+
+TEST(Evidence, LearnsFromEmbeddingsWhichNewPromptsArePromising) {
+  EXPECT_NEAR(promising_share({}), .5, .1);
+  EXPECT_GT(promising_share({{"alloc.evidence.prior", "embedding"}}), .85);
+}
+
 }  // namespace
 }  // namespace allot

@@ -19,6 +19,7 @@ struct BetaBelief {
   double a = 1, b = 1;
 
   BetaBelief() = default;
+  BetaBelief(double successes, double failures) : a(successes), b(failures) {}
   explicit BetaBelief(const BetaPrior& prior) : a(prior.a), b(prior.b) {}
 
   double mean() const { return a / (a + b); }

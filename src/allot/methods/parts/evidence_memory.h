@@ -42,6 +42,7 @@ class EvidenceMemory {
 
   // Of prompts never met before; stays the same within a step.
   BetaBelief prior() const { return first_blocks_.prior(); }
+  // `prior` and what is counted.
   BetaBelief belief(PromptId prompt, const BetaBelief& prior) const;
 
   // Mean over the prompts met of their answers' mean length: unlike a mean over rollouts it does

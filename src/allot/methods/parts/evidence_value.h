@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <map>
 
+#include "allot/methods/parts/belief.h"
+
 namespace allot {
 
 // Evidence of `correct` of `n` binary rewards; 0 of none.
@@ -18,12 +20,6 @@ double group_evidence(double correct, double n);
 
 // max(0, x - charge * n); 0: the group is not worth training.
 double group_worth(double evidence, double n, double charge);
-
-// Beta belief in a pass rate; a, b > 0.
-struct BetaBelief {
-  double a = 1, b = 1;
-  double mean() const { return a / (a + b); }
-};
 
 // E[ worth(correct + X, n + block) ] - worth(correct, n) for X ~ BetaBinomial(block, belief), by
 // enumeration.
