@@ -99,6 +99,9 @@ std::vector<Entrant> entrants(const Arguments& arguments) {
   std::vector<Entrant> all;
   const auto add = [&](const Variant& variant) {
     const auto& wanted = arguments.methods;
+    // Without lengths there is nothing to prefer.
+    const bool by_length = std::string(variant.name).find("length_power") != std::string::npos;
+    if (by_length && arguments.lengths == sim::Lengths::Equal) return;
     const bool named = std::find(wanted.begin(), wanted.end(), variant.name) != wanted.end();
     if (!wanted.empty() && !named && std::string(variant.name) != "grpo") return;
     Contender one = contender(variant);

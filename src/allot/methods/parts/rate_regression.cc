@@ -76,8 +76,8 @@ void RateRegression::fit(double kept, double ridge) {
     Vector(weights_.data(), f) = a.llt().solve(Vector(sums_.data(), f));
   }
   if (between_ > 0) {
-    const double rho = std::clamp((squares_ - binomial_) / between_, 1 / (kStrongest + 1),
-                                  1 / (kWeakest + 1));
+    const double rho =
+        std::clamp((squares_ - binomial_) / between_, 1 / (kStrongest + 1), 1 / (kWeakest + 1));
     strength_ = 1 / rho - 1;
   }
   for (auto* sums : {&products_, &sums_})
