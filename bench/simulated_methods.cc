@@ -5,8 +5,8 @@
 //
 // Without --static every method's learning rate (half octaves, 2^-4 .. 2^1) and batch are tuned on
 // seeds 100-107 by each of the two rules and evaluated on 20 fresh ones: 1000-1019 for `best`,
-// 2000-2019 for `margin`. Two hours per world on one core; finished cells are kept in the cache and
-// not repeated.
+// 2000-2019 for `margin`. An hour and a half per world on one core; finished cells are kept in the
+// cache and not repeated.
 // --static: evidence per unit at learning rate 0 relative to GRPO (seeds 0-9), in minutes.
 #include <algorithm>
 #include <cmath>
