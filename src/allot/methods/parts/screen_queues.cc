@@ -23,12 +23,19 @@ std::uint32_t age_of(const Group& group, Version policy) {
   return age;
 }
 
+void ScreenQueues::index() {
+  pending_at_.clear();
+  ready_at_.clear();
+  for (std::size_t i = 0; i < pending_.size(); ++i)
+    pending_at_.emplace(pending_[i].group.prompt, i);
+  for (std::size_t i = 0; i < ready_.size(); ++i) ready_at_.emplace(ready_[i].prompt, i);
+}
+
 const Group* ScreenQueues::find(PromptId prompt) const {
-  for (const ScreenedGroup& entry : pending_)
-    if (entry.group.prompt == prompt) return &entry.group;
-  for (const Group& group : ready_)
-    if (group.prompt == prompt) return &group;
-  return nullptr;
+  const auto pending = pending_at_.find(prompt);
+  if (pending != pending_at_.end()) return &pending_[pending->second].group;
+  const auto ready = ready_at_.find(prompt);
+  return ready != ready_at_.end() ? &ready_[ready->second] : nullptr;
 }
 
 std::uint64_t ScreenQueues::rollouts() const {
@@ -60,10 +67,13 @@ std::uint32_t ScreenQueues::open(Version policy, std::uint32_t max_age,
   for (ScreenedGroup& entry : pending_) entry.asked = false;
   const auto pending =
       std::erase_if(pending_, [&](const ScreenedGroup& entry) { return useless(entry.group); });
-  return static_cast<std::uint32_t>(pending + std::erase_if(ready_, useless));
+  const auto ready = std::erase_if(ready_, useless);
+  index();
+  return static_cast<std::uint32_t>(pending + ready);
 }
 
 void ScreenQueues::qualify(const Group& screened) {
+  pending_at_.emplace(screened.prompt, pending_.size());
   pending_.push_back({screened, static_cast<std::uint32_t>(screened.rollouts.size()), false});
 }
 
@@ -78,15 +88,13 @@ std::vector<PromptId> ScreenQueues::to_continue(std::uint64_t most) {
 }
 
 void ScreenQueues::add(const Outcome& outcome) {
-  for (ScreenedGroup& entry : pending_) {
-    if (entry.group.prompt != outcome.prompt) continue;
-    OwnedOutcome owned{outcome, {outcome.parts.begin(), outcome.parts.end()}};
-    owned.record.parts = {};
-    entry.group.rollouts.push_back(std::move(owned));
-    return;
-  }
-  throw Error(ErrorKind::Internal, "screen queues",
-              concat("an outcome of prompt ", outcome.prompt, " arrived, which is not pending"));
+  const auto place = pending_at_.find(outcome.prompt);
+  if (place == pending_at_.end())
+    throw Error(ErrorKind::Internal, "screen queues",
+                concat("an outcome of prompt ", outcome.prompt, " arrived, which is not pending"));
+  OwnedOutcome owned{outcome, {outcome.parts.begin(), outcome.parts.end()}};
+  owned.record.parts = {};
+  pending_[place->second].group.rollouts.push_back(std::move(owned));
 }
 
 void ScreenQueues::settle() {
@@ -98,11 +106,13 @@ void ScreenQueues::settle() {
       waiting.push_back(std::move(entry));
   }
   pending_ = std::move(waiting);
+  index();
 }
 
 void ScreenQueues::pop_ready(std::size_t n) {
   ready_.erase(ready_.begin(),
                ready_.begin() + static_cast<std::ptrdiff_t>(std::min(n, ready_.size())));
+  index();
 }
 
 }  // namespace allot

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "allot/core/types.h"
@@ -62,11 +63,15 @@ class ScreenQueues {
   void state(V& v) {
     v(pending_);
     v(ready_);
+    if constexpr (V::kReading) index();
   }
 
  private:
+  void index();  // after places have changed
+
   std::vector<ScreenedGroup> pending_;
   std::vector<Group> ready_;
+  std::unordered_map<PromptId, std::size_t> pending_at_, ready_at_;  // places in the queues
 };
 
 }  // namespace allot
