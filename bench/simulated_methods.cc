@@ -308,7 +308,7 @@ void print_rule(const Arguments& arguments, const std::vector<Entrant>& all, con
               "Learning rate and prompts per step that tuning chose; mean accuracy over all "
               "learning rates.",
               lines, [](const Cell& cell) {
-                const std::string area = fixed_text(cell.lr_area, 3);
+                std::string area = fixed_text(cell.lr_area, 3);
                 if (cell.lr == 0) return area;  // over all pools
                 return concat(fixed_text(cell.lr, 3), ", ", cell.batch,
                               cell.at_edge > 0 ? ", edge" : "", "; ", area);
