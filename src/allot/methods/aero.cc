@@ -66,8 +66,7 @@ class Aero final : public Method {
     exploring_ = true;
     const std::uint64_t affordable = affordable_rollouts(view.budget);
     const auto n = within_bounds(static_cast<std::uint32_t>(options_.explore), view.budget);
-    Decision decision{.generate = request_each(ids_of(view.candidates), n, affordable, pool_)};
-    decision.done = decision.generate.empty();
+    Decision decision = ask(request_each(ids_of(view.candidates), n, affordable, pool_));
     const std::uint64_t spent = pool_.outstanding();
     rescue_.open(std::max(view.budget.rollouts, spent) - spent);  // hard caps: in observe()
     return decision;
@@ -84,9 +83,7 @@ class Aero final : public Method {
     const RescueRule rule{.size = static_cast<std::uint32_t>(options_.rescue_size),
                           .max_rounds = static_cast<std::uint32_t>(options_.rescue_rounds),
                           .n_max = static_cast<std::uint32_t>(options_.n_max)};
-    Decision decision{.generate = rescue_.next(rule, seed_, step_, events.left, pool_)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(rescue_.next(rule, seed_, step_, events.left, pool_));
   }
 
   TrainBatch finalize() override {

@@ -60,11 +60,8 @@ class Ar3po final : public Method {
     seed_ = view.seed, step_ = view.step, policy_ = view.policy, stage_ = 1;
     buffer_.forget(view.lost);
     const auto k = static_cast<std::uint32_t>(options_.stage_size);
-    Decision decision{.generate =
-                          request_each(ids_of(view.candidates), within_bounds(k, view.budget),
-                                       affordable_rollouts(view.budget), pool_)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_each(ids_of(view.candidates), within_bounds(k, view.budget),
+                            affordable_rollouts(view.budget), pool_));
   }
 
   Decision observe(const Events& events) override {
@@ -73,9 +70,7 @@ class Ar3po final : public Method {
     if (stage_ >= options_.stages) return {.done = true};
     const auto k = static_cast<std::uint32_t>(options_.stage_size);
     const auto tag = static_cast<std::uint32_t>(stage_++);
-    Decision decision{.generate = request_stage(unsolved(), k, tag, events.left, pool_)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_stage(unsolved(), k, tag, events.left, pool_));
   }
 
   TrainBatch finalize() override {

@@ -79,15 +79,10 @@ class Cero final : public Method {
     const auto ranked =
         pool_.rank(ids, (limits.per_round + limits.per_prompt - 1) / limits.per_prompt);
     const RoundUnits units = round_units(ranked, price_, limits);
-    Decision decision{.generate = requests(ranked, units)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(requests(ranked, units));
   }
 
-  Decision observe(const Events& events) override {
-    groups_.add(events.outcomes);
-    return {.done = events.deadline || groups_.outstanding() == 0};
-  }
+  Decision observe(const Events& events) override { return await_all(events, groups_); }
 
   TrainBatch finalize() override {
     TrainBatch batch = batch_of(groups_.groups(), rule_);

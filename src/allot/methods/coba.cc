@@ -91,15 +91,10 @@ class Coba final : public Method {
     const auto n =
         split_known(gain, known, step.bounds, step.budget, fixed_tie_order(ids, view.seed));
     note(capability, step, known, rates, n);
-    Decision decision{.generate = request_counts(ids, n, groups_)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_counts(ids, n, groups_));
   }
 
-  Decision observe(const Events& events) override {
-    groups_.add(events.outcomes);
-    return {.done = events.deadline || groups_.outstanding() == 0};
-  }
+  Decision observe(const Events& events) override { return await_all(events, groups_); }
 
   TrainBatch finalize() override {
     TrainBatch batch = batch_of(groups_.groups(), rule_);

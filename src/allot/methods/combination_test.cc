@@ -21,8 +21,10 @@ using testing::budget_of;
 using testing::controller_of;
 using testing::drive_step;
 using testing::DrivenStep;
+using testing::ids;
 using testing::play;
 using testing::Played;
+using testing::prompts_of;
 using testing::Puppet;
 using testing::PuppetMethod;
 using testing::Script;
@@ -30,18 +32,6 @@ using testing::serves_everything;
 using testing::Settings;
 using testing::StreamWorld;
 using testing::verdicts;
-
-std::vector<PromptId> ids(PromptId first, PromptId last) {
-  std::vector<PromptId> out;
-  for (PromptId id = first; id <= last; ++id) out.push_back(id);
-  return out;
-}
-
-std::vector<PromptId> prompts_of(const Plan& plan) {
-  std::vector<PromptId> out;
-  for (const Issued& issued : plan.generate) out.push_back(issued.prompt);
-  return out;
-}
 
 double metric(const std::vector<Metric>& metrics, const std::string& name) {
   for (const Metric& metric : metrics)

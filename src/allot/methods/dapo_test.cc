@@ -15,18 +15,12 @@ namespace {
 
 using testing::budget_of;
 using testing::controller_of;
+using testing::ids;
 using testing::play;
 using testing::Played;
 using testing::rewards;
 using testing::Script;
 using testing::verdicts;
-
-// Prompts first .. last, each with its own outcomes.
-std::vector<PromptId> ids(PromptId first, PromptId last) {
-  std::vector<PromptId> out;
-  for (PromptId id = first; id <= last; ++id) out.push_back(id);
-  return out;
-}
 
 std::uint32_t prompts_in(const Plan& plan) {
   return static_cast<std::uint32_t>(plan.generate.size());

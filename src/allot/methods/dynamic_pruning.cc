@@ -91,10 +91,7 @@ class DynamicPruning final : public Method {
     return decision;
   }
 
-  Decision observe(const Events& events) override {
-    groups_.add(events.outcomes);
-    return {.done = events.deadline || groups_.outstanding() == 0};
-  }
+  Decision observe(const Events& events) override { return await_all(events, groups_); }
 
   TrainBatch finalize() override {
     TrainBatch batch;

@@ -15,17 +15,12 @@ namespace {
 
 using testing::budget_of;
 using testing::controller_of;
+using testing::ids;
 using testing::play;
 using testing::Played;
 using testing::Script;
 using testing::Settings;
 using testing::verdicts;
-
-std::vector<PromptId> ids(PromptId first, PromptId last) {
-  std::vector<PromptId> out;
-  for (PromptId id = first; id <= last; ++id) out.push_back(id);
-  return out;
-}
 
 Settings with(Settings settings, const std::string& key, const std::string& value) {
   settings.emplace_back(key, value);

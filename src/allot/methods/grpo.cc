@@ -34,19 +34,11 @@ class Grpo final : public Method {
 
   Decision plan(const BatchView& view) override {
     pool_.clear();
-    Decision decision;
-    decision.generate = request_each(ids_of(view.candidates), within_bounds(n_, view.budget),
-                                     affordable_rollouts(view.budget), pool_);
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_each(ids_of(view.candidates), within_bounds(n_, view.budget),
+                            affordable_rollouts(view.budget), pool_));
   }
 
-  Decision observe(const Events& events) override {
-    pool_.add(events.outcomes);
-    Decision decision;
-    decision.done = events.deadline || pool_.outstanding() == 0;
-    return decision;
-  }
+  Decision observe(const Events& events) override { return await_all(events, pool_); }
 
   TrainBatch finalize() override {
     return batch_of(pool_.groups(), rule_, zero_);  // Norm::PerGroup: uneven groups

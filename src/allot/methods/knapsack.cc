@@ -73,15 +73,10 @@ class Knapsack final : public Method {
     const KnapsackPlan plan = knapsack_plan(rates, rule_within(step.bounds), step.budget,
                                             fixed_tie_order(ids, view.seed));
     note(plan, rates, step);
-    Decision decision{.generate = request_counts(ids, plan.n, groups_)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_counts(ids, plan.n, groups_));
   }
 
-  Decision observe(const Events& events) override {
-    groups_.add(events.outcomes);
-    return {.done = events.deadline || groups_.outstanding() == 0};
-  }
+  Decision observe(const Events& events) override { return await_all(events, groups_); }
 
   TrainBatch finalize() override {
     TrainBatch batch = batch_of(groups_.groups(), rule_);

@@ -63,17 +63,11 @@ class Mopps final : public Method {
   Decision plan(const BatchView& view) override {
     pool_.clear();
     const std::vector<PromptId> chosen = choose(view);
-    Decision decision;
-    decision.generate = request_each(chosen, within_bounds(group_size_, view.budget),
-                                     affordable_rollouts(view.budget), pool_);
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_each(chosen, within_bounds(group_size_, view.budget),
+                            affordable_rollouts(view.budget), pool_));
   }
 
-  Decision observe(const Events& events) override {
-    pool_.add(events.outcomes);
-    return {.done = events.deadline || pool_.outstanding() == 0};
-  }
+  Decision observe(const Events& events) override { return await_all(events, pool_); }
 
   TrainBatch finalize() override {
     std::vector<Shipment> shipments;

@@ -16,8 +16,10 @@ namespace {
 using testing::alloc_options;
 using testing::budget_of;
 using testing::controller_of;
+using testing::ids;
 using testing::play;
 using testing::Played;
+using testing::prompts_of;
 using testing::Script;
 using testing::Settings;
 using testing::verdicts;
@@ -25,18 +27,6 @@ using testing::verdicts;
 std::vector<PromptRef> refs(PromptId first, PromptId last) {
   std::vector<PromptRef> out;
   for (PromptId id = first; id <= last; ++id) out.push_back({id});
-  return out;
-}
-
-std::vector<PromptId> ids(PromptId first, PromptId last) {
-  std::vector<PromptId> out;
-  for (PromptId id = first; id <= last; ++id) out.push_back(id);
-  return out;
-}
-
-std::vector<PromptId> prompts_of(const Plan& plan) {
-  std::vector<PromptId> out;
-  for (const Issued& issued : plan.generate) out.push_back(issued.prompt);
   return out;
 }
 

@@ -81,8 +81,7 @@ class Optpo final : public Method {
     const auto n = within_bounds(static_cast<std::uint32_t>(options_.first()), view.budget);
     const auto most = within_bounds(static_cast<std::uint32_t>(options_.cap), view.budget);
     const std::uint64_t affordable = affordable_rollouts(view.budget);
-    Decision decision{.generate = request_each(ids_of(view.candidates), n, affordable, pool_)};
-    decision.done = decision.generate.empty();
+    Decision decision = ask(request_each(ids_of(view.candidates), n, affordable, pool_));
     // What a hard cap leaves is dealt out now: were it left to who asks first, decisions would
     // depend on the order of completion.
     const std::uint64_t rest = affordable - pool_.outstanding(), prompts = pool_.size();

@@ -57,17 +57,11 @@ class Pods final : public Method {
   Decision plan(const BatchView& view) override {
     pool_.clear();
     const auto n = static_cast<std::uint32_t>(options_.rollouts);
-    Decision decision{.generate =
-                          request_each(ids_of(view.candidates), within_bounds(n, view.budget),
-                                       affordable_rollouts(view.budget), pool_)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_each(ids_of(view.candidates), within_bounds(n, view.budget),
+                            affordable_rollouts(view.budget), pool_));
   }
 
-  Decision observe(const Events& events) override {
-    pool_.add(events.outcomes);
-    return {.done = events.deadline || pool_.outstanding() == 0};
-  }
+  Decision observe(const Events& events) override { return await_all(events, pool_); }
 
   TrainBatch finalize() override {
     std::vector<Selection> all;

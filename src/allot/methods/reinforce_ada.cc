@@ -64,11 +64,8 @@ class ReinforceAda final : public Method {
   Decision plan(const BatchView& view) override {
     pool_.clear();
     round_ = 1;
-    Decision decision{.generate =
-                          request_each(ids_of(view.candidates), within_bounds(size(), view.budget),
-                                       affordable_rollouts(view.budget), pool_)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_each(ids_of(view.candidates), within_bounds(size(), view.budget),
+                            affordable_rollouts(view.budget), pool_));
   }
 
   // A round is counted completely, also beyond the stopping condition.
@@ -81,9 +78,7 @@ class ReinforceAda final : public Method {
       if (!sampled.rows.empty() && !sampled.finished(options_.stop, kept()))
         unfinished.push_back(sampled.group->prompt);
     const auto tag = static_cast<std::uint32_t>(round_++);
-    Decision decision{.generate = request_stage(unfinished, size(), tag, events.left, pool_)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_stage(unfinished, size(), tag, events.left, pool_));
   }
 
   TrainBatch finalize() override {

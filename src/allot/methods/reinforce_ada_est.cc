@@ -96,10 +96,7 @@ class ReinforceAdaEst final : public Method {
     return decision;
   }
 
-  Decision observe(const Events& events) override {
-    pool_.add(events.outcomes);
-    return {.done = events.deadline || pool_.outstanding() == 0};
-  }
+  Decision observe(const Events& events) override { return await_all(events, pool_); }
 
   // Norm::PerToken: a prompt counts by its rollouts, which are the other half of 1/p.
   TrainBatch finalize() override {

@@ -59,18 +59,11 @@ class RolloutBandit final : public Method {
     longest_ = view.budget.max_tokens;
     scheduler_.open(seed_);
     forget(view.lost);
-    Decision decision;
-    decision.generate =
-        request_each(ids_of(view.candidates), within_bounds(group_size_, view.budget),
-                     affordable_rollouts(view.budget), pool_);
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_each(ids_of(view.candidates), within_bounds(group_size_, view.budget),
+                            affordable_rollouts(view.budget), pool_));
   }
 
-  Decision observe(const Events& events) override {
-    pool_.add(events.outcomes);
-    return {.done = events.deadline || pool_.outstanding() == 0};
-  }
+  Decision observe(const Events& events) override { return await_all(events, pool_); }
 
   TrainBatch finalize() override {
     metrics_.clear();

@@ -17,6 +17,7 @@ using testing::budget_of;
 using testing::controller_of;
 using testing::drive_step;
 using testing::DrivenStep;
+using testing::ids;
 using testing::play;
 using testing::Played;
 using testing::Script;
@@ -28,12 +29,6 @@ double metric(const DrivenStep& step, const std::string& name) {
     if (metric.name == "alloc/speed/" + name) return metric.value;
   ADD_FAILURE() << "no metric " << name;
   return 0;
-}
-
-std::vector<PromptId> ids(PromptId first, PromptId last) {
-  std::vector<PromptId> out;
-  for (PromptId id = first; id <= last; ++id) out.push_back(id);
-  return out;
 }
 
 // 1. P(qualify) = 1 - p^4 - (1 - p)^4: the share of outcomes of four that are continued.

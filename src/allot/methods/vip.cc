@@ -112,15 +112,10 @@ class Vip final : public Method {
     metrics_.set("relaxed", step.relaxed);
     metrics_.set("n_min_hit", std::count(n.begin(), n.end(), step.bounds.least));
     metrics_.set("n_max_hit", std::count(n.begin(), n.end(), step.bounds.most));
-    Decision decision{.generate = request_counts(ids, n, groups_)};
-    decision.done = decision.generate.empty();
-    return decision;
+    return ask(request_counts(ids, n, groups_));
   }
 
-  Decision observe(const Events& events) override {
-    groups_.add(events.outcomes);
-    return {.done = events.deadline || groups_.outstanding() == 0};
-  }
+  Decision observe(const Events& events) override { return await_all(events, groups_); }
 
   TrainBatch finalize() override {
     TrainBatch batch = batch_of(groups_.groups(), rule_);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace allot {
 
@@ -49,6 +50,16 @@ std::vector<GenRequest> request_counts(std::span<const PromptId> prompts,
   std::stable_sort(requests.begin(), requests.end(),
                    [](const GenRequest& a, const GenRequest& b) { return a.n > b.n; });
   return requests;
+}
+
+Decision ask(std::vector<GenRequest> requests) {
+  const bool nothing = requests.empty();
+  return {.generate = std::move(requests), .done = nothing};
+}
+
+Decision await_all(const Events& events, GroupPool& pool) {
+  pool.add(events.outcomes);
+  return {.done = events.deadline || pool.outstanding() == 0};
 }
 
 std::vector<PromptId> ids_of(std::span<const PromptRef> prompts) {

@@ -31,6 +31,12 @@ std::vector<GenRequest> request_each(std::span<const PromptId> prompts, std::uin
 std::vector<GenRequest> request_counts(std::span<const PromptId> prompts,
                                        std::span<const std::uint32_t> counts, GroupPool& pool);
 
+// Asks for `requests`; a step that asks for nothing is over.
+Decision ask(std::vector<GenRequest> requests);
+
+// Takes in what has come. For steps that ask once: over when everything has, or at the deadline.
+Decision await_all(const Events& events, GroupPool& pool);
+
 std::vector<PromptId> ids_of(std::span<const PromptRef> prompts);
 
 }  // namespace allot

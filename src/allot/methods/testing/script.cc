@@ -133,6 +133,18 @@ Played play(Controller& controller, const Script& script, const Budget& budget, 
   return Player(controller, script, policy).run(budget);
 }
 
+std::vector<PromptId> ids(PromptId first, PromptId last) {
+  std::vector<PromptId> out;
+  for (PromptId id = first; id <= last; ++id) out.push_back(id);
+  return out;
+}
+
+std::vector<PromptId> prompts_of(const Plan& plan) {
+  std::vector<PromptId> out;
+  for (const Issued& issued : plan.generate) out.push_back(issued.prompt);
+  return out;
+}
+
 std::vector<Outcome> verdicts(std::uint32_t right, std::uint32_t wrong) {
   std::vector<double> values(right, 1.0);
   values.resize(right + wrong, 0.0);

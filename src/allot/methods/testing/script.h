@@ -49,6 +49,9 @@ Played play(Controller& controller, const Script& script, const Budget& budget, 
 std::vector<Outcome> verdicts(std::uint32_t right, std::uint32_t wrong);
 std::vector<Outcome> rewards(const std::vector<double>& values);  // correct if above 0.5
 
+std::vector<PromptId> ids(PromptId first, PromptId last);  // both included
+std::vector<PromptId> prompts_of(const Plan& plan);        // one per request, in order
+
 Budget budget_of(std::uint32_t groups, std::uint64_t rollouts);
 
 }  // namespace allot::testing
