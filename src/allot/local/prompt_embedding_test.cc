@@ -7,6 +7,7 @@
 
 #include "allot/core/random.h"
 #include "allot/lm/forward.h"
+#include "allot/local/shards.h"
 
 namespace allot {
 namespace {
@@ -32,6 +33,7 @@ Prompts some_prompts(std::size_t count) {
 
 // Prompt by prompt, on the reference path in double.
 std::vector<std::vector<double>> oracle(const Prompts& prompts) {
+  use_one_thread();  // many small products: barriers between threads would take most of the time
   const at::NoGradGuard no_grad;
   const lm::Model model = model_of(at::kDouble);
   std::vector<std::vector<double>> means;
