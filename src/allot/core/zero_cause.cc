@@ -3,48 +3,42 @@
 #include <algorithm>
 
 namespace allot {
-namespace {
 
-// Counts over the outcomes that generation really produced.
-struct Tally {
-  std::size_t generated = 0, scored = 0, verifier_errors = 0;
-  std::size_t correct = 0, truncated = 0, parsed = 0;  // of the scored ones
-  float smallest = 0, largest = 0;                     // reward of the scored ones
+void SignalTally::add(const Outcome& outcome) {
+  if (outcome.status != Status::Ok && outcome.status != Status::Truncated) return;
+  ++generated_;
+  verifier_errors_ += outcome.scoring == Scoring::VerifierError;
+  if (outcome.scoring != Scoring::Scored) return;
+  smallest_ = scored_ == 0 ? outcome.reward : std::min(smallest_, outcome.reward);
+  largest_ = scored_ == 0 ? outcome.reward : std::max(largest_, outcome.reward);
+  ++scored_;
+  correct_ += outcome.correct;
+  truncated_ += outcome.status == Status::Truncated;
+  parsed_ += outcome.parsed;
+}
 
-  void add(const Outcome& outcome) {
-    if (outcome.status != Status::Ok && outcome.status != Status::Truncated) return;
-    ++generated;
-    verifier_errors += outcome.scoring == Scoring::VerifierError;
-    if (outcome.scoring != Scoring::Scored) return;
-    smallest = scored == 0 ? outcome.reward : std::min(smallest, outcome.reward);
-    largest = scored == 0 ? outcome.reward : std::max(largest, outcome.reward);
-    ++scored;
-    correct += outcome.correct;
-    truncated += outcome.status == Status::Truncated;
-    parsed += outcome.parsed;
-  }
-};
+ZeroCause SignalTally::cause(double resolution, SingletonBaseline singletons) const {
+  if (generated_ == 0) return ZeroCause::GenerationFailed;
+  if (verifier_errors_ == generated_) return ZeroCause::VerifierError;
+  if (scored_ == 0) return ZeroCause::Unscorable;
+  if (scored_ == 1)
+    return singletons == SingletonBaseline::None ? ZeroCause::Single : ZeroCause::None;
 
-}  // namespace
+  const bool equal = largest_ == smallest_;
+  if (equal && correct_ == 0 && truncated_ == scored_) return ZeroCause::Truncated;
+  if (equal && parsed_ == 0) return ZeroCause::NoAnswer;
+  const double spread = static_cast<double>(largest_) - static_cast<double>(smallest_);
+  if (spread > resolution) return ZeroCause::None;
+  if (correct_ == scored_) return ZeroCause::AllRight;
+  if (correct_ == 0) return ZeroCause::AllWrong;
+  return ZeroCause::Tie;
+}
 
 ZeroCause zero_cause(std::span<const Outcome> outcomes, double resolution,
                      SingletonBaseline singletons) {
-  Tally t;
-  for (const Outcome& outcome : outcomes) t.add(outcome);
-  if (t.generated == 0) return ZeroCause::GenerationFailed;
-  if (t.verifier_errors == t.generated) return ZeroCause::VerifierError;
-  if (t.scored == 0) return ZeroCause::Unscorable;
-  if (t.scored == 1)
-    return singletons == SingletonBaseline::None ? ZeroCause::Single : ZeroCause::None;
-
-  const bool equal = t.largest == t.smallest;
-  if (equal && t.correct == 0 && t.truncated == t.scored) return ZeroCause::Truncated;
-  if (equal && t.parsed == 0) return ZeroCause::NoAnswer;
-  const double spread = static_cast<double>(t.largest) - static_cast<double>(t.smallest);
-  if (spread > resolution) return ZeroCause::None;
-  if (t.correct == t.scored) return ZeroCause::AllRight;
-  if (t.correct == 0) return ZeroCause::AllWrong;
-  return ZeroCause::Tie;
+  SignalTally tally;
+  for (const Outcome& outcome : outcomes) tally.add(outcome);
+  return tally.cause(resolution, singletons);
 }
 
 }  // namespace allot

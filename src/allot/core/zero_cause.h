@@ -29,4 +29,16 @@ enum class SingletonBaseline : std::uint8_t {
 ZeroCause zero_cause(std::span<const Outcome> outcomes, double resolution,
                      SingletonBaseline singletons = SingletonBaseline::None);
 
+// The same, outcome by outcome.
+class SignalTally {
+ public:
+  void add(const Outcome& outcome);
+  ZeroCause cause(double resolution, SingletonBaseline singletons = SingletonBaseline::None) const;
+
+ private:
+  std::uint32_t generated_ = 0, scored_ = 0, verifier_errors_ = 0;
+  std::uint32_t correct_ = 0, truncated_ = 0, parsed_ = 0;  // of the scored ones
+  float smallest_ = 0, largest_ = 0;                        // reward of the scored ones
+};
+
 }  // namespace allot

@@ -75,11 +75,11 @@ class Ar3po final : public Method {
 
   TrainBatch finalize() override {
     std::vector<ReusedGroup> members;
-    std::vector<std::vector<double>> rewards;
+    Ragged<double> rewards;
     for (const Group& group : pool_.groups()) {
       RandomStream stream = selection_stream(seed_, step_, group.prompt);
       members.push_back(with_reuse(group, buffer_.of(group.prompt), options_.reuse, stream));
-      rewards.push_back(members.back().rewards());
+      members.back().add_rewards(rewards);
     }
     const auto advantages = group_advantages(rewards, rule_);
     // The mean over the planned prompts, with and without signal, of means over their members.

@@ -48,8 +48,9 @@ struct Score {
   }
 };
 
-std::vector<double> sizes(const std::vector<double>& advantages) {
+std::vector<double> sizes(std::span<const double> advantages) {
   std::vector<double> out;
+  out.reserve(advantages.size());
   for (const double a : advantages) out.push_back(std::abs(a));
   return out;
 }
@@ -97,9 +98,7 @@ class DynamicPruning final : public Method {
     TrainBatch batch;
     batch.norm = Norm::Fixed;
     batch.fixed = static_cast<double>(std::max<std::uint64_t>(whole_, 1));
-    std::vector<std::vector<double>> rewards;
-    for (const Group& group : groups_.groups()) rewards.push_back(group.rewards(group.scored()));
-    const auto advantages = group_advantages(rewards, rule_);
+    const auto advantages = group_advantages(scored_rewards(groups_.groups()), rule_);
     Totals totals;
     for (std::size_t g = 0; g < advantages.size(); ++g)
       thin(batch, groups_.groups()[g], advantages[g], weights_[g], totals);
@@ -151,24 +150,29 @@ class DynamicPruning final : public Method {
   }
 
   // Scores the prompt by its whole group, ships what thinning leaves of it, and reports it.
-  void thin(TrainBatch& batch, const Group& group, const std::vector<double>& advantages,
+  void thin(TrainBatch& batch, const Group& group, std::span<const double> advantages,
             double prompt_weight, Totals& totals) {
     const std::vector<double> abs = sizes(advantages);
     const double mean = mean_of(abs);
     const RandomStream random({seed_, RandomUse::Method, step_, group.prompt, kRolloutDraw});
     std::vector<double> uniforms;
+    uniforms.reserve(abs.size());
     for (const std::uint32_t i : group.scored())
       uniforms.push_back(random.uniform_at(group[i].seq));
     const auto weights = thinning_weights(abs, mean, options_.rollout_rate, uniforms);
     std::vector<std::uint32_t> kept;
     std::vector<double> kept_advantages, kept_weights;
-    for (std::size_t k = 0; k < weights.size(); ++k) {
+    kept.reserve(abs.size()), kept_advantages.reserve(abs.size()), kept_weights.reserve(abs.size());
+    std::size_t k = 0;
+    for (const std::uint32_t i : group.scored()) {
       totals.weights += prompt_weight * weights[k];
       totals.dropped += weights[k] == 0;
-      if (weights[k] == 0) continue;
-      kept.push_back(group.scored()[k]);
-      kept_advantages.push_back(advantages[k]);
-      kept_weights.push_back(prompt_weight * weights[k]);
+      if (weights[k] > 0) {
+        kept.push_back(i);
+        kept_advantages.push_back(advantages[k]);
+        kept_weights.push_back(prompt_weight * weights[k]);
+      }
+      ++k;
     }
     if (!has_signal(kept_advantages)) kept.clear();
     const std::size_t first = batch.items.size();

@@ -107,12 +107,11 @@ class Optpo final : public Method {
 
   TrainBatch finalize() override {
     std::vector<std::vector<Outcome>> judged;
-    std::vector<std::vector<double>> rewards;
+    Ragged<double> rewards;
     for (const Group& group : pool_.groups()) {
       judged.push_back(judged_by_majority(group, polls_[group.prompt].ballot));
-      rewards.emplace_back();
-      for (const std::uint32_t i : group.scored())
-        rewards.back().push_back(judged.back()[i].reward);
+      for (const std::uint32_t i : group.scored()) rewards.push(judged.back()[i].reward);
+      rewards.close();
     }
     const auto advantages = group_advantages(rewards, rule_);
     TrainBatch batch;  // Norm::PerGroup
@@ -121,7 +120,7 @@ class Optpo final : public Method {
       const Ballot& ballot = polls_[group.prompt].ballot;
       const bool tie = ballot.classes() > 0 && !ballot.leader();
       const std::uint32_t n =
-          has_signal(advantages[i]) ? ship(batch, group, group.scored(), advantages[i]) : 0;
+          has_signal(advantages[i]) ? ship_scored(batch, group, advantages[i]) : 0;
       report(batch, group, tie ? ZeroCause::Tie : zero_cause(judged[i], rule_.resolution), n);
     }
     metrics_ = poll_metrics(pool_.groups(), polls_, options_.rule());

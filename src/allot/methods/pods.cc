@@ -65,11 +65,13 @@ class Pods final : public Method {
 
   TrainBatch finalize() override {
     std::vector<Selection> all;
-    std::vector<std::vector<double>> compared;  // the rewards that statistics are taken of
+    Ragged<double> compared;  // the rewards that statistics are taken of
     for (const Group& group : pool_.groups()) {
       all.push_back(selection_of(group));
-      compared.push_back(group.rewards(options_.statistics == Statistics::Kept ? all.back().kept
-                                                                               : group.scored()));
+      if (options_.statistics == Statistics::Kept)
+        compared.add(group.rewards(all.back().kept));
+      else
+        compared.add(group.scored_rewards());
     }
     const auto advantages = group_advantages(compared, rule_);
     TrainBatch batch;  // Norm::PerGroup
@@ -100,23 +102,25 @@ class Pods final : public Method {
   };
 
   Selection selection_of(const Group& group) const {
-    const Positions scored = group.scored();
-    Selection out{
-        &group,
-        max_variance_subset(group.rewards(scored), static_cast<std::uint32_t>(options_.kept)),
-        {}};
+    const Positions scored = positions(group.scored());
+    Selection out{&group,
+                  max_variance_subset(values(group.rewards(scored)),
+                                      static_cast<std::uint32_t>(options_.kept)),
+                  {}};
+    out.kept.reserve(out.subset.kept.size());
     for (const std::uint32_t i : out.subset.kept) out.kept.push_back(scored[i]);
     return out;
   }
 
   // `advantages`: of the kept rollouts, or of all scored ones.
   std::vector<WeightedAdvantage> estimates(const Selection& selection,
-                                           const std::vector<double>& advantages) const {
+                                           std::span<const double> advantages) const {
     const Group& group = *selection.group;
     if (options_.statistics == Statistics::Strata)
-      return pool_advantages(PoolEstimator::Strata, verdict_rows(group, group.scored()),
+      return pool_advantages(PoolEstimator::Strata, verdict_rows(group, positions(group.scored())),
                              verdict_rows(group, selection.kept), rule_.resolution);
     std::vector<WeightedAdvantage> out;
+    out.reserve(selection.kept.size());
     for (std::size_t k = 0; k < selection.kept.size(); ++k)
       out.push_back(
           {advantages[options_.statistics == Statistics::Kept ? k : selection.subset.kept[k]]});
@@ -126,6 +130,7 @@ class Pods final : public Method {
   static std::vector<PoolRow> verdict_rows(const Group& group,
                                            std::span<const std::uint32_t> positions) {
     std::vector<PoolRow> rows;
+    rows.reserve(positions.size());
     for (const std::uint32_t i : positions) rows.push_back({group[i].reward, group[i].correct});
     return rows;
   }
@@ -133,8 +138,7 @@ class Pods final : public Method {
   void set_metrics(const std::vector<Selection>& all) {
     double scored = 0, equal = 0, top = 0, kept = 0, correct = 0, pool_std = 0, kept_std = 0;
     for (const Selection& s : all) {
-      const auto rewards = s.group->rewards(s.group->scored());
-      const auto kept_rewards = s.group->rewards(s.kept);
+      const std::vector<double> rewards = values(s.group->scored_rewards());
       scored += !rewards.empty();
       if (degenerate(rewards, rule_.resolution)) {
         equal += !rewards.empty();
@@ -144,7 +148,7 @@ class Pods final : public Method {
       kept += static_cast<double>(s.kept.size());
       for (const std::uint32_t i : s.kept) correct += (*s.group)[i].correct;
       pool_std += standard_deviation(rewards, 0);
-      kept_std += standard_deviation(kept_rewards, 0);
+      kept_std += standard_deviation(values(s.group->rewards(s.kept)), 0);
     }
     metrics_.clear();
     metrics_.set_share("all_equal_share", equal, scored);

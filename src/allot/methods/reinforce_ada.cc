@@ -74,9 +74,10 @@ class ReinforceAda final : public Method {
     if (events.deadline || pool_.outstanding() > 0) return {.done = events.deadline};
     if (round_ >= options_.rounds) return {.done = true};
     std::vector<PromptId> unfinished;
-    for (const SampledPool& sampled : pools())
-      if (!sampled.rows.empty() && !sampled.finished(options_.stop, kept()))
-        unfinished.push_back(sampled.group->prompt);
+    for (const Group& group : pool_.groups())
+      if (group.scored_count() > 0 &&
+          !is_finished(group, options_.threshold, options_.stop, kept()))
+        unfinished.push_back(group.prompt);
     const auto tag = static_cast<std::uint32_t>(round_++);
     return ask(request_stage(unfinished, size(), tag, events.left, pool_));
   }
@@ -90,7 +91,7 @@ class ReinforceAda final : public Method {
       const std::uint32_t n = ship(batch, group, all[i].kept, estimates[i]);
       report(batch, group, group.cause(rule_.resolution), n);
     }
-    metrics_ = pool_metrics(all, estimates, options_.stop, kept(),
+    metrics_ = pool_metrics(all, options_.threshold, estimates, options_.stop, kept(),
                             static_cast<std::uint32_t>(options_.rounds));
     return batch;
   }

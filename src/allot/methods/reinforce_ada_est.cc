@@ -98,16 +98,26 @@ class ReinforceAdaEst final : public Method {
 
   Decision observe(const Events& events) override { return await_all(events, pool_); }
 
-  // Norm::PerToken: a prompt counts by its rollouts, which are the other half of 1/p.
+  // A = r - mean, with the weight 1 / sqrt(pass rate + eps) of the group. Norm::PerToken: a prompt
+  // counts by its rollouts, which are the other half of 1/p.
   TrainBatch finalize() override {
     TrainBatch batch{.norm = Norm::PerToken};
-    for (const Group& group : pool_.groups()) {
-      const Positions scored = group.scored();
-      const std::uint32_t n = ship(batch, group, scored, estimates(group));
+    const AdvantageRule centred{.scale = AdvantageScale::None, .resolution = resolution_};
+    const Ragged<double> advantages = group_advantages(scored_rewards(pool_.groups()), centred);
+    for (std::uint32_t i = 0; i < pool_.size(); ++i) {
+      const Group& group = pool_.groups()[i];
+      const double scored = group.scored_count(), correct = group.correct_count();
+      std::uint32_t n = 0;
+      if (has_signal(advantages[i])) {
+        n = ship_scored(batch, group, advantages[i]);
+        const double weight = 1 / std::sqrt(correct / scored + options_.eps);
+        for (TrainItem& item : items_of(batch, batch.groups.back()))
+          item.weight = static_cast<float>(weight);
+      }
       report(batch, group, group.cause(resolution_), n);
       Counts& counts = counts_[group.prompt];
-      counts.successes = options_.decay * counts.successes + group.correct_count();
-      counts.trials = options_.decay * counts.trials + static_cast<double>(scored.size());
+      counts.successes = options_.decay * counts.successes + correct;
+      counts.trials = options_.decay * counts.trials + scored;
     }
     return batch;
   }
@@ -136,18 +146,6 @@ class ReinforceAdaEst final : public Method {
   static std::uint64_t share_of(const BatchView& view) {
     const std::uint64_t shown = view.candidates.size(), wanted = view.budget.groups;
     return shown < wanted ? view.budget.rollouts * shown / wanted : view.budget.rollouts;
-  }
-
-  // A = r - mean, with the weight 1 / sqrt(pass rate + eps) of the group.
-  std::vector<WeightedAdvantage> estimates(const Group& group) const {
-    const std::vector<double> rewards = group.rewards(group.scored());
-    std::vector<WeightedAdvantage> out(rewards.size());
-    if (degenerate(rewards, resolution_)) return out;
-    const double mean = mean_of(rewards);
-    const double rate = group.correct_count() / static_cast<double>(rewards.size());
-    for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = {rewards[i] - mean, 1 / std::sqrt(rate + options_.eps)};
-    return out;
   }
 
   ReinforceAdaEstOptions options_;

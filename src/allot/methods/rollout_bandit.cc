@@ -5,8 +5,8 @@
 // (docs/methods/rollout_bandit.md). Advantages are GRPO's, over an arm's own full group.
 #include <algorithm>
 #include <cmath>
-#include <map>
 
+#include "allot/core/prompt_table.h"
 #include "allot/core/state.h"
 #include "allot/methods/parts/arm_scheduler.h"
 #include "allot/methods/parts/batch_builder.h"
@@ -87,13 +87,13 @@ class RolloutBandit final : public Method {
 
   void feedback(const Feedback& feedback) override {
     scheduler_.feedback(feedback.step, feedback.updated, feedback.after);
-    std::map<RolloutId, const ItemStat*> stats;
-    for (const ItemStat& item : feedback.items) stats[item.rollout] = &item;
+    std::vector<ItemStat> stats = feedback.items;
+    std::ranges::sort(stats, {}, &ItemStat::rollout);
     for (Arm& arm : arms_) {
-      const auto found = stats.find(arm.id);
-      if (found == stats.end()) continue;
-      arm.clip_fraction = found->second->clip_fraction;
-      arm.drift = std::abs(double{found->second->ratio} - 1);
+      const auto found = std::ranges::lower_bound(stats, arm.id, {}, &ItemStat::rollout);
+      if (found == stats.end() || found->rollout != arm.id) continue;
+      arm.clip_fraction = found->clip_fraction;
+      arm.drift = std::abs(double{found->ratio} - 1);
     }
   }
 
@@ -144,18 +144,17 @@ class RolloutBandit final : public Method {
 
   // The scored rollouts of this step's groups with signal, in the order of planning and issue.
   void add_arms() {
-    std::vector<std::vector<double>> rewards;
-    for (const Group& group : pool_.groups()) rewards.push_back(group.rewards(group.scored()));
+    const Ragged<double> rewards = scored_rewards(pool_.groups());
     const auto advantages = group_advantages(rewards, rule_);
     for (std::size_t g = 0; g < rewards.size(); ++g) {
       if (!has_signal(advantages[g])) continue;
       const Group& group = pool_.groups()[g];
-      const std::vector<std::uint32_t> scored = group.scored();
-      for (std::size_t i = 0; i < scored.size(); ++i) {
-        const Outcome& o = group[scored[i]];
+      std::size_t i = 0;
+      for (const std::uint32_t position : group.scored()) {
+        const Outcome& o = group[position];
         Arm arm{.id = o.id, .prompt = group.prompt, .round = step_, .behaviour = o.behaviour};
-        arm.reward = o.reward, arm.advantage = advantages[g][i];
-        arm.pool_n = static_cast<std::uint32_t>(scored.size());
+        arm.reward = o.reward, arm.advantage = advantages[g][i++];
+        arm.pool_n = static_cast<std::uint32_t>(rewards[g].size());
         arm.pool_mean = mean_of(rewards[g]);
         arm.entropy = o.mean_entropy;
         arm.length = longest_ > 0 ? double(o.tokens) / longest_ : o.tokens;
@@ -196,7 +195,7 @@ class RolloutBandit final : public Method {
   // One group for the chosen arms of each prompt and round.
   TrainBatch batch_of_arms(const std::vector<std::uint32_t>& taken) const {
     TrainBatch batch;
-    std::map<PromptId, std::uint32_t> shipped;
+    PromptTable<std::uint32_t> shipped;
     const Arm* before = nullptr;
     for (const std::uint32_t i : taken) {
       const Arm& arm = arms_[i];

@@ -5,8 +5,8 @@
 // trained on by a policy that is one or more updates newer.
 #include <algorithm>
 #include <cmath>
-#include <map>
 
+#include "allot/core/prompt_table.h"
 #include "allot/core/state.h"
 #include "allot/methods/parts/acceptance.h"
 #include "allot/methods/parts/batch_builder.h"
@@ -114,14 +114,13 @@ class Speed final : public Method {
     const auto trained = std::span(queues_.ready()).first(n);
     TrainBatch batch;
     batch.norm = Norm::PerToken;
-    std::map<PromptId, std::uint32_t> shipped;
-    std::vector<std::vector<double>> rewards;
-    for (const Group& group : trained) rewards.push_back(group.rewards(group.scored()));
-    const auto advantages = group_advantages(rewards, rule_);
-    for (std::size_t i = 0; i < n; ++i)
-      if (has_signal(advantages[i]))
-        shipped[trained[i].prompt] = ship(batch, trained[i], trained[i].scored(), advantages[i]);
-    if (!options_.recompute) anchor_old_items(batch, trained);
+    PromptTable<std::uint32_t> shipped;
+    const auto advantages = group_advantages(scored_rewards(trained), rule_);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!has_signal(advantages[i])) continue;
+      shipped[trained[i].prompt] = ship_scored(batch, trained[i], advantages[i]);
+      if (!options_.recompute) anchor_old_items(batch, trained[i]);
+    }
     for (const Group& group : pool_.groups()) {
       const Group* whole = queues_.find(group.prompt);  // with the rollouts of earlier steps
       report(batch, group, (whole ? *whole : group).cause(rule_.resolution), shipped[group.prompt]);
@@ -208,13 +207,11 @@ class Speed final : public Method {
     screening_.clear();
   }
 
-  void anchor_old_items(TrainBatch& batch, std::span<const Group> trained) const {
-    std::map<RolloutId, Version> behaviour;
-    for (const Group& group : trained)
-      for (const OwnedOutcome& rollout : group.rollouts)
-        behaviour[rollout.record.id] = rollout.record.behaviour;
-    for (TrainItem& item : batch.items)
-      if (behaviour.at(item.rollout) != policy_) item.anchor = Anchor::Behaviour;
+  // Of the group that was shipped last.
+  void anchor_old_items(TrainBatch& batch, const Group& group) const {
+    auto item = items_of(batch, batch.groups.back()).begin();
+    for (const std::uint32_t i : group.scored())
+      (item++)->anchor = group[i].behaviour == policy_ ? Anchor::StepStart : Anchor::Behaviour;
   }
 
   void set_metrics(std::span<const Group> trained) {

@@ -5,9 +5,10 @@
 namespace allot {
 
 bool Acceptance::accepts(const Group& group) const {
-  const auto scored = group.scored();
-  if (degenerate(group.rewards(scored), resolution)) return false;
-  const double n = static_cast<double>(scored.size()), correct = group.correct_count();
+  const double n = group.scored_count(), correct = group.correct_count();
+  if (n < 2) return false;
+  const auto [low, high] = std::ranges::minmax(group.scored_rewards());
+  if (high - low <= resolution) return false;
   if (by == AcceptBy::Correct && (correct == 0 || correct == n)) return false;
   return pass_rates.empty() || (correct / n >= pass_rates[0] && correct / n <= pass_rates[1]);
 }

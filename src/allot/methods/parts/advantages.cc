@@ -8,46 +8,34 @@
 namespace allot {
 namespace {
 
-using Ragged = std::vector<std::vector<double>>;
-
-std::vector<double> flattened(const Ragged& groups) {
-  std::vector<double> all;
-  for (const auto& group : groups) all.insert(all.end(), group.begin(), group.end());
-  return all;
-}
-
-// reward - mean of the group; exactly 0 in a degenerate one.
-std::vector<double> centred(const std::vector<double>& rewards, double resolution) {
-  std::vector<double> out(rewards.size(), 0.0);
-  if (degenerate(rewards, resolution)) return out;
+// reward - mean of the group
+void centre(std::span<double> rewards) {
   const double mean = mean_of(rewards);
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = rewards[i] - mean;
-  return out;
+  for (double& reward : rewards) reward -= mean;
 }
 
 // best - second best on the best row, 0 elsewhere and for a tie at the top. A full group only.
-std::vector<double> best_against_second(const std::vector<double>& rewards) {
-  std::vector<double> out(rewards.size(), 0.0);
+void best_against_second(std::span<double> rewards) {
   const auto best = std::max_element(rewards.begin(), rewards.end());
   double second = -INFINITY;
   for (auto it = rewards.begin(); it != rewards.end(); ++it)
     if (it != best) second = std::max(second, *it);
-  out[static_cast<std::size_t>(best - rewards.begin())] = *best - second;
-  return out;
+  const double lead = *best - second;
+  std::fill(rewards.begin(), rewards.end(), 0.0);
+  *best = lead;
 }
 
-void divide(std::vector<double>& values, double divisor) {
+void divide(std::span<double> values, double divisor) {
   for (double& value : values) value /= divisor;
 }
 
-Ragged whitened(Ragged groups, const AdvantageRule& rule) {
-  const std::vector<double> all = flattened(groups);
-  const double mean = mean_of(all), divisor = standard_deviation(all, rule.ddof) + rule.eps;
-  for (auto& group : groups) {
-    if (!has_signal(group)) continue;
-    for (double& a : group) a = (a - mean) / divisor;
+void whiten(Ragged<double>& groups, const AdvantageRule& rule) {
+  const double mean = mean_of(groups.values());
+  const double divisor = standard_deviation(groups.values(), rule.ddof) + rule.eps;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (!has_signal(groups[i])) continue;
+    for (double& a : groups[i]) a = (a - mean) / divisor;
   }
-  return groups;
 }
 
 }  // namespace
@@ -75,25 +63,31 @@ AdvantageRule advantage_rule(const AdvantageOptions& options, GroupKind kind) {
   return rule;
 }
 
-Ragged group_advantages(const Ragged& rewards, const AdvantageRule& rule) {
+Ragged<double> group_advantages(Ragged<double> groups, const AdvantageRule& rule) {
   const bool per_step_std = rule.scale == AdvantageScale::Batch;
-  const double step_std = per_step_std ? standard_deviation(flattened(rewards), rule.ddof) : 0;
-  Ragged out;
-  for (const auto& group : rewards) {
-    out.push_back(centred(group, rule.resolution));
-    std::vector<double>& advantages = out.back();
-    if (degenerate(group, rule.resolution)) continue;
-    const double n = static_cast<double>(group.size());
-    if (rule.estimator == AdvantageEstimator::LeaveOneOut) {
-      divide(advantages, (n - 1) / n);  // r - mean of the others = n/(n-1) (r - mean)
+  const double step_std = per_step_std ? standard_deviation(groups.values(), rule.ddof) : 0;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const std::span<double> group = groups[i];  // rewards that become advantages
+    if (degenerate(group, rule.resolution)) {
+      std::fill(group.begin(), group.end(), 0.0);
       continue;
     }
-    if (rule.estimator == AdvantageEstimator::PassAtK) advantages = best_against_second(group);
-    if (rule.scale == AdvantageScale::Group)
-      divide(advantages, standard_deviation(group, rule.ddof) + rule.eps);
-    if (per_step_std) divide(advantages, step_std + rule.eps);
+    const double n = static_cast<double>(group.size());
+    const double std = standard_deviation(group, rule.ddof);
+    if (rule.estimator == AdvantageEstimator::PassAtK) {
+      best_against_second(group);
+    } else {
+      centre(group);
+    }
+    if (rule.estimator == AdvantageEstimator::LeaveOneOut) {
+      divide(group, (n - 1) / n);  // r - mean of the others = n/(n-1) (r - mean)
+      continue;
+    }
+    if (rule.scale == AdvantageScale::Group) divide(group, std + rule.eps);
+    if (per_step_std) divide(group, step_std + rule.eps);
   }
-  return rule.scale == AdvantageScale::Whiten ? whitened(std::move(out), rule) : out;
+  if (rule.scale == AdvantageScale::Whiten) whiten(groups, rule);
+  return groups;
 }
 
 bool degenerate(std::span<const double> rewards, double resolution) {

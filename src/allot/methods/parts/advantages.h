@@ -8,9 +8,9 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
 #include "allot/core/options.h"
+#include "allot/methods/parts/ragged.h"
 
 namespace allot {
 
@@ -70,8 +70,7 @@ AdvantageRule advantage_rule(const AdvantageOptions& options, GroupKind kind);
 
 // Rewards of the groups of one step -> advantages of the same shape. Groups may have any size,
 // also 0 and 1. Only the scales Batch and Whiten look beyond a group.
-std::vector<std::vector<double>> group_advantages(const std::vector<std::vector<double>>& rewards,
-                                                  const AdvantageRule& rule);
+Ragged<double> group_advantages(Ragged<double> rewards, const AdvantageRule& rule);
 
 // True if the rewards carry no signal: fewer than two, or max - min <= resolution.
 bool degenerate(std::span<const double> rewards, double resolution);

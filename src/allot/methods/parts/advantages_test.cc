@@ -11,7 +11,17 @@
 namespace allot {
 namespace {
 
-using Ragged = std::vector<std::vector<double>>;
+using Lists = std::vector<std::vector<double>>;
+
+Lists advantages_of(const Lists& rewards, const AdvantageRule& rule) {
+  Ragged<double> groups;
+  for (const std::vector<double>& group : rewards) groups.add(group);
+  const Ragged<double> advantages = group_advantages(groups, rule);
+  Lists out;
+  for (std::size_t i = 0; i < advantages.size(); ++i)
+    out.emplace_back(advantages[i].begin(), advantages[i].end());
+  return out;
+}
 
 AdvantageRule rule(AdvantageEstimator estimator, AdvantageScale scale, double eps = 0,
                    int ddof = 0) {
@@ -27,9 +37,9 @@ const AdvantageRule kRules[] = {
     rule(AdvantageEstimator::PassAtK, AdvantageScale::Group, 1e-4, 1)};
 
 // Rewards on a grid, so that groups are either clearly mixed or exactly equal.
-rc::Gen<Ragged> ragged() {
+rc::Gen<Lists> ragged() {
   const auto reward = rc::gen::map(rc::gen::inRange(-4, 5), [](int i) { return i * 0.25; });
-  return rc::gen::container<Ragged>(
+  return rc::gen::container<Lists>(
       rc::gen::resize(9, rc::gen::container<std::vector<double>>(reward)));
 }
 
@@ -57,12 +67,12 @@ std::vector<double> slow(const std::vector<double>& r, const AdvantageRule& rule
 }
 
 RC_GTEST_PROP(Advantages, EqualTheTextbookLoopsGroupByGroup, ()) {
-  const Ragged groups = *ragged();
+  const Lists groups = *ragged();
   for (const AdvantageRule& rule : kRules) {
-    const Ragged together = group_advantages(groups, rule);
+    const Lists together = advantages_of(groups, rule);
     RC_ASSERT(together.size() == groups.size());
     for (std::size_t g = 0; g < groups.size(); ++g) {
-      RC_ASSERT(together[g] == group_advantages({groups[g]}, rule)[0]);  // alone: the same bits
+      RC_ASSERT(together[g] == advantages_of({groups[g]}, rule)[0]);  // alone: the same bits
       const auto wanted = slow(groups[g], rule);
       RC_ASSERT(together[g].size() == wanted.size());
       for (std::size_t i = 0; i < wanted.size(); ++i)
@@ -72,14 +82,14 @@ RC_GTEST_PROP(Advantages, EqualTheTextbookLoopsGroupByGroup, ()) {
 }
 
 RC_GTEST_PROP(Advantages, PermutingRowsPermutesAdvantages, ()) {
-  const Ragged groups = *ragged();
-  Ragged reversed = groups;
+  const Lists groups = *ragged();
+  Lists reversed = groups;
   for (auto& group : reversed) std::reverse(group.begin(), group.end());
   for (const AdvantageRule& rule : kRules) {
     if (rule.estimator == AdvantageEstimator::PassAtK) continue;  // a tie is settled by order
-    Ragged expected = group_advantages(groups, rule);
+    Lists expected = advantages_of(groups, rule);
     for (auto& group : expected) std::reverse(group.begin(), group.end());
-    const Ragged got = group_advantages(reversed, rule);
+    const Lists got = advantages_of(reversed, rule);
     for (std::size_t g = 0; g < got.size(); ++g)
       for (std::size_t i = 0; i < got[g].size(); ++i)
         RC_ASSERT(std::abs(got[g][i] - expected[g][i]) < 1e-12);
@@ -87,9 +97,9 @@ RC_GTEST_PROP(Advantages, PermutingRowsPermutesAdvantages, ()) {
 }
 
 TEST(Advantages, SizesOneTwoThreeEightInOneBatch) {
-  const Ragged groups = {{1}, {1, 0}, {1, 0, 0}, {1, 1, 1, 0, 0, 0, 0, 0}, {}};
-  const Ragged a =
-      group_advantages(groups, rule(AdvantageEstimator::GroupRelative, AdvantageScale::Group));
+  const Lists groups = {{1}, {1, 0}, {1, 0, 0}, {1, 1, 1, 0, 0, 0, 0, 0}, {}};
+  const Lists a =
+      advantages_of(groups, rule(AdvantageEstimator::GroupRelative, AdvantageScale::Group));
   EXPECT_EQ(a[0], std::vector<double>{0});
   EXPECT_EQ(a[1], (std::vector<double>{1, -1}));
   EXPECT_NEAR(a[2][0], std::sqrt(2), 1e-12);
@@ -100,7 +110,7 @@ TEST(Advantages, SizesOneTwoThreeEightInOneBatch) {
 TEST(Advantages, EqualFloatsLeaveNoResidue) {
   const std::vector<double> same(8, 0.1f);
   for (const AdvantageRule& rule : kRules)
-    EXPECT_EQ(group_advantages({same}, rule)[0], std::vector<double>(8, 0.0));
+    EXPECT_EQ(advantages_of({same}, rule)[0], std::vector<double>(8, 0.0));
   // The residue that dividing would have amplified, in the float arithmetic it comes from.
   float sum = 0;
   for (int i = 0; i < 8; ++i) sum += 0.1f;
@@ -110,14 +120,14 @@ TEST(Advantages, EqualFloatsLeaveNoResidue) {
 TEST(Advantages, DifferencesWithinTheResolutionCarryNoSignal) {
   AdvantageRule coarse = rule(AdvantageEstimator::GroupRelative, AdvantageScale::Group);
   coarse.resolution = 0.01;
-  EXPECT_EQ(group_advantages({{1, 1.005}}, coarse)[0], (std::vector<double>{0, 0}));
-  EXPECT_EQ(group_advantages({{1, 1.02}}, coarse)[0].size(), 2u);
-  EXPECT_NE(group_advantages({{1, 1.02}}, coarse)[0][1], 0);
+  EXPECT_EQ(advantages_of({{1, 1.005}}, coarse)[0], (std::vector<double>{0, 0}));
+  EXPECT_EQ(advantages_of({{1, 1.02}}, coarse)[0].size(), 2u);
+  EXPECT_NE(advantages_of({{1, 1.02}}, coarse)[0][1], 0);
 }
 
 TEST(Advantages, BatchScaleDividesByTheSpreadOfAllRewards) {
-  const Ragged groups = {{1, 0}, {1, 1}, {3}};
-  const Ragged a = group_advantages(
+  const Lists groups = {{1, 0}, {1, 1}, {3}};
+  const Lists a = advantages_of(
       groups, rule(AdvantageEstimator::GroupRelative, AdvantageScale::Batch, 1e-4, 1));
   // All rewards 1 0 1 1 3: mean 1.2, squares 4.8, sample variance 1.2.
   EXPECT_NEAR(a[0][0], .5 / (std::sqrt(1.2) + 1e-4), 1e-12);
@@ -127,9 +137,9 @@ TEST(Advantages, BatchScaleDividesByTheSpreadOfAllRewards) {
 }
 
 TEST(Advantages, WhitenScoresTheCentredRewards) {
-  const Ragged groups = {{1, 0}, {0, 0, 3}, {1, 1}};
-  const Ragged a =
-      group_advantages(groups, rule(AdvantageEstimator::GroupRelative, AdvantageScale::Whiten));
+  const Lists groups = {{1, 0}, {0, 0, 3}, {1, 1}};
+  const Lists a =
+      advantages_of(groups, rule(AdvantageEstimator::GroupRelative, AdvantageScale::Whiten));
   // Centred: .5 -.5 | -1 -1 2 | 0 0; mean 0, population variance 6.5 / 7.
   const double std = std::sqrt(6.5 / 7);
   EXPECT_NEAR(a[0][0], .5 / std, 1e-12);
@@ -138,8 +148,8 @@ TEST(Advantages, WhitenScoresTheCentredRewards) {
 }
 
 TEST(Advantages, PassAtKRewardsTheBestAlone) {
-  const auto a = group_advantages({{0, 3, 1}, {2, 2, 0}},
-                                  rule(AdvantageEstimator::PassAtK, AdvantageScale::None));
+  const auto a = advantages_of({{0, 3, 1}, {2, 2, 0}},
+                               rule(AdvantageEstimator::PassAtK, AdvantageScale::None));
   EXPECT_EQ(a[0], (std::vector<double>{0, 2, 0}));
   EXPECT_EQ(a[1], (std::vector<double>{0, 0, 0}));
   EXPECT_FALSE(has_signal(a[1]));

@@ -68,10 +68,12 @@ void ArmScheduler::fit() {
 
 std::vector<double> ArmScheduler::scores(std::span<const Arm> arms, std::uint64_t round) {
   for (const Arm& arm : arms) moments_.add(features_of(arm, round));
-  std::vector<double> scores;
-  for (const Arm& arm : arms)
-    scores.push_back(network_.forward(moments_.standardised(features_of(arm, round))));
-  return scores;
+  std::vector<double> inputs;
+  for (const Arm& arm : arms) {
+    const ArmFeatures x = moments_.standardised(features_of(arm, round));
+    inputs.insert(inputs.end(), x.begin(), x.end());
+  }
+  return network_.forward(inputs);
 }
 
 void ArmScheduler::select(std::uint64_t round, const RoundMeans& means,

@@ -15,7 +15,10 @@ std::optional<std::uint32_t> needed_lead(const VoteRule& rule, std::uint32_t see
 }
 
 void Ballot::add(std::int64_t answer) {
-  ++votes_[answer];
+  auto entry = std::find_if(votes_.begin(), votes_.end(),
+                            [&](const Votes& votes) { return votes.answer == answer; });
+  if (entry == votes_.end()) entry = votes_.insert(entry, {answer, 0});
+  ++entry->votes;
   const auto now = leader();
   if (!now) return;
   changes_ += last_leader_ && *last_leader_ != *now;
@@ -35,8 +38,8 @@ std::optional<std::int64_t> Ballot::leader() const {
   if (lead() == 0) return std::nullopt;
   const auto most =
       std::max_element(votes_.begin(), votes_.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most->first;
+                       [](const Votes& a, const Votes& b) { return a.votes < b.votes; });
+  return most->answer;
 }
 
 bool Ballot::decided(const VoteRule& rule) const {

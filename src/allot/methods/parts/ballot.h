@@ -8,8 +8,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <vector>
 
 namespace allot {
 
@@ -41,7 +41,16 @@ class Ballot {
   }
 
  private:
-  std::map<std::int64_t, std::uint32_t> votes_;
+  struct Votes {
+    std::int64_t answer = 0;
+    std::uint32_t votes = 0;
+    template <class V>
+    void state(V& v) {
+      v(answer);
+      v(votes);
+    }
+  };
+  std::vector<Votes> votes_;  // a handful of answers, in the order of their first vote
   std::optional<std::int64_t> last_leader_;
   std::uint32_t changes_ = 0;
 };

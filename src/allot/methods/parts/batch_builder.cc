@@ -1,22 +1,48 @@
 #include "allot/methods/parts/batch_builder.h"
 
-#include <map>
+#include "allot/core/prompt_table.h"
 
 namespace allot {
-std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::uint32_t> kept,
-                   std::span<const double> advantages, Anchor anchor) {
-  if (kept.empty()) return 0;
-  const auto count = static_cast<std::uint32_t>(kept.size());
-  const auto scored = group.scored();
+namespace {
+
+template <class Positions>
+std::uint32_t add_group(TrainBatch& batch, const Group& group, Positions&& kept,
+                        std::span<const double> advantages, Anchor anchor) {
+  if (advantages.empty()) return 0;
+  const auto count = static_cast<std::uint32_t>(advantages.size());
   TrainGroup out{group.prompt, static_cast<std::uint32_t>(batch.items.size()), count};
-  out.pool_n = static_cast<std::uint32_t>(scored.size());
-  out.pool_mean = static_cast<float>(mean_of(group.rewards(scored)));
+  double sum = 0;
+  for (const double reward : group.scored_rewards()) sum += reward, ++out.pool_n;
+  out.pool_mean = static_cast<float>(sum / out.pool_n);
   batch.groups.push_back(out);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const auto advantage = static_cast<float>(advantages[i]);
-    batch.items.push_back({group[kept[i]].id, advantage, 1.0f, anchor});
+  std::uint32_t i = 0;
+  for (const std::uint32_t position : kept) {
+    const auto advantage = static_cast<float>(advantages[i++]);
+    batch.items.push_back({group[position].id, advantage, 1.0f, anchor});
   }
   return count;
+}
+
+}  // namespace
+
+std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::uint32_t> kept,
+                   std::span<const double> advantages, Anchor anchor) {
+  return add_group(batch, group, kept, advantages.first(kept.size()), anchor);
+}
+
+std::uint32_t ship_scored(TrainBatch& batch, const Group& group, std::span<const double> advantages,
+                          Anchor anchor) {
+  return add_group(batch, group, group.scored(), advantages, anchor);
+}
+
+std::span<TrainItem> items_of(TrainBatch& batch, const TrainGroup& group) {
+  return std::span(batch.items).subspan(group.first, group.count);
+}
+
+Ragged<double> scored_rewards(std::span<const Group> groups) {
+  Ragged<double> rewards;
+  for (const Group& group : groups) rewards.add(group.scored_rewards());
+  return rewards;
 }
 
 void report(TrainBatch& batch, const Group& group, ZeroCause cause, std::uint32_t shipped) {
@@ -34,17 +60,17 @@ void report(TrainBatch& batch, const Group& group, ZeroCause cause, std::uint32_
 
 TrainBatch batch_of(std::span<const Shipment> shipments, std::span<const Group> planned,
                     const AdvantageRule& rule, ZeroSignal zero) {
-  std::vector<std::vector<double>> rewards;
-  for (const Shipment& s : shipments) rewards.push_back(s.group->rewards(s.group->scored()));
-  const auto advantages = group_advantages(rewards, rule);
+  Ragged<double> rewards;
+  for (const Shipment& s : shipments) rewards.add(s.group->scored_rewards());
+  const auto advantages = group_advantages(std::move(rewards), rule);
 
   TrainBatch batch;
-  std::map<PromptId, std::uint32_t> shipped;  // a prompt may have an earlier group as well
+  PromptTable<std::uint32_t> shipped;  // a prompt may have an earlier group as well
   for (std::size_t i = 0; i < shipments.size(); ++i) {
     const bool diluting = zero == ZeroSignal::Ship && advantages[i].size() > 1;
     if (!has_signal(advantages[i]) && !diluting) continue;
     const Group& group = *shipments[i].group;
-    shipped[group.prompt] += ship(batch, group, group.scored(), advantages[i], shipments[i].anchor);
+    shipped[group.prompt] += ship_scored(batch, group, advantages[i], shipments[i].anchor);
   }
   for (const Group& group : planned)
     report(batch, group, group.cause(rule.resolution), shipped[group.prompt]);

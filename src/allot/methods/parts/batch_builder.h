@@ -16,6 +16,16 @@ namespace allot {
 std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::uint32_t> kept,
                    std::span<const double> advantages, Anchor anchor = Anchor::StepStart);
 
+// The same for all scored rollouts.
+std::uint32_t ship_scored(TrainBatch& batch, const Group& group, std::span<const double> advantages,
+                          Anchor anchor = Anchor::StepStart);
+
+// The items of a group of the batch.
+std::span<TrainItem> items_of(TrainBatch& batch, const TrainGroup& group);
+
+// Rewards of the scored rollouts, a list per group.
+Ragged<double> scored_rewards(std::span<const Group> groups);
+
 // Adds the report of a planned prompt. What fed the belief are its scored first-round outcomes:
 // later ones were asked for after looking at rewards. It is admitted if something is shipped;
 // `shipped` counts the items of all its groups in the batch.

@@ -8,9 +8,10 @@ namespace {
 
 Positions kept_of(const Group& group, Stratum stratum, const CurationOptions& options,
                   RandomStream stream) {
-  Positions scored = group.scored();
+  const Positions scored = positions(group.scored());
   if (stratum == Stratum::Partial)
-    return keep_correct_and_some_wrong(group.scored_with(true), group.scored_with(false),
+    return keep_correct_and_some_wrong(positions(group.scored_with(true)),
+                                       positions(group.scored_with(false)),
                                        static_cast<std::uint32_t>(options.kept_wrong), stream);
   if (!one_sided(stratum)) return scored;
   if (options.degenerate == OneSidedScale::Off) return {};
@@ -38,20 +39,24 @@ std::vector<CuratedGroup> curate(const std::vector<Group>& groups, const Curatio
                                  const AdvantageRule& rule, std::uint64_t seed,
                                  std::uint64_t step) {
   std::vector<CuratedGroup> curated;
-  std::vector<std::vector<double>> rewards;  // of mixed groups; empty for the others
+  Ragged<double> rewards;  // of mixed groups; empty for the others
   for (const Group& group : groups) {
     CuratedGroup c{&group};
     c.stratum = stratum_of(group.correct_count(), group.scored_count(), options.high);
     c.kept = kept_of(group, c.stratum, options, selection_stream(seed, step, group.prompt));
-    rewards.push_back(one_sided(c.stratum) ? std::vector<double>{} : group.rewards(c.kept));
+    if (one_sided(c.stratum))
+      rewards.close();
+    else
+      rewards.add(group.rewards(c.kept));
     curated.push_back(std::move(c));
   }
-  auto advantages = group_advantages(rewards, rule);
+  const auto advantages = group_advantages(std::move(rewards), rule);
   for (std::size_t i = 0; i < curated.size(); ++i) {
     CuratedGroup& c = curated[i];
     if (one_sided(c.stratum))
-      advantages[i].assign(c.kept.size(), one_sided_advantage(*c.group, c.stratum, options));
-    c.advantages = std::move(advantages[i]);
+      c.advantages.assign(c.kept.size(), one_sided_advantage(*c.group, c.stratum, options));
+    else
+      c.advantages.assign(advantages[i].begin(), advantages[i].end());
     if (has_signal(c.advantages)) continue;
     c.kept.clear();
     c.advantages.clear();

@@ -11,47 +11,47 @@ bool is_scored(const Outcome& outcome) {
   return generated && outcome.scoring == Scoring::Scored && std::isfinite(outcome.reward);
 }
 
-std::vector<std::uint32_t> Group::scored() const {
-  std::vector<std::uint32_t> positions;
-  positions.reserve(rollouts.size());
-  for (std::uint32_t i = 0; i < rollouts.size(); ++i)
-    if (is_scored((*this)[i])) positions.push_back(i);
-  return positions;
+std::uint32_t Group::scored_count() const {
+  return static_cast<std::uint32_t>(std::ranges::distance(scored()));
 }
-
-std::vector<std::uint32_t> Group::scored_with(bool correct) const {
-  std::vector<std::uint32_t> positions = scored();
-  std::erase_if(positions, [&](std::uint32_t i) { return (*this)[i].correct != correct; });
-  return positions;
-}
-
-std::uint32_t Group::scored_count() const { return static_cast<std::uint32_t>(scored().size()); }
 
 std::uint32_t Group::correct_count() const {
-  return static_cast<std::uint32_t>(scored_with(true).size());
-}
-
-std::vector<double> Group::rewards(std::span<const std::uint32_t> positions) const {
-  std::vector<double> out;
-  out.reserve(positions.size());
-  for (const std::uint32_t i : positions) out.push_back((*this)[i].reward);
-  return out;
+  return static_cast<std::uint32_t>(std::ranges::distance(scored_with(true)));
 }
 
 ZeroCause Group::cause(double resolution, SingletonBaseline singletons) const {
-  std::vector<Outcome> outcomes;
-  outcomes.reserve(rollouts.size());
-  for (const OwnedOutcome& rollout : rollouts) outcomes.push_back(rollout.record);
-  return zero_cause(outcomes, resolution, singletons);
+  SignalTally tally;
+  for (const OwnedOutcome& rollout : rollouts) tally.add(rollout.record);
+  return tally.cause(resolution, singletons);
 }
 
-void GroupPool::clear() { *this = {}; }
+void Group::add(const Outcome& outcome) {
+  OwnedOutcome& owned = rollouts.emplace_back();
+  owned.record = outcome;
+  owned.record.parts = {};
+  owned.parts.assign(outcome.parts.begin(), outcome.parts.end());
+}
+
+void GroupPool::clear() {
+  for (Group& group : groups_) {
+    group.requested = 0;
+    group.rollouts.clear();
+    spare_.push_back(std::move(group));
+  }
+  groups_.clear();
+  index_.clear();
+  outstanding_ = 0;
+}
 
 void GroupPool::request(PromptId prompt, std::uint32_t n) {
-  const auto next = static_cast<std::uint32_t>(groups_.size());
-  const auto [entry, is_new] = index_.emplace(prompt, next);
-  if (is_new) groups_.push_back({prompt, 0, {}});
-  Group& group = groups_[entry->second];
+  const std::uint32_t* place = index_.find(prompt);
+  if (!place) {
+    place = &(index_[prompt] = size());
+    groups_.push_back(spare_.empty() ? Group{} : std::move(spare_.back()));
+    if (!spare_.empty()) spare_.pop_back();
+    groups_.back().prompt = prompt;
+  }
+  Group& group = groups_[*place];
   group.requested += n;
   group.rollouts.reserve(group.requested);
   outstanding_ += n;
@@ -59,23 +59,21 @@ void GroupPool::request(PromptId prompt, std::uint32_t n) {
 
 void GroupPool::add(std::span<const Outcome> outcomes) {
   for (const Outcome& outcome : outcomes) {
-    const auto entry = index_.find(outcome.prompt);
-    if (entry == index_.end() || outstanding_ == 0)
+    const std::uint32_t* place = index_.find(outcome.prompt);
+    if (!place || outstanding_ == 0)
       throw Error(ErrorKind::Internal, "group pool",
                   concat("an outcome of prompt ", outcome.prompt, " arrived; none was requested"));
-    OwnedOutcome owned{outcome, {outcome.parts.begin(), outcome.parts.end()}};
-    owned.record.parts = {};
-    groups_[entry->second].rollouts.push_back(std::move(owned));
+    groups_[*place].add(outcome);
     --outstanding_;
   }
 }
 
 const Group& GroupPool::group(PromptId prompt) const {
-  const auto entry = index_.find(prompt);
-  if (entry == index_.end())
+  const std::uint32_t* place = index_.find(prompt);
+  if (!place)
     throw Error(ErrorKind::Internal, "group pool",
                 concat("prompt ", prompt, " was not requested in this step"));
-  return groups_[entry->second];
+  return groups_[*place];
 }
 
 }  // namespace allot

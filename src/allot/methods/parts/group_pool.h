@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <ranges>
 #include <span>
 #include <vector>
 
 #include "allot/core/delivery.h"
+#include "allot/core/prompt_table.h"
 #include "allot/core/types.h"
 #include "allot/core/zero_cause.h"
 
@@ -22,14 +23,28 @@ struct Group {
   std::vector<OwnedOutcome> rollouts;  // that have ended, in issue order
 
   const Outcome& operator[](std::uint32_t position) const { return rollouts[position].record; }
+  void add(const Outcome& outcome);
 
-  // Positions in `rollouts`, ascending.
-  std::vector<std::uint32_t> scored() const;
-  std::vector<std::uint32_t> scored_with(bool correct) const;
+  // Positions in `rollouts`, ascending: found while they are walked through, nothing is stored.
+  auto scored() const {
+    return std::views::iota(0u, static_cast<std::uint32_t>(rollouts.size())) |
+           std::views::filter([this](std::uint32_t i) { return is_scored((*this)[i]); });
+  }
+  auto scored_with(bool correct) const {
+    return scored() | std::views::filter([this, correct](std::uint32_t i) {
+             return (*this)[i].correct == correct;
+           });
+  }
+  // Rewards at these positions, which may be a view or a container that outlives the result.
+  template <std::ranges::viewable_range Positions>
+  auto rewards(Positions&& positions) const {
+    return std::views::all(std::forward<Positions>(positions)) |
+           std::views::transform([this](std::uint32_t i) -> double { return (*this)[i].reward; });
+  }
+  auto scored_rewards() const { return rewards(scored()); }
 
   std::uint32_t scored_count() const;
   std::uint32_t correct_count() const;  // among the scored ones
-  std::vector<double> rewards(std::span<const std::uint32_t> positions) const;
   ZeroCause cause(double resolution, SingletonBaseline = SingletonBaseline::None) const;
 
   template <class V>
@@ -62,7 +77,8 @@ class GroupPool {
 
  private:
   std::vector<Group> groups_;
-  std::map<PromptId, std::uint32_t> index_;
+  std::vector<Group> spare_;  // of earlier steps, empty: their room is used again
+  PromptTable<std::uint32_t> index_;
   std::uint64_t outstanding_ = 0;
 };
 

@@ -7,6 +7,7 @@ bool casts_vote(const Outcome& outcome) { return is_scored(outcome) && outcome.a
 std::vector<Outcome> judged_by_majority(const Group& group, const Ballot& ballot) {
   const auto label = ballot.leader();
   std::vector<Outcome> out;
+  out.reserve(group.rollouts.size());
   for (const OwnedOutcome& rollout : group.rollouts) {
     Outcome outcome = rollout.record;
     outcome.parsed = casts_vote(outcome);

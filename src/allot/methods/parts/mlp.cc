@@ -77,10 +77,16 @@ void Mlp::run(const double* inputs, std::size_t rows, Activations& a) const {
   }
 }
 
-double Mlp::forward(std::span<const double> x) const {
+std::vector<double> Mlp::forward(std::span<const double> inputs) const {
+  const std::size_t width = sizes_[0], rows = inputs.size() / width;
+  std::vector<double> out(rows);
   Activations a;
-  run(x.data(), 1, a);
-  return a.values.back()(0, 0);
+  for (std::size_t first = 0; first < rows; first += kBlock) {
+    const std::size_t count = std::min(kBlock, rows - first);
+    run(inputs.data() + first * width, count, a);
+    Map(out.data() + first, index(count), 1) = a.values.back();
+  }
+  return out;
 }
 
 // Back through the layers; `slope` holds d(loss) / d(sum) of the layer at hand, row by row.

@@ -38,7 +38,8 @@ class Mlp {
   void init(std::vector<std::uint32_t> sizes, RandomStream stream);
   bool empty() const { return sizes_.empty(); }
 
-  double forward(std::span<const double> x) const;
+  // One output per row; `inputs` is [rows][inputs].
+  std::vector<double> forward(std::span<const double> inputs) const;
 
   // The mean of (forward(x) - y)^2 and, if `gradient` is given, its gradient over the parameters.
   double loss(const FitData& data, std::vector<double>* gradient = nullptr) const;

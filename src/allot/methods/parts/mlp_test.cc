@@ -30,7 +30,7 @@ TEST(Mlp, ForwardByHand) {
   const auto gelu = [](double x) { return x * .5 * (1 + std::erf(x / std::sqrt(2.0))); };
   const double h1 = gelu(.7 * 1 + -.4 * .5 + .25), h2 = gelu(.7 * -1 + -.4 * 2 - .5);
   const double x[] = {.7, -.4};
-  EXPECT_NEAR(mlp.forward(x), 3 * h1 - 2 * h2 + .125, 1e-14);
+  EXPECT_NEAR(mlp.forward(x)[0], 3 * h1 - 2 * h2 + .125, 1e-14);
   const Mlp linear = [] {
     Mlp m;
     m.init({3, 1}, stream(1));
@@ -38,7 +38,18 @@ TEST(Mlp, ForwardByHand) {
     return m;
   }();
   const double y[] = {1, -1, 2};
-  EXPECT_DOUBLE_EQ(linear.forward(y), 1 - 2 + 6 + .5);
+  EXPECT_DOUBLE_EQ(linear.forward(y)[0], 1 - 2 + 6 + .5);
+}
+
+// More rows than one block of the computation holds.
+TEST(Mlp, ForwardOfManyRowsIsThatOfEach) {
+  Mlp mlp;
+  mlp.init({4, 6, 1}, stream(2));
+  const FitData data = data_of(3, 600, 4);
+  const std::vector<double> all = mlp.forward(data.inputs);
+  ASSERT_EQ(all.size(), 600u);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_NEAR(all[i], mlp.forward(data.row(i))[0], 1e-12) << i;
 }
 
 // The gradient against central differences, all parameters of a network with two hidden layers.

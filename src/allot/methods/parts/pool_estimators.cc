@@ -11,6 +11,7 @@ namespace {
 
 std::vector<double> rewards_of(std::span<const PoolRow> rows) {
   std::vector<double> rewards;
+  rewards.reserve(rows.size());
   for (const PoolRow& row : rows) rewards.push_back(row.reward);
   return rewards;
 }

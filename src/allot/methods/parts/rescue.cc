@@ -1,7 +1,6 @@
 #include "allot/methods/parts/rescue.h"
 
 #include <algorithm>
-#include <set>
 
 #include "allot/methods/parts/requests.h"
 
@@ -15,11 +14,13 @@ void Rescue::open(std::uint64_t pool) {
 void Rescue::start(std::vector<PromptId> todo) { todo_ = std::move(todo); }
 
 void Rescue::settle(std::span<const Outcome> outcomes) {
-  std::set<PromptId> solved;
+  std::vector<PromptId> solved;
   for (const Outcome& outcome : outcomes)
-    if (is_scored(outcome) && outcome.correct) solved.insert(outcome.prompt);
-  rescued_ += static_cast<std::uint32_t>(
-      std::erase_if(todo_, [&](PromptId prompt) { return solved.count(prompt) > 0; }));
+    if (is_scored(outcome) && outcome.correct) solved.push_back(outcome.prompt);
+  std::sort(solved.begin(), solved.end());
+  rescued_ += static_cast<std::uint32_t>(std::erase_if(todo_, [&](PromptId prompt) {
+    return std::binary_search(solved.begin(), solved.end(), prompt);
+  }));
 }
 
 std::vector<GenRequest> Rescue::next(const RescueRule& rule, std::uint64_t seed, std::uint64_t step,

@@ -6,15 +6,15 @@
 
 namespace allot {
 
-std::vector<double> ReusedGroup::rewards() const {
-  std::vector<double> out = group->rewards(kept);
-  if (reused) out.push_back(reused->reward);
-  return out;
+void ReusedGroup::add_rewards(Ragged<double>& rewards) const {
+  for (const double reward : group->rewards(kept)) rewards.push(reward);
+  if (reused) rewards.push(reused->reward);
+  rewards.close();
 }
 
 ReusedGroup with_reuse(const Group& group, std::span<const EarlierResponse> earlier,
                        const ReuseOptions& options, RandomStream& stream) {
-  ReusedGroup members{&group, group.scored(), {}};
+  ReusedGroup members{&group, positions(group.scored()), {}};
   if (members.kept.empty() || group.correct_count() > 0 || earlier.empty()) return members;
   members.reused =
       options.draw == ReuseDraw::Newest ? earlier.back() : earlier[stream.below(earlier.size())];
@@ -31,7 +31,7 @@ std::uint32_t ship(TrainBatch& batch, const ReusedGroup& members,
   const float weight = 1.0f / static_cast<float>(advantages.size());
   ship(batch, *members.group, members.kept, advantages.first(members.kept.size()));
   TrainGroup& group = batch.groups.back();
-  for (std::uint32_t i = 0; i < group.count; ++i) batch.items[group.first + i].weight = weight;
+  for (TrainItem& item : items_of(batch, group)) item.weight = weight;
   if (members.reused) {
     batch.items.push_back({members.reused->id, static_cast<float>(advantages.back()),
                            mode == ReuseMode::Stopgrad ? 0.0f : weight,
@@ -43,6 +43,7 @@ std::uint32_t ship(TrainBatch& batch, const ReusedGroup& members,
 
 std::vector<EarlierResponse> correct_responses(const Group& group) {
   std::vector<EarlierResponse> responses;
+  responses.reserve(group.correct_count());
   for (const std::uint32_t i : group.scored_with(true))
     responses.push_back({group[i].id, group[i].behaviour, group[i].reward});
   return responses;
@@ -53,11 +54,11 @@ MetricList stage_metrics(const std::vector<Group>& groups, std::uint32_t stages)
   std::size_t responses = 0, all_right = 0, scored = 0;
   for (const Group& group : groups) {
     responses += group.rollouts.size();
-    const Positions correct = group.scored_with(true);
-    scored += group.scored_count() > 0;
-    if (correct.empty()) continue;
-    ++solved[std::min(group[correct.front()].round, stages - 1)];
-    all_right += correct.size() == group.scored_count();
+    const std::uint32_t n = group.scored_count(), correct = group.correct_count();
+    scored += n > 0;
+    if (correct == 0) continue;
+    ++solved[std::min(group[group.scored_with(true).front()].round, stages - 1)];
+    all_right += correct == n;
   }
   MetricList metrics;
   metrics.set_share("responses_per_prompt", responses, groups.size());

@@ -11,6 +11,7 @@
 #include "allot/core/types.h"
 #include "allot/methods/parts/group_pool.h"
 #include "allot/methods/parts/metric_list.h"
+#include "allot/methods/parts/ragged.h"
 #include "allot/methods/parts/response_buffer.h"
 #include "allot/methods/parts/selectors.h"
 
@@ -55,7 +56,7 @@ struct ReusedGroup {
   Positions kept;
   std::optional<EarlierResponse> reused;
 
-  std::vector<double> rewards() const;
+  void add_rewards(Ragged<double>& rewards) const;  // as one list
 };
 
 // Reuses only if the group has scored rollouts, none of them correct, and `earlier` is not empty.

@@ -23,22 +23,25 @@ bool any_signal(std::span<const WeightedAdvantage> estimates) {
 
 }  // namespace
 
-bool SampledPool::finished(StopWhen stop, std::uint32_t wanted) const {
-  const auto positives = static_cast<std::size_t>(
-      std::count_if(rows.begin(), rows.end(), [](const PoolRow& row) { return row.positive; }));
-  if (stop == StopWhen::OnePositive) return positives >= 1;
-  return positives >= wanted / 2 && rows.size() - positives >= wanted - wanted / 2;
+bool is_finished(const Group& group, double threshold, StopWhen stop, std::uint32_t wanted) {
+  std::uint32_t count[2] = {};  // of negatives, positives
+  for (const double reward : group.scored_rewards()) ++count[reward > threshold];
+  if (stop == StopWhen::OnePositive) return count[1] >= 1;
+  return count[1] >= wanted / 2 && count[0] >= wanted - wanted / 2;
 }
 
 SampledPool sampled_pool(const Group& group, double threshold, std::uint32_t wanted) {
   SampledPool out;
   out.group = &group;
   Positions positive, negative;
+  const std::uint32_t n = group.scored_count();
+  out.rows.reserve(n), positive.reserve(n), negative.reserve(n);
   for (const std::uint32_t i : group.scored()) {
     out.rows.push_back(row_of(group[i], threshold));
     (out.rows.back().positive ? positive : negative).push_back(i);
   }
   out.kept = balanced_firsts(positive, negative, wanted);
+  out.kept_rows.reserve(out.kept.size());
   for (const std::uint32_t i : out.kept) out.kept_rows.push_back(row_of(group[i], threshold));
   return out;
 }
@@ -47,10 +50,10 @@ std::vector<std::vector<WeightedAdvantage>> weighted_advantages(std::span<const 
                                                                 const EstimateOptions& options,
                                                                 const AdvantageRule& rule) {
   std::vector<std::vector<WeightedAdvantage>> out;
-  std::vector<std::vector<double>> rewards;
+  Ragged<double> rewards;
   for (const SampledPool& pool : pools) {
     out.push_back(estimate(options, pool.rows, pool.kept_rows, rule.resolution));
-    rewards.push_back(pool.group->rewards(pool.kept));
+    rewards.add(pool.group->rewards(pool.kept));
   }
   if (options.estimator != PoolEstimator::KeptNorm) return out;
   const auto advantages = group_advantages(rewards, rule);
@@ -63,14 +66,15 @@ std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::u
                    std::span<const WeightedAdvantage> estimates) {
   if (!any_signal(estimates)) return 0;
   std::vector<double> advantages;
+  advantages.reserve(estimates.size());
   for (const WeightedAdvantage& a : estimates) advantages.push_back(a.advantage);
   const std::uint32_t n = ship(batch, group, kept, advantages);
   for (std::uint32_t i = 0; i < n; ++i)
-    batch.items[batch.groups.back().first + i].weight = static_cast<float>(estimates[i].weight);
+    items_of(batch, batch.groups.back())[i].weight = static_cast<float>(estimates[i].weight);
   return n;
 }
 
-MetricList pool_metrics(std::span<const SampledPool> pools,
+MetricList pool_metrics(std::span<const SampledPool> pools, double threshold,
                         const std::vector<std::vector<WeightedAdvantage>>& estimates, StopWhen stop,
                         std::uint32_t wanted, std::uint32_t rounds) {
   std::size_t scored = 0, size = 0, used = 0, one_sided = 0;
@@ -83,7 +87,8 @@ MetricList pool_metrics(std::span<const SampledPool> pools,
     size += pool.group->rollouts.size();
     scored += !pool.rows.empty();
     one_sided += !pool.rows.empty() && (share == 0 || share == 1);
-    if (pool.finished(stop, wanted)) ++finished[std::min(rounds_of(*pool.group), rounds) - 1];
+    if (is_finished(*pool.group, threshold, stop, wanted))
+      ++finished[std::min(rounds_of(*pool.group), rounds) - 1];
     if (!any_signal(estimates[i])) continue;
     for (std::size_t k = 0; k < estimates[i].size(); ++k) {
       ++count[pool.kept_rows[k].positive];

@@ -25,9 +25,10 @@ struct SampledPool {
   std::vector<PoolRow> rows;       // all scored rollouts, in issue order
   Positions kept;                  // in group->rollouts
   std::vector<PoolRow> kept_rows;  // of `kept`
-
-  bool finished(StopWhen stop, std::uint32_t wanted) const;
 };
+
+// Has what `stop` asks for; a group without a scored rollout never has.
+bool is_finished(const Group& group, double threshold, StopWhen stop, std::uint32_t wanted);
 
 // A rollout is positive if its reward is above `threshold`. The first wanted/2 positives and the
 // first negatives are kept, a side that is too short filled from the other. That is the released
@@ -48,7 +49,7 @@ std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::u
 // rounds and pool_size per prompt, finished_by_round_1 .. _`rounds`, one_sided (share of pools with
 // a score that lack positives or negatives), kept_positive, weight_positive and weight_negative
 // (means over what is trained on).
-MetricList pool_metrics(std::span<const SampledPool> pools,
+MetricList pool_metrics(std::span<const SampledPool> pools, double threshold,
                         const std::vector<std::vector<WeightedAdvantage>>& estimates, StopWhen stop,
                         std::uint32_t wanted, std::uint32_t rounds);
 

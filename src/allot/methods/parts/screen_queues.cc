@@ -59,10 +59,9 @@ std::uint32_t ScreenQueues::open(Version policy, std::uint32_t max_age,
                                  std::span<const RolloutId> lost) {
   const std::set<RolloutId> gone(lost.begin(), lost.end());
   const auto useless = [&](const Group& group) {
-    const auto scored = group.scored();
     return age_of(group, policy) > max_age ||
-           std::any_of(scored.begin(), scored.end(),
-                       [&](std::uint32_t i) { return gone.count(group[i].id) > 0; });
+           std::ranges::any_of(group.scored(),
+                               [&](std::uint32_t i) { return gone.count(group[i].id) > 0; });
   };
   for (ScreenedGroup& entry : pending_) entry.asked = false;
   const auto pending =
@@ -92,9 +91,7 @@ void ScreenQueues::add(const Outcome& outcome) {
   if (place == pending_at_.end())
     throw Error(ErrorKind::Internal, "screen queues",
                 concat("an outcome of prompt ", outcome.prompt, " arrived, which is not pending"));
-  OwnedOutcome owned{outcome, {outcome.parts.begin(), outcome.parts.end()}};
-  owned.record.parts = {};
-  pending_[place->second].group.rollouts.push_back(std::move(owned));
+  pending_[place->second].group.add(outcome);
 }
 
 void ScreenQueues::settle() {

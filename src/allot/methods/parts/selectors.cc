@@ -1,14 +1,16 @@
 #include "allot/methods/parts/selectors.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace allot {
 namespace {
 
-Positions merged(Positions a, std::span<const std::uint32_t> b) {
-  a.insert(a.end(), b.begin(), b.end());
-  std::sort(a.begin(), a.end());
-  return a;
+Positions merged(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b) {
+  Positions all;
+  all.reserve(a.size() + b.size());
+  std::merge(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(all));
+  return all;
 }
 
 }  // namespace
@@ -20,8 +22,8 @@ RandomStream selection_stream(std::uint64_t seed, std::uint64_t step, PromptId p
 Positions random_subset(std::span<const std::uint32_t> positions, std::uint32_t k,
                         RandomStream stream) {
   const auto n = static_cast<std::uint32_t>(positions.size());
-  Positions kept;
-  for (const std::uint32_t i : stream.sample(n, std::min(k, n))) kept.push_back(positions[i]);
+  Positions kept = stream.sample(n, std::min(k, n));
+  for (std::uint32_t& i : kept) i = positions[i];
   std::sort(kept.begin(), kept.end());
   return kept;
 }
@@ -39,8 +41,7 @@ Positions balanced_firsts(std::span<const std::uint32_t> correct,
   const std::size_t half = std::min<std::size_t>(n / 2, correct.size());
   const std::size_t from_wrong = std::min<std::size_t>(n - half, wrong.size());
   const std::size_t from_correct = std::min<std::size_t>(n - from_wrong, correct.size());
-  const auto firsts = correct.first(from_correct);
-  return merged({firsts.begin(), firsts.end()}, wrong.first(from_wrong));
+  return merged(correct.first(from_correct), wrong.first(from_wrong));
 }
 
 }  // namespace allot

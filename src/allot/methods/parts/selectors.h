@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <ranges>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "allot/core/random.h"
@@ -12,6 +14,23 @@
 namespace allot {
 
 using Positions = std::vector<std::uint32_t>;
+
+// What a view such as Group::scored() or Group::rewards() walks through.
+template <class T, class View>
+std::vector<T> listed(View view) {
+  std::vector<T> out;
+  out.reserve(static_cast<std::size_t>(std::ranges::distance(view)));
+  for (const T value : view) out.push_back(value);
+  return out;
+}
+template <class View>
+Positions positions(View view) {
+  return listed<std::uint32_t>(std::move(view));
+}
+template <class View>
+std::vector<double> values(View view) {
+  return listed<double>(std::move(view));
+}
 
 // The stream of one prompt's selection within one step.
 RandomStream selection_stream(std::uint64_t seed, std::uint64_t step, PromptId prompt);

@@ -7,10 +7,8 @@ namespace allot {
 namespace {
 
 // Only scored rollouts can be trained on, so only they are held.
-std::vector<RolloutId> scored_ids(const Group& group) {
-  std::vector<RolloutId> ids;
+void add_scored_ids(const Group& group, std::vector<RolloutId>& ids) {
   for (const std::uint32_t i : group.scored()) ids.push_back(group[i].id);
-  return ids;
 }
 
 std::uint32_t age(const Group& group, Version policy) {
@@ -26,7 +24,7 @@ std::vector<RolloutId> Surplus::keep(std::span<const Group* const> groups) {
   std::vector<RolloutId> held;
   for (const Group* group : groups) {
     groups_.push_back(*group);
-    for (const RolloutId id : scored_ids(*group)) held.push_back(id);
+    add_scored_ids(*group, held);
   }
   return held;
 }
@@ -34,19 +32,18 @@ std::vector<RolloutId> Surplus::keep(std::span<const Group* const> groups) {
 void Surplus::expire(Version policy, std::uint32_t max_age, std::span<const RolloutId> lost) {
   const std::set<RolloutId> gone(lost.begin(), lost.end());
   expired_ = std::erase_if(groups_, [&](const Group& group) {
-    std::vector<RolloutId> ids = scored_ids(group);
-    const std::size_t before = ids.size();
-    std::erase_if(ids, [&](RolloutId id) { return gone.count(id) > 0; });
-    if (ids.size() == before && age(group, policy) <= max_age) return false;
-    released_.insert(released_.end(), ids.begin(), ids.end());
+    const auto is_gone = [&](std::uint32_t i) { return gone.count(group[i].id) > 0; };
+    if (age(group, policy) <= max_age && std::ranges::none_of(group.scored(), is_gone))
+      return false;
+    for (const std::uint32_t i : group.scored())
+      if (!is_gone(i)) released_.push_back(group[i].id);
     return true;
   });
 }
 
 void Surplus::drop_oldest(std::size_t n) {
   const auto end = groups_.begin() + static_cast<std::ptrdiff_t>(std::min(n, groups_.size()));
-  for (auto group = groups_.begin(); group != end; ++group)
-    for (const RolloutId id : scored_ids(*group)) released_.push_back(id);
+  for (auto group = groups_.begin(); group != end; ++group) add_scored_ids(*group, released_);
   groups_.erase(groups_.begin(), end);
 }
 

@@ -21,20 +21,23 @@ void TallyPool::clear() {
 }
 
 void TallyPool::request(PromptId prompt, std::uint32_t n) {
-  const auto [entry, fresh] = index_.emplace(prompt, static_cast<std::uint32_t>(tallies_.size()));
-  if (fresh) tallies_.push_back({.prompt = prompt});
-  tallies_[entry->second].requested += n;
+  const std::uint32_t* place = index_.find(prompt);
+  if (!place) {
+    place = &(index_[prompt] = static_cast<std::uint32_t>(tallies_.size()));
+    tallies_.push_back({.prompt = prompt});
+  }
+  tallies_[*place].requested += n;
   outstanding_ += n;
 }
 
 void TallyPool::add(std::span<const Outcome> outcomes) {
   for (const Outcome& outcome : outcomes) {
-    const auto entry = index_.find(outcome.prompt);
-    if (entry == index_.end() || outstanding_ == 0)
+    const std::uint32_t* place = index_.find(outcome.prompt);
+    if (!place || outstanding_ == 0)
       throw Error(ErrorKind::Internal, "tally pool",
                   concat("an outcome of prompt ", outcome.prompt, " was not asked for"));
     --outstanding_;
-    Tally& tally = tallies_[entry->second];
+    Tally& tally = tallies_[*place];
     tally.tokens += outcome.tokens;
     tally.generated += outcome.status == Status::Ok || outcome.status == Status::Truncated;
     if (!is_scored(outcome)) continue;
@@ -50,7 +53,7 @@ void TallyPool::add(std::span<const Outcome> outcomes) {
     tally.scored_tokens += outcome.tokens;
     tally.reward_sum += reward;
     tally.reward_squares += reward * reward;
-    rollouts_.push_back({outcome.id, entry->second, outcome.reward});
+    rollouts_.push_back({outcome.id, *place, outcome.reward});
   }
 }
 

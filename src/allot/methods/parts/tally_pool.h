@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
+#include "allot/core/prompt_table.h"
 #include "allot/core/types.h"
 
 namespace allot {
@@ -92,7 +92,7 @@ class TallyPool {
   std::vector<Tally> tallies_;
   std::vector<TalliedRollout> rollouts_, by_tally_;
   std::vector<std::uint32_t> first_;
-  std::unordered_map<PromptId, std::uint32_t> index_;
+  PromptTable<std::uint32_t> index_;
   std::uint64_t outstanding_ = 0;
 };
 

@@ -236,7 +236,8 @@ TEST(VarianceSplit, VarianceOfTheEstimatorsByMonteCarlo) {
         s[i] = mean + std::sqrt(r[i] > 0 ? x.v1 : x.v0) * random.normal();
       }
       for (int k = 0; k < 3; ++k) {
-        const auto a = group_advantages({r}, rules[k]).front();
+        const Ragged<double> advantages = group_advantages({r}, rules[k]);
+        const auto a = advantages[0];
         double estimate = 0;
         for (std::size_t i = 0; i < n; ++i) estimate += a[i] * s[i] / x.n;
         sum[k] += estimate, squares[k] += estimate * estimate;
