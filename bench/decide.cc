@@ -9,21 +9,19 @@
 // vip, whose Gaussian process is as slow with few prompts as with many, is shown with 8,192 known.
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
-#include <sstream>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include <malloc.h>
 
-#include "allot/core/error.h"
 #include "allot/core/random.h"
 #include "allot/methods/registry.h"
+#include "program.h"
 
 namespace {
 
@@ -52,6 +50,9 @@ void operator delete(void* memory, std::size_t) noexcept { operator delete(memor
 namespace allot {
 namespace {
 
+using bench::median;
+using bench::now;
+
 constexpr std::uint32_t kGroupSize = 8;
 
 struct Arguments {
@@ -60,10 +61,6 @@ struct Arguments {
   int steps = 20;
   bool json = false;
 };
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // A host without a Controller: numbers rollouts, makes outcomes, answers wishes.
 class Host {
@@ -218,11 +215,6 @@ struct Row {
   double bytes_per_prompt = 0, allocations = 0, observing = 0;  // per rollout
 };
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 std::unique_ptr<Method> make(const std::string& name) {
   AllocOptions alloc;
   alloc.method = name;
@@ -282,36 +274,7 @@ void print(const Row& small, const Row& large, const Arguments& arguments) {
   std::fflush(stdout);
 }
 
-Arguments parse(int argc, char** argv) {
-  Arguments out;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (flag == "--json") {
-      out.json = true;
-      continue;
-    }
-    if (i + 1 == argc) throw Error(ErrorKind::Config, flag, "a value is needed");
-    const std::string value = argv[++i];
-    if (flag == "--methods") {
-      out.methods.clear();
-      std::istringstream in(value);
-      for (std::string part; std::getline(in, part, ',');) out.methods.push_back(part);
-    } else if (flag == "--prompts") {
-      out.prompts = static_cast<std::uint32_t>(std::stoul(value));
-    } else if (flag == "--pool") {
-      out.pool = static_cast<std::uint32_t>(std::stoul(value));
-    } else if (flag == "--steps") {
-      out.steps = std::max(1, std::stoi(value));
-    } else {
-      throw Error(ErrorKind::Config, flag, "unknown flag",
-                  "--methods --prompts --pool --steps --json");
-    }
-  }
-  return out;
-}
-
-int run(int argc, char** argv) {
-  const Arguments arguments = parse(argc, argv);
+void run(const Arguments& arguments) {
   if (!arguments.json)
     std::printf(
         "| method | ns per rollout | ms per step | allocations per rollout | of them in observe() "
@@ -325,17 +288,18 @@ int run(int argc, char** argv) {
     const Row large = measure(name, arguments.prompts, pool, arguments.steps);
     print(small, large, arguments);
   }
-  return 0;
 }
 
 }  // namespace
 }  // namespace allot
 
 int main(int argc, char** argv) {
-  try {
-    return allot::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 2;
-  }
+  allot::Arguments arguments;
+  CLI::App app("Time, memory and allocations of the methods' decisions.");
+  app.add_option("--methods", arguments.methods, "separated by commas")->delimiter(',');
+  app.add_option("--prompts", arguments.prompts, "prompts per step")->check(CLI::Range(1, 1 << 30));
+  app.add_option("--pool", arguments.pool, "prompts known")->check(CLI::Range(1, 1 << 30));
+  app.add_option("--steps", arguments.steps, "timed steps")->check(CLI::Range(1, 1 << 30));
+  app.add_flag("--json", arguments.json, "a JSON object per method instead of Markdown");
+  return allot::bench::run_program(app, argc, argv, [&] { allot::run(arguments); });
 }

@@ -8,24 +8,19 @@
 // parameters that are multiplied), not attention. Processor seconds stand a busy machine, wall
 // seconds do not; the best of the repeats is printed.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <string>
 #include <vector>
 
 #include "allot/lm/generator.h"
 #include "allot/lm/kernels/packed_gemm.h"
+#include "program.h"
 
 namespace allot::lm {
 namespace {
 
 constexpr int kPrompts = 64, kGroup = 16, kPromptTokens = 16, kNewTokens = 48;
-
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 double processor_seconds() {
   timespec now;
@@ -88,10 +83,10 @@ void measure(const Model& model, GeneratorOptions options, int repeats) {
   double wall = 1e9, processor = 1e9, fastest = 0;
   GenerationCost cost;
   for (int i = 0; i < repeats; ++i) {
-    const double wall_start = wall_seconds(), processor_start = processor_seconds();
+    const double wall_start = bench::now(), processor_start = processor_seconds();
     generator.weights_changed();  // packing the weights is part of a step
     cost = generator.run(requests, [](GeneratedSequence&&) { return true; });
-    wall = std::min(wall, wall_seconds() - wall_start);
+    wall = std::min(wall, bench::now() - wall_start);
     processor = std::min(processor, processor_seconds() - processor_start);
     fastest = std::max(fastest, peak(3));
   }
@@ -105,15 +100,19 @@ void measure(const Model& model, GeneratorOptions options, int repeats) {
 }  // namespace
 }  // namespace allot::lm
 
-int main(int count, char** arguments) {
-  const std::string size = count > 1 ? arguments[1] : "S";
-  const int repeats = count > 2 ? std::max(1, std::atoi(arguments[2])) : 5;
-  const auto model = allot::lm::Model::random(allot::lm::config_of(size), 1, at::kFloat, at::kCPU);
-  std::printf("size %s, %lld parameters\n", size.c_str(), model.config().parameter_count());
-  std::printf("workers  slots    wall s   proc. s    tokens/s  GFLOP/s  of peak\n");
-  for (const int workers : {1, 2}) {
-    for (const int slots : {12, 24, 48, 64, 128}) {
-      allot::lm::measure(model, {workers, slots}, repeats);
-    }
-  }
+int main(int argc, char** argv) {
+  std::string size = "S";
+  int repeats = 5;
+  CLI::App app("Speed of generation by workers and slots.");
+  app.add_option("size", size, "of the model")->check(CLI::IsMember({"S", "M", "L"}));
+  app.add_option("repeats", repeats, "runs, of which the fastest counts")
+      ->check(CLI::Range(1, 1 << 30));
+  return allot::bench::run_program(app, argc, argv, [&] {
+    using namespace allot::lm;
+    const Model model = Model::random(config_of(size), 1, at::kFloat, at::kCPU);
+    std::printf("size %s, %lld parameters\n", size.c_str(), model.config().parameter_count());
+    std::printf("workers  slots    wall s   proc. s    tokens/s  GFLOP/s  of peak\n");
+    for (const int workers : {1, 2})
+      for (const int slots : {12, 24, 48, 64, 128}) measure(model, {workers, slots}, repeats);
+  });
 }

@@ -24,6 +24,7 @@
 #include "allot/report/number_text.h"
 #include "allot/report/text_table.h"
 #include "allot/sim/protocol.h"
+#include "program.h"
 
 namespace allot {
 namespace {
@@ -352,55 +353,29 @@ void print_static(const Arguments& arguments) {
       name(arguments.lengths), markdown(table).c_str());
 }
 
-std::vector<std::string> list(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
-  return parts;
-}
-
-Arguments parse(int argc, char** argv) {
-  Arguments out;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (flag == "--static") {
-      out.only_static = true;
-      continue;
-    }
-    if (i + 1 == argc) throw Error(ErrorKind::Config, flag, "a value is needed");
-    const std::string value = argv[++i];
-    if (flag == "--world") {
-      out.lengths = sim::lengths_named(value);
-    } else if (flag == "--pools") {
-      out.pools.clear();
-      for (const std::string& part : list(value)) out.pools.push_back(sim::pool_named(part));
-    } else if (flag == "--methods") {
-      out.methods = list(value);
-    } else if (flag == "--threads") {
-      out.threads = std::stoul(value);
-    } else if (flag == "--cache") {
-      out.cache = value;
-    } else {
-      throw Error(ErrorKind::Config, flag, "unknown flag",
-                  "--static --world --pools --methods --threads --cache");
-    }
-  }
-  return out;
-}
-
 }  // namespace
 }  // namespace allot
 
 int main(int argc, char** argv) {
-  try {
-    const allot::Arguments arguments = allot::parse(argc, argv);
+  allot::Arguments arguments;
+  std::string world = "equal";
+  std::vector<std::string> pools;
+  CLI::App app("The methods compared in the simulated world, as Markdown.");
+  app.add_option("--world", world, "lengths of answers: equal, default or split");
+  app.add_option("--pools", pools, "separated by commas; all by default")->delimiter(',');
+  app.add_option("--methods", arguments.methods, "names in the tables; grpo always takes part")
+      ->delimiter(',');
+  app.add_option("--threads", arguments.threads, "simulations at the same time")
+      ->check(CLI::Range(1, 1 << 30));
+  app.add_option("--cache", arguments.cache, "file of finished cells");
+  app.add_flag("--static", arguments.only_static, "evidence per unit at learning rate 0 instead");
+  return allot::bench::run_program(app, argc, argv, [&] {
+    arguments.lengths = allot::sim::lengths_named(world);
+    if (!pools.empty()) arguments.pools.clear();
+    for (const std::string& pool : pools) arguments.pools.push_back(allot::sim::pool_named(pool));
     if (arguments.only_static)
       allot::print_static(arguments);
     else
       allot::print_learning(arguments);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 2;
-  }
+  });
 }

@@ -6,14 +6,11 @@
 //
 // Peak share counts weight products of the rows really computed (2 P per generated token and
 // prefilled position, 6 P per trained row; P = parameters that are multiplied), not attention.
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
+#include <map>
 #include <string>
 #include <vector>
 
-#include "allot/core/error.h"
 #include "allot/lm/device_facts.h"
 #include "allot/lm/generator.h"
 #include "allot/lm/matmul.h"
@@ -22,9 +19,13 @@
 #include "allot/loop/rollout_store.h"
 #include "allot/tasks/prompt_set.h"
 #include "allot/text/char_tokenizer.h"
+#include "program.h"
 
 namespace allot {
 namespace {
+
+using bench::median;
+using bench::now;
 
 constexpr int kPrompts = 64, kGroup = 16, kPromptTokens = 16, kNewTokens = 48;
 constexpr const char* kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz:=> ,.;?+-*/()[]{}<_#@&%";
@@ -34,15 +35,6 @@ struct Arguments {
   int steps = 7, workers = 2;
   bool json = false;
 };
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 PromptSet make_prompts() {
   std::vector<Prompt> prompts;
@@ -171,38 +163,7 @@ void print(ModelSize size, const Seconds& seconds, double peak, bool json) {
   std::fflush(stdout);
 }
 
-std::vector<ModelSize> parse_sizes(const std::string& text) {
-  std::vector<ModelSize> sizes;
-  for (const char c : text) {
-    if (c == 'S') sizes.push_back(ModelSize::S);
-    if (c == 'M') sizes.push_back(ModelSize::M);
-    if (c == 'L') sizes.push_back(ModelSize::L);
-  }
-  return sizes;
-}
-
-Arguments parse(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (flag == "--json") {
-      arguments.json = true;
-    } else if (i + 1 < argc && flag == "--sizes") {
-      arguments.sizes = parse_sizes(argv[++i]);
-    } else if (i + 1 < argc && flag == "--steps") {
-      arguments.steps = std::max(1, std::atoi(argv[++i]));
-    } else if (i + 1 < argc && flag == "--workers") {
-      arguments.workers = std::max(1, std::atoi(argv[++i]));
-    } else {
-      throw Error(ErrorKind::Config, "bench/step", concat("'", flag, "' was given"),
-                  "--sizes S,M,L --steps N --workers N --json");
-    }
-  }
-  return arguments;
-}
-
-int run(int argc, char** argv) {
-  const Arguments arguments = parse(argc, argv);
+void run(const Arguments& arguments) {
   lm::configure_matmul();
   for (const ModelSize size : arguments.sizes) {
     const double peak = 1e9 * arguments.workers * lm::measure_matmul_gflops(1024, 8);
@@ -210,17 +171,22 @@ int run(int argc, char** argv) {
       std::printf("peak %.0f GFLOP/s on %d threads; ", peak / 1e9, arguments.workers);
     print(size, measure(size, arguments), peak, arguments.json);
   }
-  return 0;
 }
 
 }  // namespace
 }  // namespace allot
 
 int main(int argc, char** argv) {
-  try {
-    return allot::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 2;
-  }
+  using allot::ModelSize;
+  allot::Arguments arguments;
+  const std::map<std::string, ModelSize> sizes = {
+      {"S", ModelSize::S}, {"M", ModelSize::M}, {"L", ModelSize::L}};
+  CLI::App app("One GRPO step of a fixed shape, against the peak of this machine.");
+  app.add_option("--sizes", arguments.sizes, "of the model: S, M, L")
+      ->delimiter(',')
+      ->transform(CLI::CheckedTransformer(sizes));
+  app.add_option("--steps", arguments.steps, "timed steps")->check(CLI::Range(1, 1 << 30));
+  app.add_option("--workers", arguments.workers, "threads")->check(CLI::Range(1, 1 << 30));
+  app.add_flag("--json", arguments.json, "a JSON object per size");
+  return allot::bench::run_program(app, argc, argv, [&] { allot::run(arguments); });
 }

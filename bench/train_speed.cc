@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <string>
 #include <thread>
@@ -23,6 +22,7 @@
 #include "allot/core/random.h"
 #include "allot/lm/forward.h"
 #include "allot/lm/matmul.h"
+#include "program.h"
 
 namespace {
 
@@ -133,15 +133,19 @@ void measure(const std::string& size, int steps) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string size = argc > 1 ? argv[1] : "S";
-  const int steps = argc > 2 ? std::atoi(argv[2]) : 3;
-  const allot::lm::MatmulChoice choice = allot::lm::configure_matmul();
-  std::printf("products by %s\n", choice.onednn ? "oneDNN" : "MKL");
-  // In a worker thread, as in training: its memory comes from an arena of its own.
-  std::thread worker([&] {
-    allot::lm::set_worker_threads();
-    measure(size, steps);
+  std::string size = "S";
+  int steps = 3;
+  CLI::App app("Forward and backward pass of one training step in one thread.");
+  app.add_option("size", size, "of the model")->check(CLI::IsMember({"S", "M", "L"}));
+  app.add_option("steps", steps, "timed steps")->check(CLI::Range(1, 1 << 30));
+  return allot::bench::run_program(app, argc, argv, [&] {
+    const allot::lm::MatmulChoice choice = allot::lm::configure_matmul();
+    std::printf("products by %s\n", choice.onednn ? "oneDNN" : "MKL");
+    // In a worker thread, as in training: its memory comes from an arena of its own.
+    std::thread worker([&] {
+      allot::lm::set_worker_threads();
+      measure(size, steps);
+    });
+    worker.join();
   });
-  worker.join();
-  return 0;
 }
