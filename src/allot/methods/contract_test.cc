@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <ostream>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -141,15 +142,28 @@ double metric(const std::vector<Metric>& metrics, const std::string& name) {
   return NAN;
 }
 
-class MethodContract : public ::testing::TestWithParam<std::string> {
+// A method or pair, and the setting that makes it another method; most have none.
+struct Contender {
+  std::string method;
+  Settings always;
+};
+
+void PrintTo(const Contender& contender, std::ostream* out) {
+  *out << contender.method;
+  for (const auto& [key, value] : contender.always) *out << " " << key << "=" << value;
+}
+
+class MethodContract : public ::testing::TestWithParam<Contender> {
  protected:
-  Controller make(std::uint64_t seed, const Settings& settings = {}) {
-    return controller_of(GetParam(), settings, seed);
+  const std::string& method() const { return GetParam().method; }
+  Controller make(std::uint64_t seed, Settings settings = {}) {
+    settings.insert(settings.end(), GetParam().always.begin(), GetParam().always.end());
+    return controller_of(method(), settings, seed);
   }
   // Treats an earlier rollout as one of the trained policy.
   bool recomputes_by_default() const {
-    const std::string method = parts_of(GetParam()).back();
-    return method == "speed" || method == "ar3po";
+    const std::string last = parts_of(method()).back();
+    return last == "speed" || last == "ar3po";
   }
 };
 
@@ -214,7 +228,7 @@ TEST_P(MethodContract, RefusesTheStateOfAnotherDataSetAndDamage) {
     EXPECT_THROW(other.load(blob.substr(0, cut), kDataset), Error) << cut;
   }
   // The method's own blob, truncated at every length.
-  const AllocOptions alloc = testing::alloc_options(GetParam());
+  const AllocOptions alloc = testing::alloc_options(method(), GetParam().always);
   const std::string own = make_method(alloc, {})->save();
   for (std::size_t cut = 0; cut < own.size(); ++cut)
     EXPECT_THROW(make_method(alloc, {})->load(std::string_view(own).substr(0, cut), kDataset),
@@ -238,7 +252,7 @@ TEST_P(MethodContract, DeadlineAtAnyEventLosesNoAcceptedGroup) {
       for (const auto& [prompt, outcomes] : seen_by_prompt(step)) {
         if (cause_of(controller.needs(), outcomes) != ZeroCause::None) continue;
         // A screening looks at verdicts alone: one that differs only in shaped rewards is dropped.
-        if (GetParam() == "speed" && !mixed_verdicts(outcomes)) continue;
+        if (method() == "speed" && !mixed_verdicts(outcomes)) continue;
         EXPECT_TRUE(shipped.count(prompt) || held.count(prompt) || full) << prompt;
       }
       drive_step(controller, world, budget());  // and the next step works
@@ -247,7 +261,8 @@ TEST_P(MethodContract, DeadlineAtAnyEventLosesNoAcceptedGroup) {
 
 TEST_P(MethodContract, FinalizesAfterPlanWithoutAnyEvent) {
   Controller controller = make(1);
-  const std::vector<PromptRef> shown = {{1}, {2}, {3}};
+  const float embedding[] = {1};
+  const std::vector<PromptRef> shown = {{1, 0, embedding}, {2, 0, embedding}, {3, 0, embedding}};
   controller.plan(shown, budget_of(3, 24), 0);
   const TrainBatch batch = controller.finalize();
   EXPECT_TRUE(batch.items.empty());
@@ -292,8 +307,8 @@ TEST_P(MethodContract, OneSidedGroupsAreLeftOutOrHaveABaseline) {
     // Wrong answers differ from each other: a majority of them is a spread.
     if (controller.needs().answer_class && rate == 0) continue;
     const DrivenStep step = drive_step(controller, world, budget());
-    const bool group_norm = kGroupNorm.count(GetParam()) > 0;
-    const bool posterior = parts_of(GetParam()).back() == "aero";
+    const bool group_norm = kGroupNorm.count(method()) > 0;
+    const bool posterior = parts_of(method()).back() == "aero";
     EXPECT_TRUE(!group_norm || step.batch.items.empty());
     EXPECT_TRUE(!posterior || !step.batch.items.empty());
     for (const TrainItem& item : step.batch.items)
@@ -317,7 +332,7 @@ TEST_P(MethodContract, GroupsOfAnySizeStandAlone) {
   const Settings settings = {{"alloc.group_size", "16"}};
   Controller together = make(5, settings);
   // PODS generates four times what it keeps; a chooser before it counts on that.
-  const std::uint64_t rollouts = parts_of(GetParam()).back() == "pods" ? 256 : 64;
+  const std::uint64_t rollouts = parts_of(method()).back() == "pods" ? 256 : 64;
   const Played batch = play(together, all, budget_of(4, rollouts));
   EXPECT_EQ(batch.report(1).counted_n, 1u);
   EXPECT_EQ(batch.report(8).counted_n, 8u);
@@ -353,7 +368,7 @@ TEST_P(MethodContract, MissingRewardsCountNowhere) {
         const auto& outcomes = seen.at(report.prompt);
         std::uint32_t n = 0, correct = 0;
         for (const Outcome& outcome : outcomes)
-          if (counts(GetParam(), outcome)) ++n, correct += outcome.correct;
+          if (counts(method(), outcome)) ++n, correct += outcome.correct;
         EXPECT_EQ(report.counted_n, n);
         EXPECT_EQ(report.counted_sum, static_cast<float>(correct));
         if (pooled.count(report.prompt)) continue;  // the cause is not of these outcomes alone
@@ -448,17 +463,21 @@ TEST_P(MethodContract, ExhaustedSourceIsNoError) {
 }
 
 // Every method and every legal pair.
-std::vector<std::string> all_names() {
-  std::vector<std::string> names = method_names();
-  for (const MethodInfo& info : combinations()) names.push_back(info.name);
-  return names;
+std::vector<Contender> contenders() {
+  std::vector<Contender> all;
+  for (const std::string& name : method_names()) all.push_back({name, {}});
+  for (const MethodInfo& info : combinations()) all.push_back({info.name, {}});
+  all.push_back({"evidence", {{"alloc.evidence.prior", "embedding"}}});
+  return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, MethodContract, ::testing::ValuesIn(all_names()),
+INSTANTIATE_TEST_SUITE_P(All, MethodContract, ::testing::ValuesIn(contenders()),
                          [](const auto& info) {
-                           std::string name = info.param;
+                           std::string name = info.param.method;
                            const std::size_t plus = name.find('+');
-                           return plus == name.npos ? name : name.replace(plus, 1, "_and_");
+                           if (plus != name.npos) name.replace(plus, 1, "_and_");
+                           for (const auto& [key, value] : info.param.always) name += "_" + value;
+                           return name;
                          });
 
 // The counterpart of 12: pooling all rollouts of a method that stops at a success is biased.

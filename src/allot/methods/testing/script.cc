@@ -1,5 +1,6 @@
 #include "allot/methods/testing/script.h"
 
+#include <span>
 #include <stdexcept>
 
 #include "allot/core/testing/outcome_stream.h"
@@ -39,16 +40,22 @@ class Player {
  private:
   const Plan& last() const { return out_.plans.back(); }
 
-  static std::vector<PromptRef> refs(const std::vector<PromptId>& ids) {
+  // The same embedding for all prompts, and only where there is no going without one.
+  PromptRef ref(PromptId id) const {
+    static constexpr float kEmbedding[] = {1};
+    return {id, 0, std::span(kEmbedding, c_.needs().embedding ? 1 : 0)};
+  }
+
+  std::vector<PromptRef> refs(const std::vector<PromptId>& ids) const {
     std::vector<PromptRef> out;
-    for (const PromptId id : ids) out.push_back({id});
+    for (const PromptId id : ids) out.push_back(ref(id));
     return out;
   }
 
   std::vector<PromptRef> refill(std::uint32_t wanted) {
     std::vector<PromptRef> out;
     for (; wanted > 0 && next_further_ < script_.further.size(); --wanted)
-      out.push_back({script_.further[next_further_++]});
+      out.push_back(ref(script_.further[next_further_++]));
     return out;
   }
 
