@@ -1,9 +1,7 @@
 #include "allot/core/batch_books.h"
 
+#include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
-#include <utility>
 
 #include "allot/core/zero_cause.h"
 
@@ -22,69 +20,71 @@ std::optional<KnownRollout> known_rollout(const Delivery& delivery, const HeldRo
   return std::nullopt;
 }
 
-void BatchBooks::fill_causes(double resolution) {
-  std::set<PromptId> pooled, shaped;  // with rollouts of earlier steps; with an advantage
-  for (const TrainGroup& group : batch_.groups)
+BatchBooks::BatchBooks(TrainBatch& batch, std::span<const PlannedPrompt> planned,
+                       const Delivery& delivery, const HeldRollouts& held)
+    : batch_(batch), planned_(planned), delivery_(delivery), held_(held) {
+  for (const TrainGroup& group : batch_.groups) {
+    Groups& groups = groups_[group.prompt];
+    groups.items += group.count;
     for (std::uint32_t i = group.first; i < group.first + group.count; ++i) {
-      if (!delivery_.knows(batch_.items[i].rollout)) pooled.insert(group.prompt);
-      if (batch_.items[i].advantage != 0) shaped.insert(group.prompt);
+      groups.size += std::abs(batch_.items[i].advantage);
+      groups.pooled |= !delivery_.knows(batch_.items[i].rollout);
     }
-  std::map<PromptId, const PlannedPrompt*> planned;
-  for (const PlannedPrompt& prompt : planned_) planned[prompt.prompt] = &prompt;
-  for (GroupReport& report : batch_.reports) {
-    const auto prompt = planned.find(report.prompt);
-    if (prompt == planned.end() || pooled.count(report.prompt)) continue;
-    const auto singletons =
-        shaped.count(report.prompt) ? SingletonBaseline::Exists : SingletonBaseline::None;
-    report.cause = zero_cause(prompt->second->outcomes, resolution, singletons);
   }
+}
+
+void BatchBooks::fill_causes(double resolution) {
+  for (GroupReport& report : batch_.reports) {
+    const PlannedPrompt* const prompt = find_planned(planned_, report.prompt);
+    const Groups* const groups = groups_.find(report.prompt);
+    if (!prompt || (groups && groups->pooled)) continue;
+    const auto singletons =
+        groups && groups->size > 0 ? SingletonBaseline::Exists : SingletonBaseline::None;
+    report.cause = zero_cause(prompt->outcomes, resolution, singletons);
+  }
+}
+
+ShippedRollout BatchBooks::shipped(const TrainItem& item) const {
+  if (const OwnedOutcome* now = delivery_.delivered(item.rollout))
+    return {now->record.prompt, now->record.reward, now->record.tokens};
+  const HeldRollout& old = *held_.find(item.rollout);
+  return {old.prompt, old.reward, old.tokens};
 }
 
 std::vector<ShippedRollout> BatchBooks::shipped() const {
-  std::vector<ShippedRollout> shipped;
-  for (const TrainItem& item : batch_.items) {
-    if (const OwnedOutcome* now = delivery_.delivered(item.rollout)) {
-      shipped.push_back({now->record.prompt, now->record.reward, now->record.tokens});
-    } else {
-      const HeldRollout& old = *held_.find(item.rollout);
-      shipped.push_back({old.prompt, old.reward, old.tokens});
-    }
-  }
-  return shipped;
+  std::vector<ShippedRollout> all;
+  all.reserve(batch_.items.size());
+  for (const TrainItem& item : batch_.items) all.push_back(shipped(item));
+  return all;
 }
 
 void BatchBooks::enter(Ledger& ledger, std::uint64_t step) const {
-  std::map<PromptId, ZeroCause> cause;
-  for (const GroupReport& report : batch_.reports) cause[report.prompt] = report.cause;
-  for (const PlannedPrompt& prompt : planned_)
-    ledger.observe(prompt.prompt, step, prompt.outcomes, cause[prompt.prompt]);
-
-  std::map<PromptId, std::pair<double, std::uint64_t>> sizes;  // sum of abs(advantage), items
-  for (const TrainGroup& group : batch_.groups)
-    for (std::uint32_t i = group.first; i < group.first + group.count; ++i) {
-      sizes[group.prompt].first += std::abs(batch_.items[i].advantage);
-      ++sizes[group.prompt].second;
-    }
-  for (const auto& [prompt, sum] : sizes)
-    ledger.shipped(prompt, sum.first / static_cast<double>(sum.second));
+  std::vector<ZeroCause> causes(planned_.size());  // every planned prompt has a report
+  for (const GroupReport& report : batch_.reports)
+    if (const PlannedPrompt* prompt = find_planned(planned_, report.prompt))
+      causes[static_cast<std::size_t>(prompt - planned_.data())] = report.cause;
+  for (std::size_t i = 0; i < planned_.size(); ++i)
+    ledger.observe(planned_[i].prompt, step, planned_[i].outcomes, causes[i]);
+  for (const auto& [prompt, groups] : groups_)
+    ledger.shipped(prompt, groups.size / static_cast<double>(groups.items));
 }
 
-Spending BatchBooks::settle(HeldRollouts& held) const {
+Spending BatchBooks::settle(HeldRollouts& held, std::span<const RolloutId> trained) const {
   Spending spending;
-  for (const ShippedRollout& rollout : shipped()) spending.trained.add(1, rollout.tokens);
-
-  std::set<RolloutId> trained;
-  for (const TrainItem& item : batch_.items) {
-    trained.insert(item.rollout);
-    held.mark_trained(item.rollout);
-  }
+  for (const TrainItem& item : batch_.items) spending.trained.add(1, shipped(item).tokens);
+  for (const RolloutId id : trained) held.mark_trained(id);
   spending.discarded = held.drop(batch_.release);
-  std::set<RolloutId> kept = trained;
-  kept.insert(batch_.hold.begin(), batch_.hold.end());
+
+  std::vector<RolloutId> kept = batch_.hold;
+  std::sort(kept.begin(), kept.end());
+  const auto among = [](std::span<const RolloutId> ids, RolloutId id) {
+    return std::binary_search(ids.begin(), ids.end(), id);
+  };
   for (const PlannedPrompt& prompt : planned_)
     for (const Outcome& outcome : prompt.outcomes) {
       spending.generated.add(1, outcome.tokens);
-      if (!kept.count(outcome.id)) spending.discarded.add(1, outcome.tokens);
+      if (!among(trained, outcome.id) && !among(kept, outcome.id))
+        spending.discarded.add(1, outcome.tokens);
     }
   const Delivery::Withheld withheld = delivery_.withheld();
   spending.generated.add(withheld.rollouts, withheld.tokens);
@@ -97,7 +97,7 @@ Spending BatchBooks::settle(HeldRollouts& held) const {
                      .reward = now->record.reward,
                      .tokens = now->record.tokens,
                      .scored = now->record.scoring == Scoring::Scored,
-                     .trained = trained.count(id) > 0});
+                     .trained = among(trained, id)});
   return spending;
 }
 

@@ -11,6 +11,7 @@
 #include "allot/core/delivery.h"
 #include "allot/core/held_rollouts.h"
 #include "allot/core/ledger.h"
+#include "allot/core/prompt_table.h"
 #include "allot/core/step_metrics.h"
 #include "allot/core/types.h"
 
@@ -24,8 +25,7 @@ class BatchBooks {
  public:
   // Refers to its arguments. The batch must have passed check_batch.
   BatchBooks(TrainBatch& batch, std::span<const PlannedPrompt> planned, const Delivery& delivery,
-             const HeldRollouts& held)
-      : batch_(batch), planned_(planned), delivery_(delivery), held_(held) {}
+             const HeldRollouts& held);
 
   // Sets the cause in the report of every planned prompt from the outcomes of the step. Where the
   // batch pools rollouts of earlier steps the step alone does not show the group: the method's own
@@ -39,13 +39,23 @@ class BatchBooks {
   void enter(Ledger& ledger, std::uint64_t step) const;
 
   // What this step generated, trained and discarded; moves rollouts into and out of `held`.
-  Spending settle(HeldRollouts& held) const;
+  // `trained`: the rollouts of the items, ascending.
+  Spending settle(HeldRollouts& held, std::span<const RolloutId> trained) const;
 
  private:
+  // The groups of one prompt.
+  struct Groups {
+    std::uint64_t items = 0;
+    double size = 0;      // sum of abs(advantage)
+    bool pooled = false;  // with rollouts of earlier steps
+  };
+  ShippedRollout shipped(const TrainItem& item) const;
+
   TrainBatch& batch_;
   std::span<const PlannedPrompt> planned_;
   const Delivery& delivery_;
   const HeldRollouts& held_;
+  PromptTable<Groups> groups_;
 };
 
 }  // namespace allot

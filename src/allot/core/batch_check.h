@@ -20,6 +20,9 @@ std::vector<std::string> missing_needs(const Needs& needs, const HostTraits& hos
 // finite temperature, only declared needs used, nothing asked for together with `done`.
 void check_decision(const Decision& decision, const Needs& needs, const std::string& method);
 
+// True at every place whose id stands at an earlier one, too.
+std::vector<bool> repeated(std::span<const RolloutId> ids);
+
 // What a batch may name: a rollout handed out in this step, or one that is held.
 struct KnownRollout {
   PromptId prompt = 0;

@@ -3,8 +3,6 @@
 #include "allot/core/controller.h"
 
 #include <algorithm>
-#include <iterator>
-#include <set>
 #include <sstream>
 #include <utility>
 
@@ -41,16 +39,9 @@ struct Envelope {
     v(body);
   }
 };
-struct SavedMetric : Metric {
-  template <class V>
-  void state(V& v) {
-    v(name);
-    v(value);
-  }
-};
 
 constexpr const char* kBlobName = "allot.controller";
-constexpr std::uint32_t kBlobVersion = 1;
+constexpr std::uint32_t kBlobVersion = 2;
 
 std::string hex(std::uint64_t value) {
   std::ostringstream out;
@@ -80,7 +71,7 @@ struct Controller::State {
   Ledger ledger;
   HeldRollouts held;
   Spending step_spending, run_spending;
-  std::vector<SavedMetric> metrics;  // of the last finalized step
+  std::vector<Metric> metrics;  // of the last finalized step
 
   template <class V>
   void state(V& v) {
@@ -103,8 +94,11 @@ struct Controller::State {
     v(metrics);
   }
 
+  std::vector<PromptId> checked;  // not saved: from check_prompts() to show()
+
   void require_open(const char* verb) const;
-  std::vector<PromptId> shown_with(std::span<const PromptRef> prompts, const char* verb) const;
+  void check_prompts(std::span<const PromptRef> prompts, const char* verb);
+  void show();
   void lose(std::span<const RolloutId> lost);
 
   void answer_wish(std::span<const PromptRef> prompts, bool deadline, Plan& plan);
@@ -113,6 +107,7 @@ struct Controller::State {
   void apply(const Decision& decision, Plan& plan);
   void request(const GenRequest& request, Plan& plan);
   void close(Plan& plan);
+  [[noreturn]] void breach(std::string_view what) const;
 
   void check(const TrainBatch& batch, std::span<const PlannedPrompt> planned) const;
 };
@@ -147,40 +142,45 @@ void Controller::State::require_open(const char* verb) const {
   if (!open) misuse(verb, "no step is open; plan() comes first");
 }
 
-// `shown` and the candidates of the plan, or the answer to a refill wish.
-std::vector<PromptId> Controller::State::shown_with(std::span<const PromptRef> prompts,
-                                                    const char* verb) const {
-  std::vector<PromptId> fresh;
-  fresh.reserve(prompts.size());
+// The candidates of the plan, or the answer to a refill wish; leaves their ids in `checked`,
+// ascending.
+void Controller::State::check_prompts(std::span<const PromptRef> prompts, const char* verb) {
+  checked.clear();
+  checked.reserve(prompts.size());
   for (const PromptRef& prompt : prompts) {
     if (prompt.id >> 63)
       misuse(verb, concat("prompt id ", prompt.id, " was given; ids below 2^63 are needed"));
     if (needs.embedding && prompt.embedding.empty())
       misuse(verb, concat("prompt ", prompt.id, " has no embedding; method '", options.method,
                           "' needs one"));
-    fresh.push_back(prompt.id);
+    checked.push_back(prompt.id);
   }
   // A whole pool comes in ascending order: then this is one pass.
-  if (!std::is_sorted(fresh.begin(), fresh.end())) std::sort(fresh.begin(), fresh.end());
-  auto twice = std::adjacent_find(fresh.begin(), fresh.end());
-  if (twice == fresh.end() && !shown.empty())
-    twice = std::find_if(fresh.begin(), fresh.end(), [&](PromptId id) {
+  if (!std::is_sorted(checked.begin(), checked.end())) std::sort(checked.begin(), checked.end());
+  auto twice = std::adjacent_find(checked.begin(), checked.end());
+  if (twice == checked.end() && !shown.empty())
+    twice = std::find_if(checked.begin(), checked.end(), [&](PromptId id) {
       return std::binary_search(shown.begin(), shown.end(), id);
     });
-  if (twice != fresh.end())
+  if (twice != checked.end())
     misuse(verb, concat("prompt ", *twice, " was shown twice in step ", next_step,
                         "; ids are distinct within a plan and its refills"));
-  if (shown.empty()) return fresh;
-  std::vector<PromptId> all;
-  std::merge(shown.begin(), shown.end(), fresh.begin(), fresh.end(), std::back_inserter(all));
-  return all;
+}
+
+// The prompts checked last are part of the step.
+void Controller::State::show() {
+  if (checked.empty()) return;  // as for nearly every observe()
+  if (shown.empty()) return shown.swap(checked);
+  const auto before = static_cast<std::ptrdiff_t>(shown.size());
+  shown.insert(shown.end(), checked.begin(), checked.end());
+  std::inplace_merge(shown.begin(), shown.begin() + before, shown.end());
 }
 
 void Controller::State::lose(std::span<const RolloutId> lost) {
-  std::set<RolloutId> distinct;
-  for (const RolloutId id : lost)
-    if (!held.find(id) || !distinct.insert(id).second)
-      misuse("plan", concat("rollout ", id, " is reported lost, but it is not held"));
+  const std::vector<bool> again = repeated(lost);
+  for (std::size_t i = 0; i < lost.size(); ++i)
+    if (again[i] || !held.find(lost[i]))
+      misuse("plan", concat("rollout ", lost[i], " is reported lost, but it is not held"));
   step_spending.discarded = held.drop(lost);
 }
 
@@ -193,14 +193,14 @@ Plan Controller::plan(std::span<const PromptRef> candidates, const Budget& budge
                           "; versions count optimizer updates and never fall"));
   BudgetAccount account = s.account;
   account.open(budget, s.next_step, s.options.host.max_tokens);
-  std::vector<PromptId> shown = s.shown_with(candidates, "plan");
+  s.check_prompts(candidates, "plan");
   s.step_spending = {};
   s.lose(lost);
 
-  s.shown = std::move(shown);
+  s.show();
   s.account = account;
   s.policy = policy;
-  s.delivery = Delivery(s.needs.grain, policy, account.max_tokens(), s.next_id);
+  s.delivery.open(s.needs.grain, policy, account.max_tokens(), s.next_id);
   s.wish = 0;
   s.exhausted = s.done = false;
   s.open = true;
@@ -223,9 +223,9 @@ Plan Controller::observe(std::span<const Outcome> outcomes, std::span<const Prom
   if (more_prompts.size() > s.wish)
     misuse("observe", concat(more_prompts.size(), " further prompts were given; ", s.wish,
                              " were wished for"));
-  std::vector<PromptId> shown = s.shown_with(more_prompts, "observe");
+  s.check_prompts(more_prompts, "observe");
   s.delivery.report(outcomes);
-  s.shown = std::move(shown);
+  s.show();
 
   Plan plan;
   if (!s.done) {
@@ -252,7 +252,7 @@ void Controller::State::answer_wish(std::span<const PromptRef> prompts, bool dea
 // alone or together with outcomes must make no difference.
 bool Controller::State::deliver_next(bool deadline, Plan& plan) {
   if (done || wish > 0) return false;
-  const std::vector<Outcome> outcomes = delivery.next();
+  const std::span<const Outcome> outcomes = delivery.next();
   if (outcomes.empty()) return false;
   for (const Outcome& outcome : outcomes) account.settle(outcome.tokens);
   tell({.outcomes = outcomes, .left = account.left(), .deadline = deadline}, plan);
@@ -270,37 +270,35 @@ void Controller::State::tell(const Events& events, Plan& plan) {
 
 void Controller::State::apply(const Decision& decision, Plan& plan) {
   check_decision(decision, needs, options.method);
-  const std::string where = concat("method ", options.method);
   if (decision.refill > 0 && exhausted)
-    throw Error(ErrorKind::Internal, where,
-                concat(decision.refill,
-                       " further prompts are wanted after an empty answer; the "
-                       "source is exhausted for this step"));
+    breach(concat(decision.refill,
+                  " further prompts are wanted after an empty answer; the "
+                  "source is exhausted for this step"));
   for (const PromptId prompt : decision.cancel) {
     if (delivery.requests_of(prompt) == 0)
-      throw Error(ErrorKind::Internal, where,
-                  concat("prompt ", prompt, " is cancelled, but nothing was asked of it"));
-    const std::vector<RolloutId> ids = delivery.cancel(prompt);
-    plan.cancel.insert(plan.cancel.end(), ids.begin(), ids.end());
+      breach(concat("prompt ", prompt, " is cancelled, but nothing was asked of it"));
+    delivery.cancel(prompt, plan.cancel);
   }
+  if (plan.generate.empty()) plan.generate.reserve(decision.generate.size());
   for (const GenRequest& wanted : decision.generate) request(wanted, plan);
   wish = decision.refill;
   done = decision.done;
 }
 
 void Controller::State::request(const GenRequest& wanted, Plan& plan) {
-  const std::string where = concat("method ", options.method);
   if (!std::binary_search(shown.begin(), shown.end(), wanted.prompt) &&
       !ledger.contains(wanted.prompt))
-    throw Error(ErrorKind::Internal, where,
-                concat("a request names prompt ", wanted.prompt,
-                       ", which was neither shown in this step nor asked for in an earlier one"));
+    breach(concat("a request names prompt ", wanted.prompt,
+                  ", which was neither shown in this step nor asked for in an earlier one"));
   if (delivery.requests_of(wanted.prompt) >= needs.max_rounds)
-    throw Error(ErrorKind::Internal, where,
-                concat("request ", delivery.requests_of(wanted.prompt) + 1, " for prompt ",
-                       wanted.prompt, " in one step; Needs::max_rounds is ", needs.max_rounds));
+    breach(concat("request ", delivery.requests_of(wanted.prompt) + 1, " for prompt ",
+                  wanted.prompt, " in one step; Needs::max_rounds is ", needs.max_rounds));
   account.reserve(wanted.n, options.method);
   plan.generate.push_back(delivery.issue(wanted));
+}
+
+void Controller::State::breach(std::string_view what) const {
+  throw Error(ErrorKind::Internal, concat("method ", options.method), what);
 }
 
 // What the host is told besides the requests.
@@ -322,32 +320,31 @@ TrainBatch Controller::finalize() {
     misuse("finalize", concat("the feedback of step ", *s.owed,
                               " is missing; it comes before step ", s.next_step, " is finalized"));
   TrainBatch batch = s.method->finalize();
-  const std::vector<PlannedPrompt> planned = s.delivery.planned();
-  s.check(batch, planned);
-  BatchBooks books(batch, planned, s.delivery, s.held);
-  if (!s.needs.answer_class) books.fill_causes(s.options.reward_resolution);
-  books.enter(s.ledger, s.next_step);
-  const std::vector<ShippedRollout> shipped = books.shipped();
-  s.step_spending.add(books.settle(s.held));
-  s.run_spending.add(s.step_spending);
-  const std::vector<Metric> metrics = step_metrics({.policy = s.policy,
-                                                    .planned = planned,
-                                                    .batch = batch,
-                                                    .shipped = shipped,
-                                                    .given = s.account.given(),
-                                                    .left = s.account.left(),
-                                                    .step = s.step_spending,
-                                                    .run = s.run_spending,
-                                                    .ledger = s.ledger,
-                                                    .data_size = s.options.data_size});
-  s.metrics.clear();
-  for (const Metric& metric : metrics) s.metrics.push_back({metric});
+  const PlannedStep planned = s.delivery.planned();
+  s.check(batch, planned.prompts);
   s.owed_shipped.clear();
   for (const TrainItem& item : batch.items) s.owed_shipped.push_back(item.rollout);
   std::sort(s.owed_shipped.begin(), s.owed_shipped.end());
+  BatchBooks books(batch, planned.prompts, s.delivery, s.held);
+  if (!s.needs.answer_class) books.fill_causes(s.options.reward_resolution);
+  books.enter(s.ledger, s.next_step);
+  const std::vector<ShippedRollout> shipped = books.shipped();
+  s.step_spending.add(books.settle(s.held, s.owed_shipped));
+  s.run_spending.add(s.step_spending);
+  step_metrics({.policy = s.policy,
+                .planned = planned.prompts,
+                .batch = batch,
+                .shipped = shipped,
+                .given = s.account.given(),
+                .left = s.account.left(),
+                .step = s.step_spending,
+                .run = s.run_spending,
+                .ledger = s.ledger,
+                .data_size = s.options.data_size},
+               s.metrics);
   s.owed = s.next_step++;
   s.next_id = s.delivery.next_id();
-  s.delivery = {};
+  s.delivery.clear();
   s.shown.clear();
   s.open = false;
   return batch;
@@ -356,6 +353,7 @@ TrainBatch Controller::finalize() {
 void Controller::State::check(const TrainBatch& batch,
                               std::span<const PlannedPrompt> planned) const {
   std::vector<PromptId> prompts;
+  prompts.reserve(planned.size());
   for (const PlannedPrompt& prompt : planned) prompts.push_back(prompt.prompt);
   check_batch(batch, {.method = options.method,
                       .needs = needs,
@@ -384,7 +382,7 @@ void Controller::feedback(const Feedback& feedback) {
 
 std::vector<Metric> Controller::metrics() const {
   const State& s = *state_;
-  std::vector<Metric> all(s.metrics.begin(), s.metrics.end());
+  std::vector<Metric> all = s.metrics;
   for (Metric& metric : s.method->metrics())
     all.push_back({concat("alloc/", s.options.method, "/", metric.name), metric.value});
   return all;

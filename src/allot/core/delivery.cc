@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <functional>
 
 #include "allot/core/error.h"
 
@@ -46,22 +46,45 @@ void make_cancelled(OwnedOutcome& outcome, Version policy, std::uint32_t tokens)
 
 }  // namespace
 
-Delivery::Delivery(Grain grain, Version policy, std::uint32_t max_tokens, RolloutId first)
-    : grain_(grain), policy_(policy), max_tokens_(max_tokens), first_(first) {}
+const PlannedPrompt* find_planned(std::span<const PlannedPrompt> planned, PromptId prompt) {
+  const auto at =
+      std::lower_bound(planned.begin(), planned.end(), prompt,
+                       [](const PlannedPrompt& p, PromptId id) { return p.prompt < id; });
+  return at != planned.end() && at->prompt == prompt ? &*at : nullptr;
+}
+
+Delivery::Delivery(Grain grain, Version policy, std::uint32_t max_tokens, RolloutId first) {
+  open(grain, policy, max_tokens, first);
+}
+
+void Delivery::open(Grain grain, Version policy, std::uint32_t max_tokens, RolloutId first) {
+  clear();
+  grain_ = grain;
+  policy_ = policy;
+  max_tokens_ = max_tokens;
+  first_ = first;
+}
+
+void Delivery::clear() {
+  request_sizes_.clear();
+  slots_.clear();
+  frontier_ = request_ = 0;
+  abandoned_ = false;
+  rebuild();
+}
 
 Issued Delivery::issue(const GenRequest& request) {
   Progress& progress = prompts_[request.prompt];
   const Issued issued{.prompt = request.prompt,
                       .first = next_id(),
                       .n = request.n,
-                      .first_seq = static_cast<std::uint32_t>(progress.slots.size()),
+                      .first_seq = progress.issued,
                       .tag = request.tag,
                       .round = progress.requests++,
                       .temperature = request.temperature,
                       .exemplar = request.exemplar};
   request_sizes_.push_back(request.n);
   for (std::uint32_t i = 0; i < request.n; ++i) {
-    progress.slots.push_back(slots_.size());
     Slot slot;
     slot.outcome.record = {.id = issued.first + i,
                            .prompt = request.prompt,
@@ -69,9 +92,15 @@ Issued Delivery::issue(const GenRequest& request) {
                            .seq = issued.first_seq + i,
                            .round = issued.round};
     slots_.push_back(std::move(slot));
+    append(progress, slots_.size() - 1);
   }
-  waiting_ += request.n;
   return issued;
+}
+
+void Delivery::append(Progress& progress, std::uint64_t index) {
+  (progress.issued++ == 0 ? progress.first : slots_[progress.last].next) = index;
+  progress.last = index;
+  if (progress.head == kNone) progress.head = index;
 }
 
 std::uint32_t Delivery::requests_of(PromptId prompt) const {
@@ -102,93 +131,109 @@ void Delivery::check(const Outcome& outcome) const {
 }
 
 void Delivery::report(std::span<const Outcome> outcomes) {
-  std::set<RolloutId> seen;
+  ++call_;
   for (const Outcome& outcome : outcomes) {
     check(outcome);
-    if (!seen.insert(outcome.id).second)
-      refuse(outcome, "is reported twice; one outcome per rollout is needed");
+    std::uint64_t& call = slots_[outcome.id - first_].call;
+    if (call == call_) refuse(outcome, "is reported twice; one outcome per rollout is needed");
+    call = call_;
   }
   for (const Outcome& outcome : outcomes) {
     Slot& slot = slots_[outcome.id - first_];
     slot.reported = true;
     if (abandoned_) continue;  // too late: it was handed out, or withheld, as cancelled
     complete(slot.outcome, outcome);
-    --waiting_;
-    wake(*prompts_.find(slot.outcome.record.prompt));
+    if (grain_ != Grain::Rollout) continue;
+    const std::uint64_t head = prompts_.find(slot.outcome.record.prompt)->head;
+    if (head == outcome.id - first_) wake(head);
   }
 }
 
-std::vector<RolloutId> Delivery::cancel(PromptId prompt) {
-  std::vector<RolloutId> ids;
+void Delivery::cancel(PromptId prompt, std::vector<RolloutId>& ids) {
   const Progress* progress = prompts_.find(prompt);
-  if (!progress) return ids;
-  for (std::size_t i = progress->delivered; i < progress->slots.size(); ++i) {
-    Slot& slot = slots_[progress->slots[i]];
-    if (!slot.cancelled) ids.push_back(slot.outcome.record.id);
-    slot.cancelled = true;
+  if (!progress) return;
+  for (std::uint64_t i = progress->head; i != kNone; i = slots_[i].next) {
+    if (!slots_[i].cancelled) ids.push_back(slots_[i].outcome.record.id);
+    slots_[i].cancelled = true;
   }
-  return ids;
 }
 
 void Delivery::abandon() {
   if (abandoned_) return;
   for (Slot& slot : slots_) slot.cancelled |= !slot.reported;
   abandoned_ = true;
-  rebuild();
+  wake_all();
 }
 
-// The prompt's next slot becomes available to Grain::Rollout once it has arrived.
-void Delivery::wake(const Progress& progress) {
-  if (grain_ != Grain::Rollout || progress.delivered == progress.slots.size()) return;
-  const std::uint64_t head = progress.slots[progress.delivered];
-  if (arrived(slots_[head])) heads_.insert(head);
+// A prompt's head becomes available to Grain::Rollout once it has arrived: when it is reported, or
+// when it becomes the head. Each of these happens once, so that no slot is in the heap twice.
+void Delivery::wake(std::uint64_t head) {
+  if (grain_ != Grain::Rollout || head == kNone || !arrived(slots_[head])) return;
+  heads_.push_back(head);
+  std::push_heap(heads_.begin(), heads_.end(), std::greater<>());
 }
 
-// Slots of the next batch.
-std::vector<std::uint64_t> Delivery::ready() const {
-  if (grain_ == Grain::Rollout)
-    return heads_.empty() ? std::vector<std::uint64_t>{} : std::vector{*heads_.begin()};
-  if (frontier_ == slots_.size()) return {};
-  if (grain_ == Grain::Round && waiting_ > 0) return {};
-  std::vector<std::uint64_t> batch(grain_ == Grain::Round ? slots_.size() - frontier_
-                                                          : request_sizes_[request_]);
-  std::iota(batch.begin(), batch.end(), frontier_);
-  const bool complete = std::all_of(batch.begin(), batch.end(),
-                                    [this](std::uint64_t i) { return arrived(slots_[i]); });
-  return complete ? batch : std::vector<std::uint64_t>{};
+void Delivery::wake_all() {
+  heads_.clear();
+  for (const auto& [prompt, progress] : prompts_) wake(progress.head);
 }
 
-std::vector<Outcome> Delivery::next() {
-  const std::vector<std::uint64_t> batch = ready();
-  std::vector<Outcome> outcomes;
-  for (const std::uint64_t index : batch) outcomes.push_back(hand_out(index));
-  if (grain_ != Grain::Rollout && !batch.empty()) {
-    frontier_ += batch.size();
+// Round, Request: how many slots from frontier_ on make up the next batch; 0 if it is not complete.
+std::uint64_t Delivery::ready() {
+  while (arrived_ < slots_.size() && arrived(slots_[arrived_])) ++arrived_;
+  if (frontier_ == slots_.size()) return 0;
+  const std::uint64_t size =
+      grain_ == Grain::Round ? slots_.size() - frontier_ : request_sizes_[request_];
+  return frontier_ + size <= arrived_ ? size : 0;
+}
+
+std::span<const Outcome> Delivery::next() {
+  batch_.clear();
+  if (grain_ == Grain::Rollout) {
+    if (heads_.empty()) return {};
+    std::pop_heap(heads_.begin(), heads_.end(), std::greater<>());
+    const std::uint64_t head = heads_.back();
+    heads_.pop_back();
+    hand_out(head);
+  } else if (const std::uint64_t size = ready(); size > 0) {
+    for (const std::uint64_t end = frontier_ + size; frontier_ < end; ++frontier_)
+      hand_out(frontier_);
     ++request_;
   }
-  return outcomes;
+  return batch_;
 }
 
-Outcome Delivery::hand_out(std::uint64_t index) {
+void Delivery::hand_out(std::uint64_t index) {
   Slot& slot = slots_[index];
   Progress& progress = *prompts_.find(slot.outcome.record.prompt);
   if (slot.cancelled)
     make_cancelled(slot.outcome, policy_,
                    max_tokens_ > 0 ? max_tokens_ : slot.outcome.record.tokens);
-  std::int64_t& answer = slot.outcome.record.answer_class;
-  if (answer >= 0) {
-    const auto fresh = static_cast<std::int64_t>(progress.answer_class.size());
-    answer = progress.answer_class.emplace(answer, fresh).first->second;
-  }
+  slot.answer = slot.outcome.record.answer_class;
+  slot.outcome.record.answer_class = number_answer(progress, slot.answer);
   slot.delivered = true;
-  ++progress.delivered;
-  heads_.erase(index);
-  wake(progress);
-  return slot.outcome.view();
+  progress.head = slot.next;
+  wake(progress.head);
+  batch_.push_back(slot.outcome.view());
+}
+
+// The answers of a prompt are 0, 1, 2, ... in the order in which they were first handed out;
+// `answer` is that of its head.
+std::int64_t Delivery::number_answer(const Progress& progress, std::int64_t answer) const {
+  if (answer < 0) return answer;
+  std::int64_t fresh = 0;
+  for (std::uint64_t i = progress.first; i != progress.head; i = slots_[i].next) {
+    const std::int64_t number = slots_[i].outcome.record.answer_class;
+    if (slots_[i].answer == answer) return number;
+    fresh = std::max(fresh, number + 1);
+  }
+  return fresh;
 }
 
 std::vector<RolloutId> Delivery::unreported() const {
   std::vector<RolloutId> ids;
+  ids.reserve(static_cast<std::size_t>(std::count_if(
+      slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.reported; })));
   for (const Slot& slot : slots_)
     if (!slot.reported) ids.push_back(slot.outcome.record.id);
   return ids;
@@ -199,14 +244,18 @@ const OwnedOutcome* Delivery::delivered(RolloutId id) const {
   return &slots_[id - first_].outcome;
 }
 
-std::vector<PlannedPrompt> Delivery::planned() const {
-  std::vector<PlannedPrompt> all;
+PlannedStep Delivery::planned() const {
+  PlannedStep step;
+  step.outcomes.reserve(slots_.size());
+  step.prompts.reserve(prompts_.size());
   for (const auto& [prompt, progress] : prompts_) {
-    all.push_back({prompt, progress.requests, static_cast<std::uint32_t>(progress.slots.size())});
-    for (std::uint32_t i = 0; i < progress.delivered; ++i)
-      all.back().outcomes.push_back(slots_[progress.slots[i]].outcome.view());
+    const std::size_t before = step.outcomes.size();
+    for (std::uint64_t i = progress.first; i != progress.head; i = slots_[i].next)
+      step.outcomes.push_back(slots_[i].outcome.view());
+    step.prompts.push_back(
+        {prompt, progress.requests, progress.issued, std::span(step.outcomes).subspan(before)});
   }
-  return all;
+  return step;
 }
 
 Delivery::Withheld Delivery::withheld() const {
@@ -221,10 +270,16 @@ Delivery::Withheld Delivery::withheld() const {
 }
 
 void Delivery::rebuild() {
-  waiting_ = 0;
-  heads_.clear();
-  for (const Slot& slot : slots_) waiting_ += !arrived(slot);
-  for (const auto& [id, progress] : prompts_) wake(progress);
+  prompts_.clear();
+  arrived_ = 0;
+  for (std::uint64_t i = 0; i < slots_.size(); ++i) {
+    const Outcome& record = slots_[i].outcome.record;
+    Progress& progress = prompts_[record.prompt];
+    progress.requests = record.round + 1;
+    append(progress, i);
+    if (slots_[i].delivered) progress.head = kNone;  // in issue order, so it was the head
+  }
+  wake_all();
 }
 
 }  // namespace allot

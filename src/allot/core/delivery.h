@@ -8,11 +8,13 @@
 //
 // What a method sees, and when, is a function of what it asked for and of the outcomes. A rollout
 // that was cancelled is handed out as Cancelled even if it had finished meanwhile.
+//
+// One array holds the rollouts of the step; those of a prompt are chained through it by index,
+// which ascends in issue order. With its memory kept from step to step no rollout takes any from
+// the heap.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <set>
 #include <span>
 #include <vector>
 
@@ -57,15 +59,34 @@ struct OwnedOutcome {
 struct PlannedPrompt {
   PromptId prompt = 0;
   std::uint32_t requests = 0, issued = 0;
+  std::span<const Outcome> outcomes;
+};
+// Of `planned`, which is in id order; nullptr for another prompt.
+const PlannedPrompt* find_planned(std::span<const PlannedPrompt> planned, PromptId prompt);
+
+// Every prompt of a step with at least one request, in id order. Moves only: its prompts point into
+// its outcomes.
+struct PlannedStep {
   std::vector<Outcome> outcomes;
+  std::vector<PlannedPrompt> prompts;
+
+  PlannedStep() = default;
+  PlannedStep(PlannedStep&&) noexcept = default;
+  PlannedStep& operator=(PlannedStep&&) noexcept = default;
 };
 
 class Delivery {
  public:
   Delivery() = default;
+  Delivery(Grain grain, Version policy, std::uint32_t max_tokens, RolloutId first);
+
+  // Starts a step, with none of the rollouts of the one before.
   // `max_tokens`: what a cancelled rollout counts as; 0 = unknown, then what the host reported.
   // `policy`: the version a cancelled rollout is ascribed to.
-  Delivery(Grain grain, Version policy, std::uint32_t max_tokens, RolloutId first);
+  void open(Grain grain, Version policy, std::uint32_t max_tokens, RolloutId first);
+
+  // Forgets the rollouts and keeps the memory they took.
+  void clear();
 
   // Numbers a request and waits for its outcomes from now on.
   Issued issue(const GenRequest& request);
@@ -75,15 +96,16 @@ class Delivery {
   // prompt than was asked for, more tokens than max_tokens, and values that are not finite.
   void report(std::span<const Outcome> outcomes);
 
-  // Withdraws what was not handed out yet and returns its ids, ascending, also those of rollouts
+  // Withdraws what was not handed out yet and appends its ids, ascending, also those of rollouts
   // that were reported meanwhile. The others still have to be reported.
-  std::vector<RolloutId> cancel(PromptId prompt);
+  void cancel(PromptId prompt, std::vector<RolloutId>& ids);
 
   // Nothing more is waited for: what was not reported by now counts as cancelled.
   void abandon();
 
-  // The next batch of the grain; empty if none is complete. Spans in it live until issue().
-  std::vector<Outcome> next();
+  // The next batch of the grain; empty if none is complete. Lives until next() is called again, the
+  // spans in it until issue() or clear().
+  std::span<const Outcome> next();
 
   bool knows(RolloutId id) const { return id >= first_ && id < next_id(); }
   RolloutId next_id() const { return first_ + slots_.size(); }
@@ -91,8 +113,8 @@ class Delivery {
 
   // nullptr unless it was handed out. Lives until issue().
   const OwnedOutcome* delivered(RolloutId id) const;
-  // What became of every prompt with at least one request, in id order.
-  std::vector<PlannedPrompt> planned() const;
+  // What became of every prompt. The spans in its outcomes live until issue() or clear().
+  PlannedStep planned() const;
 
   // Rollouts that were never handed out, and the tokens they are charged.
   struct Withheld {
@@ -108,7 +130,6 @@ class Delivery {
     v(first_);
     v(request_sizes_);
     v(slots_);
-    v(prompts_);
     v(frontier_);
     v(request_);
     v(abandoned_);
@@ -116,35 +137,37 @@ class Delivery {
   }
 
  private:
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+
   struct Slot {
-    OwnedOutcome outcome;  // id, prompt, tag, seq and round are set at issue
+    OwnedOutcome outcome;      // id, prompt, tag, seq and round are set at issue
+    std::int64_t answer = -1;  // once delivered: its answer class as it was reported
     bool reported = false, cancelled = false, delivered = false;
+    std::uint64_t next = kNone;  // slot of the prompt's next rollout
+    std::uint64_t call = 0;      // the report() that named it last; tells a repetition within one
     template <class V>
-    void state(V& v) {
+    void state(V& v) {  // without what rebuild() derives
       v(outcome);
+      v(answer);
       v(reported);
       v(cancelled);
       v(delivered);
     }
   };
   struct Progress {
-    std::uint32_t requests = 0, delivered = 0;
-    std::vector<std::uint64_t> slots;                   // in issue order
-    std::map<std::int64_t, std::int64_t> answer_class;  // as reported -> 0, 1, 2, ...
-    template <class V>
-    void state(V& v) {
-      v(requests);
-      v(delivered);
-      v(slots);
-      v(answer_class);
-    }
+    std::uint32_t requests = 0, issued = 0;
+    std::uint64_t first = kNone, last = kNone;  // slots: the ends of the chain
+    std::uint64_t head = kNone;                 // the first one that was not handed out
   };
 
   bool arrived(const Slot& slot) const { return slot.reported || abandoned_; }
   void check(const Outcome& outcome) const;
-  void wake(const Progress& progress);
-  std::vector<std::uint64_t> ready() const;
-  Outcome hand_out(std::uint64_t index);
+  void append(Progress& progress, std::uint64_t index);
+  void wake(std::uint64_t head);
+  void wake_all();
+  std::uint64_t ready();
+  void hand_out(std::uint64_t index);
+  std::int64_t number_answer(const Progress& progress, std::int64_t answer) const;
   void rebuild();
 
   Grain grain_ = Grain::Round;
@@ -152,15 +175,17 @@ class Delivery {
   std::uint32_t max_tokens_ = 0;
   RolloutId first_ = 1;
   std::vector<std::uint32_t> request_sizes_;
-  std::vector<Slot> slots_;  // by id - first_
-  PromptTable<Progress> prompts_;
+  std::vector<Slot> slots_;     // by id - first_
   std::uint64_t frontier_ = 0;  // Round, Request: slots before it were handed out
   std::uint64_t request_ = 0;   // Request: index of the request that starts at frontier_
   bool abandoned_ = false;
 
   // Derived from the above.
-  std::uint64_t waiting_ = 0;      // slots that have not arrived
-  std::set<std::uint64_t> heads_;  // Rollout: slots that have arrived and are their prompt's next
+  PromptTable<Progress> prompts_;
+  std::uint64_t arrived_ = 0;         // Round, Request: slots before it have arrived
+  std::vector<std::uint64_t> heads_;  // Rollout: heads that have arrived; a heap, lowest first
+  std::uint64_t call_ = 0;            // of report()
+  std::vector<Outcome> batch_;        // what next() returned last
 };
 
 }  // namespace allot

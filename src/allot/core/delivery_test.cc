@@ -1,6 +1,7 @@
 #include "allot/core/delivery.h"
 
 #include <cmath>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,12 @@ std::vector<RolloutId> next_ids(Delivery& delivery) {
   return ids;
 }
 using Ids = std::vector<RolloutId>;
+
+Ids cancel(Delivery& delivery, PromptId prompt) {
+  Ids ids;
+  delivery.cancel(prompt, ids);
+  return ids;
+}
 
 TEST(Delivery, NumbersRequestsWithinStepAndPrompt) {
   Delivery delivery(Grain::Round, 0, 0, 41);
@@ -143,31 +150,31 @@ TEST(Delivery, CancelledEvenIfItHadFinished) {
   report(delivery, 1);
   EXPECT_EQ(next_ids(delivery), (Ids{1}));
   report(delivery, 2);  // finished before it was cancelled, not handed out yet
-  EXPECT_EQ(delivery.cancel(7), (Ids{2, 6}));
-  EXPECT_EQ(delivery.cancel(7), Ids{});
+  EXPECT_EQ(cancel(delivery, 7), (Ids{2, 6}));
+  EXPECT_EQ(cancel(delivery, 7), Ids{});
   Outcome stopped = outcome(6, 7);
   stopped.status = Status::Cancelled;
   stopped.tokens = 17;
   delivery.report(std::vector{stopped});
   for (int i = 0; i < 2; ++i) {
-    const Outcome o = delivery.next().at(0);
+    const Outcome o = delivery.next().front();
     EXPECT_EQ(o.status, Status::Cancelled);
     EXPECT_EQ(o.scoring, Scoring::NotScorable);
     EXPECT_EQ(o.reward, 0);
     EXPECT_FALSE(o.correct);
     EXPECT_EQ(o.tokens, kMaxTokens);  // the full allowance, however far it had come
   }
-  EXPECT_EQ(delivery.cancel(8), (Ids{3, 4, 5}));
-  EXPECT_EQ(delivery.cancel(99), Ids{});
+  EXPECT_EQ(cancel(delivery, 8), (Ids{3, 4, 5}));
+  EXPECT_EQ(cancel(delivery, 99), Ids{});
 }
 
 TEST(Delivery, RequestsAfterACancellationAreNotCancelled) {
   Delivery delivery = three_requests(Grain::Round);
-  delivery.cancel(7);
+  cancel(delivery, 7);
   delivery.issue({.prompt = 7, .n = 1});
   for (RolloutId id = 1; id <= 6; ++id) report(delivery, id);
   delivery.report(std::vector{outcome(7, 7)});
-  const std::vector<Outcome> all = delivery.next();
+  const std::span<const Outcome> all = delivery.next();
   ASSERT_EQ(all.size(), 7u);
   EXPECT_EQ(all[5].status, Status::Cancelled);
   EXPECT_EQ(all[6].status, Status::Ok);
@@ -180,7 +187,7 @@ TEST(Delivery, AbandonedRolloutsCountAsCancelled) {
     report(delivery, 6);
     delivery.abandon();
     std::vector<Outcome> all;
-    for (std::vector<Outcome> batch = delivery.next(); !batch.empty(); batch = delivery.next())
+    for (auto batch = delivery.next(); !batch.empty(); batch = delivery.next())
       all.insert(all.end(), batch.begin(), batch.end());
     ASSERT_EQ(all.size(), 6u);
     for (const Outcome& o : all) {
@@ -198,7 +205,7 @@ TEST(Delivery, WithheldRolloutsAreCharged) {
   Delivery delivery = three_requests(Grain::Round);
   report(delivery, 1);
   report(delivery, 3);
-  delivery.cancel(8);
+  cancel(delivery, 8);
   const Delivery::Withheld withheld = delivery.withheld();
   EXPECT_EQ(withheld.rollouts, 6u);
   EXPECT_EQ(withheld.tokens, 10 + 5 * kMaxTokens);
@@ -218,6 +225,45 @@ TEST(Delivery, AnswerClassesAreRenumberedPerPromptInIssueOrder) {
   EXPECT_EQ(classes, (std::vector<std::int64_t>{0, -1, 0, 1, 0, 1}));
 }
 
+TEST(Delivery, AStepKeepsNothingOfTheOneBefore) {
+  for (const Grain grain : {Grain::Round, Grain::Request, Grain::Rollout}) {
+    Delivery delivery = three_requests(grain);
+    for (const RolloutId id : {1, 2, 4}) report(delivery, id);
+    next_ids(delivery);
+    cancel(delivery, 8);
+    delivery.abandon();
+    delivery.clear();
+    EXPECT_FALSE(delivery.knows(1));
+    EXPECT_TRUE(next_ids(delivery).empty());
+    EXPECT_TRUE(delivery.planned().prompts.empty());
+    delivery.open(grain, 3, kMaxTokens, 7);
+    EXPECT_EQ(delivery.requests_of(7), 0u);
+    EXPECT_EQ(delivery.issue({.prompt = 7, .n = 1}).first, 7u);
+    EXPECT_TRUE(next_ids(delivery).empty());
+    delivery.report(std::vector{outcome(7, 7)});
+    EXPECT_EQ(next_ids(delivery), Ids{7});
+  }
+}
+
+TEST(Delivery, PlannedHoldsWhatWasHandedOutByPromptInIssueOrder) {
+  Delivery delivery = three_requests(Grain::Rollout);
+  for (const RolloutId id : {6, 2, 1, 4}) report(delivery, id);
+  while (!next_ids(delivery).empty()) {
+  }
+  const PlannedStep step = delivery.planned();
+  ASSERT_EQ(step.prompts.size(), 2u);
+  const PlannedPrompt &a = step.prompts[0], &b = step.prompts[1];
+  EXPECT_EQ(std::vector({a.prompt, b.prompt}), (std::vector<PromptId>{7, 8}));
+  EXPECT_EQ(std::vector({a.requests, b.requests}), (std::vector<std::uint32_t>{2, 1}));
+  EXPECT_EQ(std::vector({a.issued, b.issued}), (std::vector<std::uint32_t>{3, 3}));
+  Ids ids;
+  for (const Outcome& o : a.outcomes) ids.push_back(o.id);
+  EXPECT_EQ(ids, (Ids{1, 2, 6}));
+  EXPECT_TRUE(b.outcomes.empty());  // its first has not come
+  EXPECT_EQ(find_planned(step.prompts, 8), &b);
+  EXPECT_EQ(find_planned(step.prompts, 9), nullptr);
+}
+
 TEST(Delivery, FieldsWithoutMeaningAreCleared) {
   Delivery delivery = three_requests(Grain::Rollout);
   const std::vector<float> parts{1, 2};
@@ -228,7 +274,7 @@ TEST(Delivery, FieldsWithoutMeaningAreCleared) {
   unscored.scoring = Scoring::VerifierError;
   unscored.reward = std::nanf("");
   delivery.report(std::vector{failed, unscored});
-  const Outcome a = delivery.next().at(0), b = delivery.next().at(0);
+  const Outcome a = delivery.next().front(), b = delivery.next().front();
   EXPECT_EQ(a.scoring, Scoring::NotScorable);
   EXPECT_EQ(a.answer_class, -1);
   EXPECT_TRUE(a.parts.empty());
@@ -247,7 +293,7 @@ TEST(Delivery, OwnsThePartsOfAReward) {
     delivery.report(std::vector{o});
     parts.assign(2, 9);
   }
-  const Outcome o = delivery.next().at(0);
+  const Outcome o = delivery.next().front();
   ASSERT_EQ(o.parts.size(), 2u);
   EXPECT_EQ(o.parts[0], 0.25f);
   EXPECT_TRUE(std::isnan(o.parts[1]));
@@ -289,6 +335,8 @@ TEST(Delivery, RefusesReportsThatCannotBe) {
   o.parts = parts;
   refused(o, "reward part");
   EXPECT_EQ(delivery.unreported(), (Ids{1, 3, 4, 5, 6}));  // nothing of a refused call was taken
+  EXPECT_EQ(refusal(delivery, {outcome(1, 7), outcome(3, 8)}), "");  // nor remembered
+  EXPECT_EQ(delivery.unreported(), (Ids{4, 5, 6}));
 }
 
 TEST(Delivery, RoundTripAtEveryReport) {
@@ -297,8 +345,8 @@ TEST(Delivery, RoundTripAtEveryReport) {
     Ids got, expected;
     for (const RolloutId id : {2, 3, 6, 1, 5, 4}) {
       if (id == 1) {
-        plain.cancel(8);
-        reloaded.cancel(8);
+        cancel(plain, 8);
+        cancel(reloaded, 8);
       }
       report(plain, id);
       report(reloaded, id);

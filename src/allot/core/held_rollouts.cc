@@ -2,14 +2,8 @@
 
 namespace allot {
 
-const HeldRollout* HeldRollouts::find(RolloutId id) const {
-  const auto found = held_.find(id);
-  return found == held_.end() ? nullptr : &found->second;
-}
-
 void HeldRollouts::mark_trained(RolloutId id) {
-  const auto found = held_.find(id);
-  if (found != held_.end()) found->second.trained = true;
+  if (HeldRollout* rollout = held_.find(id)) rollout->trained = true;
 }
 
 Amount HeldRollouts::drop(std::span<const RolloutId> ids) {

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <span>
 
+#include "allot/core/prompt_table.h"
 #include "allot/core/types.h"
 
 namespace allot {
@@ -46,9 +46,11 @@ struct Amount {
 
 class HeldRollouts {
  public:
-  void hold(RolloutId id, const HeldRollout& rollout) { held_.emplace(id, rollout); }
+  void hold(RolloutId id, const HeldRollout& rollout) {  // changes nothing if it is held
+    if (!held_.contains(id)) held_[id] = rollout;
+  }
   // nullptr for one that is not held.
-  const HeldRollout* find(RolloutId id) const;
+  const HeldRollout* find(RolloutId id) const { return held_.find(id); }
   void mark_trained(RolloutId id);
 
   // Forgets the rollouts; what of them was never trained on. Unknown ids are passed over.
@@ -60,7 +62,7 @@ class HeldRollouts {
   }
 
  private:
-  std::map<RolloutId, HeldRollout> held_;
+  PromptTable<HeldRollout> held_;  // by rollout: ids that ascend, so they fill its blocks
 };
 
 }  // namespace allot

@@ -134,6 +134,7 @@ class PromptTable {
 
  private:
   static constexpr std::size_t kBlock = 128;  // most entries of a block
+  static constexpr std::size_t kFirstBlocks = 16;
 
   // The last block whose first id is not above `prompt`, else the first one.
   std::size_t block_of(PromptId prompt) const {
@@ -151,6 +152,10 @@ class PromptTable {
   }
 
   void add_block(std::size_t at) {
+    if (blocks_.empty()) {  // room for the prompts of a step; the rest grows by doubling
+      blocks_.reserve(kFirstBlocks);
+      firsts_.reserve(kFirstBlocks);
+    }
     blocks_.emplace(blocks_.begin() + static_cast<std::ptrdiff_t>(at))->reserve(kBlock);
     firsts_.insert(firsts_.begin() + static_cast<std::ptrdiff_t>(at), PromptId{0});
   }

@@ -1,9 +1,13 @@
 #include "allot/core/step_metrics.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <map>
-#include <set>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include "allot/core/prompt_table.h"
 
 namespace allot {
 namespace {
@@ -36,9 +40,9 @@ bool generated(const Outcome& outcome) {
 
 class StepMetrics {
  public:
-  explicit StepMetrics(const StepFacts& facts) : f_(facts) {}
+  StepMetrics(const StepFacts& facts, std::vector<Metric>& out) : f_(facts), out_(out) {}
 
-  std::vector<Metric> all() {
+  void run() {
     rewards();
     triad();
     zero_causes();
@@ -50,19 +54,26 @@ class StepMetrics {
     lengths();
     verifier();
     ledger();
-    return std::move(out_);
+    out_.resize(used_);
   }
 
  private:
-  void put(std::string name, double value) { out_.push_back({std::move(name), value}); }
-  void put_count(std::string name, std::uint64_t value) {
-    put(std::move(name), static_cast<double>(value));
+  void put_joined(std::initializer_list<std::string_view> name, double value) {
+    if (used_ == out_.size()) out_.emplace_back();
+    Metric& metric = out_[used_++];
+    metric.name.clear();
+    for (const std::string_view part : name) metric.name += part;
+    metric.value = value;
   }
-  void put_extremes(const std::string& prefix, const Summary& s) {
+  void put(std::string_view name, double value) { put_joined({name}, value); }
+  void put_count(std::string_view name, std::uint64_t value) {
+    put(name, static_cast<double>(value));
+  }
+  void put_extremes(std::string_view prefix, const Summary& s) {
     if (s.empty()) return;
-    put(prefix + "mean", s.mean());
-    put(prefix + "min", s.low());
-    put(prefix + "max", s.high());
+    put_joined({prefix, "mean"}, s.mean());
+    put_joined({prefix, "min"}, s.low());
+    put_joined({prefix, "max"}, s.high());
   }
   template <class Visit>
   void each_outcome(Visit visit) const {
@@ -73,7 +84,7 @@ class StepMetrics {
   void rewards();
   void triad();
   void zero_causes();
-  void spending(const std::string& suffix, const Spending& spending);
+  void spending(std::string_view suffix, const Spending& spending);
   void allocation();
   void budget();
   void batch();
@@ -83,7 +94,8 @@ class StepMetrics {
   void ledger();
 
   const StepFacts& f_;
-  std::vector<Metric> out_;
+  std::vector<Metric>& out_;
+  std::size_t used_ = 0;  // of out_
 };
 
 void StepMetrics::rewards() {
@@ -125,30 +137,29 @@ void StepMetrics::triad() {
 
 void StepMetrics::zero_causes() {
   if (f_.planned.empty()) return;
-  std::set<PromptId> prompts;
-  for (const PlannedPrompt& planned : f_.planned) prompts.insert(planned.prompt);
-  std::map<ZeroCause, std::uint64_t> count;
+  std::array<std::uint64_t, 256> counts{};  // by cause
   for (const GroupReport& report : f_.batch.reports)
-    if (prompts.count(report.prompt)) ++count[report.cause];
+    if (find_planned(f_.planned, report.prompt)) ++counts[static_cast<std::size_t>(report.cause)];
+  const auto count = [&](ZeroCause cause) { return counts[static_cast<std::size_t>(cause)]; };
 
   const auto n = static_cast<double>(f_.planned.size());
   for (const ZeroCause cause : {ZeroCause::AllRight, ZeroCause::AllWrong, ZeroCause::Tie,
                                 ZeroCause::Single, ZeroCause::Truncated, ZeroCause::NoAnswer})
-    put(std::string("group/zero_cause/") + name(cause), static_cast<double>(count[cause]) / n);
-  const std::uint64_t errors = count[ZeroCause::VerifierError];
-  const std::uint64_t failures = count[ZeroCause::GenerationFailed];
+    put_joined({"group/zero_cause/", name(cause)}, static_cast<double>(count(cause)) / n);
+  const std::uint64_t errors = count(ZeroCause::VerifierError);
+  const std::uint64_t failures = count(ZeroCause::GenerationFailed);
   put("group/zero_cause/unscorable",
-      static_cast<double>(count[ZeroCause::Unscorable] + errors + failures) / n);
+      static_cast<double>(count(ZeroCause::Unscorable) + errors + failures) / n);
   put_count("group/verifier_error", errors);
   put_count("group/generation_failed", failures);
 }
 
-void StepMetrics::spending(const std::string& suffix, const Spending& s) {
+void StepMetrics::spending(std::string_view suffix, const Spending& s) {
   const std::pair<const char*, const Amount&> kinds[] = {
       {"generated", s.generated}, {"trained", s.trained}, {"discarded", s.discarded}};
   for (const auto& [kind, amount] : kinds) {
-    put_count("rollouts/" + (kind + suffix), amount.rollouts);
-    put_count("tokens/" + (kind + suffix), amount.tokens);
+    put_joined({"rollouts/", kind, suffix}, static_cast<double>(amount.rollouts));
+    put_joined({"tokens/", kind, suffix}, static_cast<double>(amount.tokens));
   }
 }
 
@@ -185,19 +196,21 @@ void StepMetrics::batch() {
 }
 
 void StepMetrics::prompt_weights() {
-  std::map<PromptId, double> weight;
+  PromptTable<double> weights;
   for (const TrainGroup& group : f_.batch.groups) {
+    double& weight = weights[group.prompt];
     for (std::uint32_t i = group.first; i < group.first + group.count; ++i) {
       // Without a length divisor an item's tokens are averaged; under PerToken they are summed.
       const bool summed = f_.batch.norm == Norm::PerToken || f_.batch.length_divisor > 0;
       const double length = summed ? f_.shipped[i].tokens : 1.0;
       const double share = f_.batch.norm == Norm::PerGroup ? 1.0 / group.count : 1.0;
-      weight[group.prompt] += f_.batch.items[i].weight * length * share;
+      weight += f_.batch.items[i].weight * length * share;
     }
   }
   std::vector<double> sorted;
+  sorted.reserve(weights.size());
   double sum = 0;
-  for (const auto& [prompt, w] : weight) {
+  for (const auto& [prompt, w] : weights) {
     sorted.push_back(w);
     sum += w;
   }
@@ -259,6 +272,8 @@ void StepMetrics::ledger() {
 
 }  // namespace
 
-std::vector<Metric> step_metrics(const StepFacts& facts) { return StepMetrics(facts).all(); }
+void step_metrics(const StepFacts& facts, std::vector<Metric>& metrics) {
+  StepMetrics(facts, metrics).run();
+}
 
 }  // namespace allot

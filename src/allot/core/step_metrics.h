@@ -61,6 +61,8 @@ struct StepFacts {
 //   normaliser, relative to the mean over the trained prompts
 // advantage/abs_mean  length/{mean,min,max,truncated_frac}  length/terminated_{mean,min,max}
 // verifier/{correct,wrong,no_answer,not_scorable,error}  ledger/{dead,solved,mixed,unseen}
-std::vector<Metric> step_metrics(const StepFacts& facts);
+//
+// Writes over `metrics`, those of the step before: their names keep their memory.
+void step_metrics(const StepFacts& facts, std::vector<Metric>& metrics);
 
 }  // namespace allot

@@ -32,11 +32,16 @@ class StepMetricsTest : public ::testing::Test {
     const Outcome broken{.behaviour = kPolicy, .scoring = Scoring::VerifierError, .tokens = 5};
     const Outcome failed{
         .behaviour = kPolicy, .status = Status::Failed, .scoring = Scoring::NotScorable};
-    planned = {{1, 2, 4, {scored(1, 0, 10), scored(0, 0, 20), scored(1, 1, 30), scored(0, 1, 40)}},
-               {2, 1, 2, {scored(1, 0, 8), scored(1, 0, 12)}},
-               {3, 1, 2, {scored(0, 0, 50, Status::Truncated), silent}},
-               {4, 1, 2, {broken, broken}},
-               {5, 1, 1, {failed}}};
+    outcomes = {{scored(1, 0, 10), scored(0, 0, 20), scored(1, 1, 30), scored(0, 1, 40)},
+                {scored(1, 0, 8), scored(1, 0, 12)},
+                {scored(0, 0, 50, Status::Truncated), silent},
+                {broken, broken},
+                {failed}};
+    planned = {{1, 2, 4, outcomes[0]},
+               {2, 1, 2, outcomes[1]},
+               {3, 1, 2, outcomes[2]},
+               {4, 1, 2, outcomes[3]},
+               {5, 1, 1, outcomes[4]}};
     batch.items = {{1, 0.5f, 1}, {2, -0.5f, 1}, {3, 1, 2}};
     batch.groups = {{1, 0, 2}, {2, 2, 1}};
     batch.reports = {{1, 0, 0, true, 2, ZeroCause::None},
@@ -49,22 +54,26 @@ class StepMetricsTest : public ::testing::Test {
 
   std::map<std::string, double> metrics() const {
     std::map<std::string, double> values;
-    for (const Metric& metric : step_metrics({.policy = kPolicy,
-                                .planned = planned,
-                                .batch = batch,
-                                .shipped = shipped,
-                                .given = given,
-                                .left = left,
-                                .step = step,
-                                .run = run,
-                                .ledger = ledger,
-                                .data_size = data_size})) {
+    std::vector<Metric> list{{"of/the/step/before", 7}};  // is written over
+    step_metrics({.policy = kPolicy,
+                  .planned = planned,
+                  .batch = batch,
+                  .shipped = shipped,
+                  .given = given,
+                  .left = left,
+                  .step = step,
+                  .run = run,
+                  .ledger = ledger,
+                  .data_size = data_size},
+                 list);
+    for (const Metric& metric : list) {
       EXPECT_TRUE(std::isfinite(metric.value)) << metric.name;
       EXPECT_TRUE(values.emplace(metric.name, metric.value).second) << metric.name << " twice";
     }
     return values;
   }
 
+  std::vector<std::vector<Outcome>> outcomes;
   std::vector<PlannedPrompt> planned;
   TrainBatch batch;
   std::vector<ShippedRollout> shipped;
@@ -75,7 +84,7 @@ class StepMetricsTest : public ::testing::Test {
 };
 
 TEST_F(StepMetricsTest, Rewards) {
-  planned[1].outcomes[1].behaviour = kPolicy - 1;  // stale: not part of the first-round mean
+  outcomes[1][1].behaviour = kPolicy - 1;  // stale: not part of the first-round mean
   const auto m = metrics();
   EXPECT_DOUBLE_EQ(m.at("reward/first_round"), 2.0 / 5);
   EXPECT_DOUBLE_EQ(m.at("reward/mean"), 0.5);

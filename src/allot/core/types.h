@@ -176,6 +176,12 @@ struct PromptRecord {
 struct Metric {
   std::string name;
   double value = 0;
+
+  template <class V>
+  void state(V& v) {
+    v(name);
+    v(value);
+  }
 };
 
 // Lower-case names as in logs and files: "all_right", "per_group", "truncated", ...
