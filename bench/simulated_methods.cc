@@ -1,7 +1,7 @@
 // The methods compared in the simulated world, over all pools, with 95 % intervals, as Markdown.
 //
 //   bench/simulated_methods [--static] [--world default|equal|split] [--pools a,b] [--methods a,b]
-//                           [--threads 1] [--cache FILE]
+//                           [--variant METHOD:KEY=VALUE,..] [--threads 1] [--cache FILE]
 //
 // Without --static every method's learning rate (half octaves, 2^-4 .. 2^1) and batch are tuned on
 // seeds 100-107 by each of the two rules and evaluated on 20 fresh ones: 1000-1019 for `best`,
@@ -37,8 +37,8 @@ constexpr std::uint32_t kGroupSize = 16;
 
 // How a method takes part, where that is not its defaults with 64 or 16 prompts per step.
 struct Variant {
-  const char *name, *method;
-  std::vector<std::pair<const char*, const char*>> settings;
+  std::string name, method;
+  std::vector<std::pair<std::string, std::string>> settings;
   std::vector<std::uint32_t> batches = {64, 16};
   int lrs_per_octave = 2;
 };
@@ -69,6 +69,7 @@ struct Arguments {
   sim::Lengths lengths = sim::Lengths::Equal;
   std::vector<Pool> pools{sim::all_pools().begin(), sim::all_pools().end()};
   std::vector<std::string> methods;  // by name of the contender; empty: all
+  std::vector<Variant> further;
   std::size_t threads = 1;
   std::string cache;
 };
@@ -95,22 +96,37 @@ Contender contender(const Variant& variant) {
   return out;
 }
 
+// METHOD:KEY=VALUE,.. under this text as its name.
+Variant further_variant(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  Variant out{text, text.substr(0, colon), {}};
+  std::istringstream settings(colon == text.npos ? "" : text.substr(colon + 1));
+  for (std::string setting; std::getline(settings, setting, ',');) {
+    const std::size_t equals = setting.find('=');
+    if (equals == setting.npos)
+      throw Error(ErrorKind::Config, "--variant",
+                  concat(text, " was given; METHOD:KEY=VALUE,.. is needed"));
+    out.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  return out;
+}
+
 // grpo first. Methods that the world cannot serve are named on standard error.
 std::vector<Entrant> entrants(const Arguments& arguments) {
   std::vector<Entrant> all;
   const auto add = [&](const Variant& variant) {
     const auto& wanted = arguments.methods;
     // Without lengths there is nothing to prefer.
-    const bool by_length = std::string(variant.name).find("length_power") != std::string::npos;
+    const bool by_length = variant.name.find("length_power") != std::string::npos;
     if (by_length && arguments.lengths == sim::Lengths::Equal) return;
     const bool named = std::find(wanted.begin(), wanted.end(), variant.name) != wanted.end();
-    if (!wanted.empty() && !named && std::string(variant.name) != "grpo") return;
+    if (!wanted.empty() && !named && variant.name != "grpo") return;
     Contender one = contender(variant);
     try {
       Controller(one.make_method(), {.method = variant.method, .host = sim::host_traits()});
       all.push_back({std::move(one), variant.lrs_per_octave});
     } catch (const Error& error) {
-      std::fprintf(stderr, "%s is left out: %s\n", variant.name, error.what());
+      std::fprintf(stderr, "%s is left out: %s\n", variant.name.c_str(), error.what());
     }
   };
   const auto is = [](const std::string& name) {
@@ -118,8 +134,9 @@ std::vector<Entrant> entrants(const Arguments& arguments) {
   };
   for (const MethodInfo& info : methods())
     if (std::none_of(kVariants.begin(), kVariants.end(), is(info.name)))
-      add({info.name.c_str(), info.name.c_str(), {}});
+      add({info.name, info.name, {}});
   for (const Variant& variant : kVariants) add(variant);
+  for (const Variant& variant : arguments.further) add(variant);
   return all;
 }
 
@@ -359,18 +376,25 @@ void print_static(const Arguments& arguments) {
 int main(int argc, char** argv) {
   allot::Arguments arguments;
   std::string world = "equal";
-  std::vector<std::string> pools;
+  std::vector<std::string> pools, variants;
   CLI::App app("The methods compared in the simulated world, as Markdown.");
   app.add_option("--world", world, "lengths of answers: equal, default or split");
   app.add_option("--pools", pools, "separated by commas; all by default")->delimiter(',');
   app.add_option("--methods", arguments.methods, "names in the tables; grpo always takes part")
       ->delimiter(',');
+  app.add_option(
+      "--variant", variants,
+      "METHOD:KEY=VALUE,..: takes part under this text; without --methods only these do");
   app.add_option("--threads", arguments.threads, "simulations at the same time")
       ->check(CLI::Range(1, 1 << 30));
   app.add_option("--cache", arguments.cache, "file of finished cells");
   app.add_flag("--static", arguments.only_static, "evidence per unit at learning rate 0 instead");
   return allot::bench::run_program(app, argc, argv, [&] {
     arguments.lengths = allot::sim::lengths_named(world);
+    for (const std::string& text : variants) {
+      arguments.further.push_back(allot::further_variant(text));
+      arguments.methods.push_back(text);
+    }
     if (!pools.empty()) arguments.pools.clear();
     for (const std::string& pool : pools) arguments.pools.push_back(allot::sim::pool_named(pool));
     if (arguments.only_static)

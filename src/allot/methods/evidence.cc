@@ -19,7 +19,9 @@
 #include "allot/methods/parts/metric_list.h"
 #include "allot/methods/parts/rate_regression.h"
 #include "allot/methods/parts/requests.h"
+#include "allot/methods/parts/selectors.h"
 #include "allot/methods/parts/tally_pool.h"
+#include "allot/methods/parts/trained_part.h"
 #include "allot/methods/registry.h"
 
 namespace allot {
@@ -34,8 +36,9 @@ struct EvidenceOptions {
   int first_block = 2, n_max = 16, max_rounds = 3;
   double candidates_per_start = 2, target = 0, cap = 10, train_cost = 3, memory = 0.7;
   double length_power = 0;
+  GroupRule group;
   EvidencePrior prior = EvidencePrior::Pool;
-  double prior_memory = .95, ridge = 1;
+  double prior_memory = .95, ridge = 1, first_price = 0;
 
   template <class V>
   void fields(V& v) {
@@ -56,6 +59,12 @@ struct EvidenceOptions {
     v("length_power", length_power, Range{0, 1},
       "0: blind to length; towards 1 prompts with short answers are preferred, a bet that they "
       "teach as well");
+    v("keep", group.keep, Choices<Keep>{{"all", Keep::All}, {"worth", Keep::Worth}},
+      "what is trained on of a group with two rewards: every rollout, or all of the rarer reward "
+      "and as many of the other as are worth their training");
+    v("prompt_noise", group.prompt_noise, Range{0, 1e6},
+      "how much the directions of prompts vary, over the noise of one rollout: above 0 a group "
+      "saturates, and more prompts get fewer rollouts");
     v("prior", prior,
       Choices<EvidencePrior>{{"pool", EvidencePrior::Pool},
                              {"embedding", EvidencePrior::Embedding}},
@@ -63,6 +72,8 @@ struct EvidenceOptions {
       "embedding predicts");
     v("prior_memory", prior_memory, Range{0, 1},
       "what the regression on embeddings keeps of earlier outcomes from step to step");
+    v("first_price", first_price, Range{0, 1},
+      "price in the first step, before anything is known of what a unit of compute buys");
     v("ridge", ridge, Range{1e-6, 1e9}, "penalty on the squared weights of that regression");
   }
   void validate(const AllocOptions&) const {
@@ -96,7 +107,7 @@ class Evidence final : public Method {
   Evidence(const AllocOptions& alloc, const AdvantageOptions&)
       : options_(alloc.section("evidence").as<EvidenceOptions>()),
         group_size_(alloc.group_size),
-        economy_(options_.first_block) {}
+        economy_(options_.first_block, options_.first_price) {}
 
   Needs needs() const override {
     return {.candidate_factor = static_cast<float>(options_.candidates_per_start),
@@ -182,12 +193,10 @@ class Evidence final : public Method {
   BetaBelief belief(PromptId prompt) const { return memory_.belief(prompt, prior(prompt)); }
   void learn_prior();
   double charge(double felt_length) const { return s_.price * options_.train_cost * felt_length; }
-  // Of rewards 0 and 1 exactly m (N - m) / N.
-  double evidence_of(const Tally& tally) const {
-    return tally.squared_deviations() * s_.range_scale;
-  }
-  double worth(const Tally& tally) const {
-    return group_worth(evidence_of(tally), tally.scored, charge(felt_length(tally.prompt)));
+  PairKeeper keeper(double felt_length) const { return {options_.group, charge(felt_length)}; }
+  TrainedPart trained_part(const Tally& tally) const {
+    return allot::trained_part(tally, options_.group, charge(felt_length(tally.prompt)),
+                               s_.range_scale);
   }
   double generated() const {
     double sum = 0;
@@ -196,8 +205,11 @@ class Evidence final : public Method {
   }
   double trained() const {
     double sum = 0;
-    for (const Tally& tally : pool_.tallies())
-      if (worth(tally) > 0) sum += memory_.units(tally.scored_tokens, tally.scored);
+    for (const Tally& tally : pool_.tallies()) {
+      const TrainedPart part = trained_part(tally);
+      if (part.worth > 0)
+        sum += memory_.units(tally.scored_tokens, tally.scored) * part.rollouts / tally.scored;
+    }
     return sum;
   }
   double spent() const { return generated() + options_.train_cost * trained(); }
@@ -258,7 +270,7 @@ Decision Evidence::start_wave(const Budget& left) {
   for (const PromptId prompt : std::span(waiting_).first(looked)) {
     memory_.fade(prompt, options_.memory);
     const double felt = felt_length(prompt);
-    const double gain = expected_gain(belief(prompt), 0, 0, block, charge(felt));
+    const double gain = expected_gain(belief(prompt), 0, 0, block, keeper(felt));
     candidates.push_back({prompt, gain / (block * felt)});
   }
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(looked));
@@ -303,7 +315,7 @@ Decision Evidence::continue_wave(const Budget& left) {
     const double felt = felt_length(tally.prompt);
     const std::uint32_t room = n_max > tally.requested ? n_max - tally.requested : 0;
     const BlockChoice block =
-        best_block(belief(tally.prompt), tally.correct, tally.scored, room, charge(felt));
+        best_block(belief(tally.prompt), tally.correct, tally.scored, room, keeper(felt));
     const double index = block.per_rollout() / felt;
     if (block.size > 0 && index > s_.price) offers.push_back({tally.prompt, block, index});
   }
@@ -329,8 +341,10 @@ Decision Evidence::continue_wave(const Budget& left) {
 void Evidence::end_wave() {
   const auto wave = pool_.tallies().subspan(s_.wave_first);
   double sum = 0;
-  for (const Tally& tally : wave)
-    if (worth(tally) > 0) sum += evidence_of(tally);
+  for (const Tally& tally : wave) {
+    const TrainedPart part = trained_part(tally);
+    if (part.worth > 0) sum += part.evidence;
+  }
   s_.evidence += sum;
   economy_.close_wave(sum, static_cast<double>(wave.size()));
 }
@@ -349,23 +363,20 @@ TrainBatch Evidence::finalize() {
   std::uint32_t dropped_mixed = 0;
   for (std::size_t i = 0; i < pool_.tallies().size(); ++i) {
     const Tally& tally = pool_.tallies()[i];
-    const bool ships = worth(tally) > 0;
-    const auto first = static_cast<std::uint32_t>(batch.items.size());
+    const TrainedPart part = trained_part(tally);
+    const bool ships = part.worth > 0;
     if (ships) {
-      const double mean = tally.mean_reward();
-      for (std::uint32_t j = sorted.first[i]; j < sorted.first[i + 1]; ++j)
-        batch.items.push_back(
-            {sorted.rollouts[j].id, static_cast<float>(sorted.rollouts[j].reward - mean)});
-      batch.groups.push_back(
-          {tally.prompt, first, tally.scored, tally.scored, static_cast<float>(mean)});
-      closed_.evidence += evidence_of(tally);
+      ship(batch, tally, part,
+           sorted.rollouts.subspan(sorted.first[i], sorted.first[i + 1] - sorted.first[i]),
+           selection_stream(s_.seed, s_.step, tally.prompt));
+      closed_.evidence += part.evidence;
     }
     dropped_mixed += !ships && tally.range() > 0;
     batch.reports.push_back({.prompt = tally.prompt,
                              .counted_n = tally.scored,
                              .counted_sum = static_cast<float>(tally.correct),
                              .admitted = ships,
-                             .shipped = ships ? tally.scored : 0});
+                             .shipped = ships ? batch.groups.back().count : 0});
   }
   memory_.close(pool_.tallies());
   learn_prior();
@@ -390,7 +401,7 @@ void Evidence::set_metrics(std::uint32_t dropped_mixed) {
     first += tally.first_scored;
     first_correct += tally.first_correct;
     length += memory_.relative_length(tally.prompt);
-    worth_sum += worth(tally);
+    worth_sum += trained_part(tally).worth;
     const std::uint32_t n = tally.requested;
     ++sizes[n <= 2 ? "2" : n <= 4 ? "4" : n <= 8 ? "8" : n <= 16 ? "16" : "more"];
   }

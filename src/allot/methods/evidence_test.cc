@@ -1,5 +1,6 @@
 // Acceptance tests 4, 6 and 7 of the specification of `evidence`, and its waves step by step.
 // 1 to 3 and 5: parts/evidence_value_test.cc; 8 and 9: sim; 10: contract_test.cc.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -33,8 +34,12 @@ std::map<std::string, double> own_metrics(const DrivenStep& step) {
   return out;
 }
 
-double group_x(const TrainGroup& group) {
-  return group.pool_n * group.pool_mean * (1 - group.pool_mean);
+// Of rewards 0 and 1: k m / (k + m) of what is trained on.
+double group_x(const TrainBatch& batch, const TrainGroup& group) {
+  double x = 0;
+  for (std::uint32_t i = group.first; i < group.first + group.count; ++i)
+    x += double{batch.items[i].advantage} * batch.items[i].advantage;
+  return x;
 }
 
 TEST(Evidence, FirstBlocksThenTheBestBlockThenDone) {
@@ -107,9 +112,40 @@ TEST(Evidence, PromptsThatPromiseMoreAreStarted) {
   EXPECT_LT(even + odd, 40u);
 }
 
+TEST(Evidence, OfTheMoreFrequentRewardOnlyWhatIsWorthItsTrainingIsKept) {
+  // Two right of 16, at the given price: a charge of .0625 per rollout, so 2 (1 / .25 - 1) = 6.
+  Script script{{}, {}, {}};
+  for (PromptId id = 1; id <= 8; ++id) {
+    script.candidates.push_back(id);
+    script.outcomes[id] = verdicts(2, 14);
+  }
+  const Settings settings = {{"alloc.evidence.keep", "worth"},
+                             {"alloc.evidence.first_block", "16"},
+                             {"alloc.evidence.first_price", "0.0208333333333"}};
+  Controller controller = controller_of("evidence", settings);
+  const Played p = play(controller, script, budget_of(8, 128));
+  std::set<std::vector<std::uint32_t>> choices;
+  for (const TrainGroup& group : p.batch.groups) {
+    EXPECT_EQ(group.count, 8u);
+    EXPECT_EQ(group.pool_n, 16u);
+    EXPECT_FLOAT_EQ(group.pool_mean, 2.0f / 16);
+    std::vector<float> advantages = p.advantages(group.prompt);
+    std::sort(advantages.begin(), advantages.end());
+    EXPECT_EQ(advantages, (std::vector<float>{-.25, -.25, -.25, -.25, -.25, -.25, .75, .75}));
+    EXPECT_EQ(p.report(group.prompt).shipped, 8u);
+    choices.insert(p.kept(group.prompt));
+  }
+  EXPECT_EQ(p.batch.groups.size(), 8u);
+  EXPECT_GT(choices.size(), 4u);  // each prompt draws its own
+  EXPECT_DOUBLE_EQ(p.metrics.at("alloc/evidence/evidence"), 8 * 2 * 6 / 8.0);
+  EXPECT_NEAR(p.metrics.at("alloc/evidence/evidence_per_unit"), 12.0 / (128 + 3 * 64), 1e-9);
+}
+
 // 4: the update is parallel to sum E[x_i] h_i, with early stopping. E[x_i] per start of a prompt is
 // taken from another seed; how often each prompt is started is a matter of chance and counted.
-TEST(Evidence, ExpectedUpdateIsParallelToTheWeightedGradients) {
+class EvidenceDirection : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(EvidenceDirection, IsParallelToTheWeightedGradients) {
   constexpr std::size_t kPrompts = 20, kDimensions = 8;
   const auto rate = [](PromptId id) { return static_cast<double>(id) / (kPrompts + 1); };
   using Vector = std::array<double, kDimensions>;
@@ -119,9 +155,10 @@ TEST(Evidence, ExpectedUpdateIsParallelToTheWeightedGradients) {
     for (double& x : direction) x = random.normal() + 0.5;
   const auto run = [&](std::uint64_t seed, auto visit) {
     StreamWorld world({.seed = seed, .prompts = kPrompts, .pass_rate = rate});
-    Controller controller =
-        controller_of("evidence", {{"alloc.evidence.candidates_per_start", "1"}}, seed);
-    for (int i = 0; i < 1500; ++i) {
+    const Settings settings = {{"alloc.evidence.candidates_per_start", "1"},
+                               {"alloc.evidence.keep", GetParam()}};
+    Controller controller = controller_of("evidence", settings, seed);
+    for (int i = 0; i < 3000; ++i) {
       const DrivenStep step = drive_step(controller, world, budget_of(20, 320));
       if (i >= 20) visit(step, world);  // the price has settled
     }
@@ -139,14 +176,14 @@ TEST(Evidence, ExpectedUpdateIsParallelToTheWeightedGradients) {
         sum += item.advantage * (r - rate(group.prompt));
         for (double& g : update) g += item.advantage * random.normal();
       }
-      EXPECT_NEAR(sum, group_x(group), 1e-5);  // sum A (r - p) = x, exactly
+      EXPECT_NEAR(sum, group_x(step.batch, group), 1e-5);  // sum A (r - p) = x, exactly
       for (std::size_t d = 0; d < kDimensions; ++d) update[d] += sum * h[group.prompt][d];
       ++groups;
     }
   });
   run(2, [&](const DrivenStep& step, const StreamWorld&) {
     for (const GroupReport& report : step.batch.reports) ++other_starts[report.prompt];
-    for (const TrainGroup& group : step.batch.groups) x[group.prompt] += group_x(group);
+    for (const TrainGroup& group : step.batch.groups) x[group.prompt] += group_x(step.batch, group);
   });
   for (std::size_t i = 1; i <= kPrompts; ++i)
     for (std::size_t d = 0; d < kDimensions; ++d)
@@ -160,6 +197,8 @@ TEST(Evidence, ExpectedUpdateIsParallelToTheWeightedGradients) {
   EXPECT_GT(groups, 10000);
   EXPECT_GT(dot / std::sqrt(a * b), 0.999);
 }
+
+INSTANTIATE_TEST_SUITE_P(Keep, EvidenceDirection, ::testing::Values("all", "worth"));
 
 // 6: a step has its evidence or has reached its cap.
 TEST(Evidence, StepsHoldEqualEvidenceOrReachTheirCap) {

@@ -10,7 +10,8 @@ namespace allot {
 class EvidencePrice {
  public:
   // `first_block`: rollouts a prompt starts with, the first guess of what one costs.
-  explicit EvidencePrice(double first_block) : compute_per_start_(first_block) {}
+  EvidencePrice(double first_block, double first_price)
+      : compute_per_start_(first_block), first_price_(first_price) {}
 
   // One finished step, in answers of mean length.
   struct Step {
@@ -43,7 +44,7 @@ class EvidencePrice {
 
   // Evidence per unit of compute that the run achieves; 0 before the first step. Paying it per unit
   // and setting it to the achieved quotient is Dinkelbach's iteration for the largest quotient.
-  double price() const { return compute_ > 0 ? evidence_ / compute_ : 0; }
+  double price() const { return compute_ > 0 ? evidence_ / compute_ : first_price_; }
   double trained_share() const { return trained_share_; }
   // Prompts that bring `evidence` on average, or that `compute` suffices for: the smaller number.
   double starts_for(double evidence, double compute) const {
@@ -65,6 +66,7 @@ class EvidencePrice {
   double evidence_ = 0, compute_ = 0;
   double trained_share_ = 0.5;
   double compute_per_start_, evidence_per_start_ = 0.5;
+  double first_price_;
 };
 
 }  // namespace allot

@@ -10,10 +10,21 @@ double group_worth(double evidence, double n, double charge) {
   return std::max(0.0, evidence - charge * n);
 }
 
+KeptPair PairKeeper::of(double right, double wrong) const {
+  KeptPair kept{std::min(right, wrong), std::max(right, wrong)};
+  if (rule_.keep == Keep::All || kept.rarer == 0) return kept;
+  while (kept.frequent > 1) {
+    const KeptPair fewer{kept.rarer, kept.frequent - 1};
+    if (value(fewer) < value(kept)) break;
+    kept = fewer;
+  }
+  return kept;
+}
+
 // P(0) = prod (b + k) / (a + b + k); P(x+1) / P(x) = (D-x)/(x+1) * (a+x)/(b+D-x-1). Products are
 // collected so that a term costs one division: this runs for every prompt, block and round.
 double expected_gain(const BetaBelief& belief, std::uint32_t correct, std::uint32_t n,
-                     std::uint32_t block, double charge) {
+                     std::uint32_t block, const PairKeeper& keeper) {
   const double a = belief.a, b = belief.b;
   double above = 1, below = 1;
   for (std::uint32_t k = 0; k < block; ++k) {
@@ -25,24 +36,23 @@ double expected_gain(const BetaBelief& belief, std::uint32_t correct, std::uint3
     }
   }
   double probability = above / below;
-  const double m = correct, total = double{1} * n + block, share = 1 / total;
-  const double cost = charge * total;
+  const double m = correct, total = double{1} * n + block;
   double expected = 0;
   for (std::uint32_t x = 0; x <= block; ++x) {
     const double right = m + x;
-    expected += probability * std::max(0.0, right * (total - right) * share - cost);
+    expected += probability * keeper.worth(right, total - right);
     const double left = block - x;
     if (x < block) probability *= left * (a + x) / ((x + 1.0) * (b + left - 1));
   }
-  return expected - group_worth(group_evidence(m, n), n, charge);
+  return expected - keeper.worth(m, n - m);
 }
 
 BlockChoice best_block(const BetaBelief& belief, std::uint32_t correct, std::uint32_t n,
-                       std::uint32_t room, double charge) {
+                       std::uint32_t room, const PairKeeper& keeper) {
   BlockChoice best;
   for (const std::uint32_t size : kBlockSizes) {
     if (size > room) break;
-    const BlockChoice choice{size, expected_gain(belief, correct, n, size, charge)};
+    const BlockChoice choice{size, expected_gain(belief, correct, n, size, keeper)};
     if (best.size == 0 || choice.per_rollout() > best.per_rollout()) best = choice;
   }
   return best;

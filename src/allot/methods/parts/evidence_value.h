@@ -7,6 +7,7 @@
 // Derivation: docs/methods/evidence.md.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -21,10 +22,51 @@ double group_evidence(double correct, double n);
 // max(0, x - charge * n); 0: the group is not worth training.
 double group_worth(double evidence, double n, double charge);
 
-// E[ worth(correct + X, n + block) ] - worth(correct, n) for X ~ BetaBinomial(block, belief), by
-// enumeration.
+// What is trained on of a group with two rewards.
+enum class Keep {
+  All,   // every rollout
+  Worth  // all of the rarer reward, and as many of the other as are worth their training
+};
+
+// How a group is judged. With `prompt_noise` v, prompts have directions of their own, which vary
+// from one to the other with v times the noise of a rollout: of a sum with weights w the squared
+// signal-to-noise ratio is then (sum w x)^2 / (sum w^2 x (1 + v x)), largest at w = 1 / (1 + v x),
+// where it is the sum of x / (1 + v x). That takes the place of x.
+struct GroupRule {
+  Keep keep = Keep::All;
+  double prompt_noise = 0;
+
+  double weight(double x) const { return 1 / (1 + prompt_noise * x); }
+  double evidence(double x) const { return x * weight(x); }
+};
+
+// Of the rarer and the more frequent reward.
+struct KeptPair {
+  double rarer = 0, frequent = 0;
+  double rollouts() const { return rarer + frequent; }
+  double x() const { return group_evidence(rarer, rollouts()); }
+};
+
+// What of `rarer` and `frequent` rollouts is kept at a charge, and what that is worth: evidence
+// less charge. It is concave in the number kept of the more frequent reward.
+class PairKeeper {
+ public:
+  PairKeeper(const GroupRule& rule, double charge) : rule_(rule), charge_(charge) {}
+  KeptPair of(double right, double wrong) const;
+  double worth(double right, double wrong) const { return std::max(0.0, value(of(right, wrong))); }
+
+ private:
+  double value(const KeptPair& pair) const {
+    return rule_.evidence(pair.x()) - charge_ * pair.rollouts();
+  }
+  GroupRule rule_;
+  double charge_;
+};
+
+// E[ worth(correct + X, n + block - correct - X) ] - worth(correct, n - correct) for
+// X ~ BetaBinomial(block, belief), by enumeration.
 double expected_gain(const BetaBelief& belief, std::uint32_t correct, std::uint32_t n,
-                     std::uint32_t block, double charge);
+                     std::uint32_t block, const PairKeeper& keeper);
 
 // The block with the largest expected gain per rollout.
 struct BlockChoice {
@@ -35,7 +77,7 @@ struct BlockChoice {
 inline constexpr std::array<std::uint32_t, 6> kBlockSizes = {2, 4, 6, 8, 12, 16};
 // Blocks of at most `room` rollouts; of equal ones the smallest.
 BlockChoice best_block(const BetaBelief& belief, std::uint32_t correct, std::uint32_t n,
-                       std::uint32_t room, double charge);
+                       std::uint32_t room, const PairKeeper& keeper);
 
 // The prior of pass rates, by moments of the first blocks of prompts never met before.
 class FirstBlocks {

@@ -1,6 +1,7 @@
 // Acceptance tests 1 to 3 and 5 of the specification of `evidence`.
 #include "allot/methods/parts/evidence_value.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -10,6 +11,8 @@
 
 namespace allot {
 namespace {
+
+PairKeeper all_kept(double charge) { return {{Keep::All}, charge}; }
 
 // E x = E[M] - E[M^2] / T for M = m + X, from the first two moments of the BetaBinomial.
 double closed_form(const BetaBelief& belief, double m, double n, double block) {
@@ -25,8 +28,8 @@ TEST(ExpectedGain, EnumerationEqualsTheClosedFormWithoutACharge) {
     for (std::uint32_t n = 0; n <= 8; ++n)
       for (std::uint32_t m = 0; m <= n; ++m)
         for (std::uint32_t block = 1; block <= 8; ++block)
-          EXPECT_NEAR(expected_gain(belief, m, n, block, 0), closed_form(belief, m, n, block),
-                      1e-12);
+          EXPECT_NEAR(expected_gain(belief, m, n, block, all_kept(0)),
+                      closed_form(belief, m, n, block), 1e-12);
 }
 
 TEST(ExpectedGain, AgreesWithSampling) {
@@ -41,7 +44,70 @@ TEST(ExpectedGain, AgreesWithSampling) {
     sum += group_worth(group_evidence(m, 8), 8, 0.1);
   }
   const double now = group_worth(group_evidence(1, 2), 2, 0.1);
-  EXPECT_NEAR(expected_gain(belief, 1, 2, 6, 0.1), sum / kDraws - now, 0.005);
+  EXPECT_NEAR(expected_gain(belief, 1, 2, 6, all_kept(0.1)), sum / kDraws - now, 0.005);
+}
+
+// Every choice of j of the more frequent reward, looked at one by one; without prompt noise also
+// every choice of the rarer one.
+TEST(PairKeeper, FindsTheChoiceOfLargestWorth) {
+  for (const double noise : {0.0, 0.05, 1.0})
+    for (const double charge : {0.0, 0.01, 0.05, 0.105, 0.2, 0.24, 0.3})
+      for (int right = 0; right <= 14; ++right)
+        for (int wrong = 0; wrong <= 14; ++wrong) {
+          const int rarer = std::min(right, wrong), frequent = std::max(right, wrong);
+          double best = 0;
+          for (int i = noise > 0 ? rarer : 0; i <= rarer; ++i)
+            for (int j = 0; j <= frequent; ++j) {
+              const double x = group_evidence(i, i + j);
+              best = std::max(best, x / (1 + noise * x) - charge * (i + j));
+            }
+          const PairKeeper keeper({Keep::Worth, noise}, charge);
+          EXPECT_NEAR(keeper.worth(right, wrong), best, 1e-12) << right << " " << wrong;
+          EXPECT_EQ(keeper.of(right, wrong).rarer, rarer);
+        }
+}
+
+// Weights 1 / (1 + v x) against any others, by the ratio that they are to make largest.
+TEST(GroupRule, NoOtherWeightsHaveALargerSignalToNoiseRatio) {
+  const GroupRule rule{Keep::All, 0.7};
+  const std::vector<double> x = {.5, 1, 2.5, 4};
+  const auto ratio = [&](const std::vector<double>& w) {
+    double signal = 0, noise = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      signal += w[i] * x[i];
+      noise += w[i] * w[i] * x[i] * (1 + rule.prompt_noise * x[i]);
+    }
+    return signal * signal / noise;
+  };
+  std::vector<double> own;
+  double sum = 0;
+  for (const double xi : x) {
+    own.push_back(rule.weight(xi));
+    sum += rule.evidence(xi);
+  }
+  EXPECT_NEAR(ratio(own), sum, 1e-12);
+  RandomStream random({5, RandomUse::Test});
+  for (int i = 0; i < 1000; ++i) {
+    std::vector<double> other;
+    for (std::size_t k = 0; k < x.size(); ++k) other.push_back(random.uniform());
+    EXPECT_LE(ratio(other), sum + 1e-12);
+  }
+}
+
+TEST(ExpectedGain, CountsOnlyWhatIsKept) {
+  // One right of 8 and a block of 2: 1, 2 or 3 right of 10, each with its own choice.
+  const PairKeeper keeper({Keep::Worth}, 0.1);
+  const BetaBelief belief{2, 8};
+  double total = 0, sum = 0;
+  for (int x = 0; x <= 2; ++x) {
+    const double choose = x == 1 ? 2 : 1;
+    const double beta = std::exp(std::lgamma(2.0 + x) + std::lgamma(10.0 - x) - std::lgamma(12.0) -
+                                 std::lgamma(2.0) - std::lgamma(8.0) + std::lgamma(10.0));
+    total += choose * beta;
+    sum += choose * beta * keeper.worth(1 + x, 9 - x);
+  }
+  EXPECT_NEAR(total, 1, 1e-12);
+  EXPECT_NEAR(expected_gain(belief, 1, 8, 2, keeper), sum - keeper.worth(1, 7), 1e-12);
 }
 
 struct IndexRow {
@@ -63,20 +129,21 @@ TEST(BestBlock, IndexOfTheTable) {
   const double charges[3] = {0, .1, .15};
   for (const IndexRow& row : rows)
     for (int i = 0; i < 3; ++i) {
-      const BlockChoice best = best_block(row.belief, row.correct, row.n, 16 - row.n, charges[i]);
+      const BlockChoice best =
+          best_block(row.belief, row.correct, row.n, 16 - row.n, all_kept(charges[i]));
       EXPECT_NEAR(best.per_rollout(), row.index[i], 1e-6)
           << row.correct << " of " << row.n << " at " << charges[i];
       EXPECT_EQ(best.size, row.size[i]) << row.correct << " of " << row.n << " at " << charges[i];
     }
   const double first[3] = {.083333, .050000, .033333};  // belief (1, 1), first blocks of two
   for (int i = 0; i < 3; ++i)
-    EXPECT_NEAR(expected_gain({1, 1}, 0, 0, 2, charges[i]) / 2, first[i], 1e-6);
+    EXPECT_NEAR(expected_gain({1, 1}, 0, 0, 2, all_kept(charges[i])) / 2, first[i], 1e-6);
 }
 
 TEST(BestBlock, StaysWithinTheRoom) {
-  EXPECT_EQ(best_block({2, 2}, 1, 2, 7, 0).size, 6u);
-  EXPECT_EQ(best_block({2, 2}, 1, 2, 1, 0).size, 0u);
-  EXPECT_EQ(best_block({2, 2}, 1, 2, 0, 0).per_rollout(), 0);
+  EXPECT_EQ(best_block({2, 2}, 1, 2, 7, all_kept(0)).size, 6u);
+  EXPECT_EQ(best_block({2, 2}, 1, 2, 1, all_kept(0)).size, 0u);
+  EXPECT_EQ(best_block({2, 2}, 1, 2, 0, all_kept(0)).per_rollout(), 0);
 }
 
 TEST(GroupWorth, OneSidedAndExpensiveGroupsAreWorthNothing) {
@@ -135,7 +202,7 @@ TEST(Posterior, IsCalibratedUnderTheStoppingRule) {
       for (std::uint32_t i = 0; i < block; ++i) m += random.uniform() < p;
       total += block;
       const BetaBelief belief{prior.a + m, prior.b + (total - m)};
-      const BlockChoice next = best_block(belief, m, total, 16 - total, 3 * kPrice);
+      const BlockChoice next = best_block(belief, m, total, 16 - total, all_kept(3 * kPrice));
       block = next.per_rollout() > kPrice ? next.size : 0;
     }
     const double mean = (prior.a + m) / (prior.a + prior.b + total);

@@ -42,8 +42,11 @@ void TallyPool::add(std::span<const Outcome> outcomes) {
     tally.generated += outcome.status == Status::Ok || outcome.status == Status::Truncated;
     if (!is_scored(outcome)) continue;
     const double reward = outcome.reward;
-    tally.reward_low = tally.scored == 0 ? reward : std::min(tally.reward_low, reward);
-    tally.reward_high = tally.scored == 0 ? reward : std::max(tally.reward_high, reward);
+    if (tally.scored == 0 || reward < tally.reward_low) tally.reward_low = reward, tally.at_low = 0;
+    if (tally.scored == 0 || reward > tally.reward_high)
+      tally.reward_high = reward, tally.at_high = 0;
+    tally.at_low += reward == tally.reward_low;
+    tally.at_high += reward == tally.reward_high;
     ++tally.scored;
     tally.correct += outcome.correct;
     if (outcome.round == 0) {

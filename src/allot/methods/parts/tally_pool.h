@@ -21,9 +21,11 @@ struct Tally {
   std::uint64_t tokens = 0;                           // of all that ended
   std::uint64_t scored_tokens = 0;
   double reward_sum = 0, reward_squares = 0, reward_low = 0, reward_high = 0;
+  std::uint32_t at_low = 0, at_high = 0;  // scored ones with just these rewards
 
   double mean_reward() const { return scored > 0 ? reward_sum / scored : 0; }
   double range() const { return scored > 0 ? reward_high - reward_low : 0; }
+  bool has_two_rewards() const { return range() > 0 && at_low + at_high == scored; }
   // sum of (r - mean)^2; m (N - m) / N of rewards 0 and 1.
   double squared_deviations() const;
 
@@ -42,6 +44,8 @@ struct Tally {
     v(reward_squares);
     v(reward_low);
     v(reward_high);
+    v(at_low);
+    v(at_high);
   }
 };
 
