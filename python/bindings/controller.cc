@@ -144,7 +144,10 @@ void bind_controller(nb::module_& m) {
                 options_of(method, budget, host, seed, data_size, threshold, options));
           },
           nb::arg("method"), nb::arg("budget").none(), nb::arg("host").none(), nb::arg("seed"),
-          nb::arg("data_size"), nb::arg("success_threshold"), nb::arg("options"))
+          nb::arg("data_size"), nb::arg("success_threshold"), nb::arg("options"),
+          nb::sig("def __init__(self, method: str, budget: Budget | None, host: Host | None, "
+                  "seed: int, data_size: int, success_threshold: float, "
+                  "options: dict[str, object]) -> None"))
       .def("plan", plan, nb::arg("prompts").none(), nb::arg("budget").none(),
            nb::arg("policy").none(), nb::arg("lost").none())
       .def("observe", observe, nb::arg("outcomes").none(), nb::arg("more_prompts").none(),

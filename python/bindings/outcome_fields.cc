@@ -166,9 +166,12 @@ const std::vector<OutcomeField>& outcome_fields() {
   return all;
 }
 
-std::vector<std::string> outcome_field_names() {
-  std::vector<std::string> names;
-  for (const OutcomeField& field : outcome_fields()) names.emplace_back(field.name);
+const std::vector<std::string>& outcome_field_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const OutcomeField& field : outcome_fields()) all.emplace_back(field.name);
+    return all;
+  }();
   return names;
 }
 

@@ -20,6 +20,6 @@ struct OutcomeField {
 };
 
 const std::vector<OutcomeField>& outcome_fields();
-std::vector<std::string> outcome_field_names();
+const std::vector<std::string>& outcome_field_names();
 
 }  // namespace allot::python

@@ -69,8 +69,7 @@ OutcomeRow row_of(nb::dict fields, std::string_view where, std::ptrdiff_t i) {
   OutcomeRow row;
   each_keyword(fields, outcome_field_names(), where, [&](std::size_t f, nb::handle value) {
     const OutcomeField& field = outcome_fields()[f];
-    const std::string what = concat(where, ".", field.name);
-    field.one(row, value, {what, i});
+    field.one(row, value, {where, i, {}, field.name});
   });
   return row;
 }

@@ -22,7 +22,8 @@ std::string shortened(std::string text) {
 }  // namespace
 
 std::string Place::text() const {
-  return row < 0 ? std::string(what) : concat(what, ", row ", row);
+  const std::string where = field.empty() ? std::string(what) : concat(what, ".", field);
+  return row < 0 ? where : concat(where, ", row ", row);
 }
 
 std::string described(nb::handle value) {

@@ -21,6 +21,7 @@ struct Place {
   std::string_view what;    // "outcomes.reward"
   std::ptrdiff_t row = -1;  // of a column; -1: not one of many
   std::string_view hint = {};
+  std::string_view field = {};  // of a record: "reward"
 
   std::string text() const;
 };

@@ -114,7 +114,7 @@ def test_not_scorable_and_verifier_errors_stay_apart():
         }
     )
     assert of_lists == of_names and metrics == same
-    of_nan, _, other = advantages(lambda ids: {"id": ids, "reward": np.array([1, np.nan, np.nan, 0])})
+    of_nan, _, _ = advantages(lambda ids: {"id": ids, "reward": np.array([1, np.nan, np.nan, 0])})
     assert of_nan == of_lists
     causes = [
         advantages(lambda ids: {"id": ids, "reward": [value] * 4})[1]
@@ -186,10 +186,10 @@ def test_held_rollouts_can_get_lost():
         if kind == "feedback" and held:
             break
     lost = min(held)
-    needs = controller.needs
-    assert needs.hold
+    assert controller.needs.hold
     budget = allot.Budget(groups=8, rollouts=64)
-    controller.plan(range(90000, 90000 + round(8 * needs.candidate_factor)), lost=[lost], budget=budget)
+    fresh = range(90000, 90000 + round(8 * controller.needs.candidate_factor))
+    controller.plan(fresh, lost=[lost], budget=budget)
     controller.observe(deadline=True)
     assert lost not in controller.finalize().rollout
     controller.feedback(False)
