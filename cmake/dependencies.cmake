@@ -9,7 +9,8 @@ if(EXISTS ${ALLOT_DEPS})
   list(APPEND CMAKE_INCLUDE_PATH ${ALLOT_DEPS}/usr/include)
 endif()
 find_package(Threads REQUIRED)
-set(_install "Hint: run scripts/setup, or: sudo apt-get install --no-install-recommends")
+# An indented line is shown as it is, so that it can be copied.
+set(_install "Hint: run scripts/setup, or\n  sudo apt-get install --no-install-recommends")
 
 # allot_header_dep(NAME FILE PACKAGE): a header-only library found by one of its headers.
 function(allot_header_dep name file package)

@@ -78,7 +78,7 @@ class Controller:
         """Reports outcomes, in any order, and says what to do next.
 
         Args:
-            outcomes: a dict of columns [rollouts] or `allot.Outcomes`, or a sequence of
+            outcomes: a mapping of columns [rollouts] or `allot.Outcomes`, or a sequence of
                 `allot.Outcome` or of dicts; each rollout that was asked for exactly once.
                 Columns: id, reward (None or NaN: not scorable; an exception: the verifier failed),
                 prompt, correct, tokens, status, scoring, parsed, answer_class, mean_logprob,
@@ -87,7 +87,7 @@ class Controller:
                 no more.
             deadline: nothing more is waited for; the plan returned is done.
         """
-        return self._core.observe(outcomes, more_prompts, deadline)
+        return self._core.observe(outcomes, more_prompts, bool(deadline))
 
     def finalize(self) -> _core.Batch:
         """Closes generation and says what to train on; legal at any time after `plan`."""
@@ -112,7 +112,7 @@ class Controller:
             items: columns rollout, ratio and clip_fraction [items], for methods that use them.
         """
         self._core.feedback(
-            updated, policy, mean_reward, mean_entropy, None if items is None else dict(items)
+            bool(updated), policy, mean_reward, mean_entropy, None if items is None else dict(items)
         )
 
     def metrics(self) -> dict[str, float]:

@@ -18,6 +18,8 @@ namespace allot::python {
 namespace {
 
 constexpr std::uint64_t kMost32 = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint64_t kMost64 = std::numeric_limits<std::uint64_t>::max();
+constexpr std::string_view kBudget = "an allot.Budget";
 
 // Runs without the interpreter's lock, as the only call inside this controller.
 template <class Call>
@@ -27,18 +29,25 @@ auto alone(HostedController& self, Call call) {
   return call();
 }
 
-HostedOptions options_of(const std::string& method, const std::optional<GivenBudget>& budget,
-                         const std::optional<HostTraits>& host, nb::handle seed,
+// An object of class T, or None.
+template <class T>
+std::optional<T> given(nb::handle value, std::string_view what, std::string_view needed) {
+  if (value.is_none()) return std::nullopt;
+  if (!nb::isinstance<T>(value)) refuse_value({what}, value, needed);
+  return nb::cast<T>(value);
+}
+
+HostedOptions options_of(nb::handle name, nb::handle budget, nb::handle host, nb::handle seed,
                          nb::handle data_size, nb::handle threshold, nb::dict keywords) {
   HostedOptions options;
+  const std::string method = text(name, {"Controller.method"}, "the name of a method");
   options.alloc.method = method;
   method_keywords(options.alloc, options.adv, method)
       .set(keywords, concat("Controller('", method, "')"));
-  options.host = host.value_or(everything());
-  options.budget = budget.value_or(GivenBudget{});
-  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
-  options.seed = whole(seed, {"Controller.seed"}, 0, kMost, "a whole number from 0 to 2^64 - 1");
-  options.data_size = whole(data_size, {"Controller.data_size"}, 0, kMost, "a number of prompts");
+  options.host = given<HostTraits>(host, "Controller.host", "an allot.Host").value_or(everything());
+  options.budget = given<GivenBudget>(budget, "Controller.budget", kBudget).value_or(GivenBudget{});
+  options.seed = whole(seed, {"Controller.seed"}, 0, kMost64, "a whole number from 0 to 2^64 - 1");
+  options.data_size = whole(data_size, {"Controller.data_size"}, 0, kMost64, "a number of prompts");
   options.success_threshold = number(threshold, {"Controller.success_threshold"}, "a number");
   return options;
 }
@@ -60,13 +69,14 @@ std::vector<RolloutId> ids_of(nb::handle values, std::string_view what) {
   return ids;
 }
 
-PlanView plan(HostedController& self, nb::handle prompts, const std::optional<GivenBudget>& budget,
-              nb::handle policy, nb::handle lost) {
+PlanView plan(HostedController& self, nb::handle prompts, nb::handle budget, nb::handle policy,
+              nb::handle lost) {
+  const auto spend = given<GivenBudget>(budget, "plan.budget", kBudget);
   const std::vector<Prompt> shown = prompts_of(prompts, "plan.prompts");
   const std::vector<PromptRef> refs = refs_of(shown);
   const auto version = version_of(policy, "plan.policy");
   const std::vector<RolloutId> gone = ids_of(lost, "plan.lost");
-  return view_of(alone(self, [&] { return self.plan(refs, budget, version, gone); }));
+  return view_of(alone(self, [&] { return self.plan(refs, spend, version, gone); }));
 }
 
 PlanView observe(HostedController& self, nb::handle outcomes, nb::handle more_prompts,
@@ -116,19 +126,37 @@ void feedback(HostedController& self, bool updated, nb::handle policy, nb::handl
 }
 
 nb::dict metrics(HostedController& self) {
+  const auto lock = self.enter();
   nb::dict out;
   for (const Metric& metric : self.controller().metrics()) out[metric.name.c_str()] = metric.value;
   return out;
 }
 
-nb::bytes save(HostedController& self, std::uint64_t dataset_hash) {
-  const std::string blob = alone(self, [&] { return self.save(dataset_hash); });
+std::uint64_t hash_of(nb::handle value, std::string_view what) {
+  return whole(value, {what}, 0, kMost64, "a whole number from 0 to 2^64 - 1");
+}
+
+nb::bytes save(HostedController& self, nb::handle dataset_hash) {
+  const std::uint64_t hash = hash_of(dataset_hash, "save.dataset_hash");
+  const std::string blob = alone(self, [&] { return self.save(hash); });
   return nb::bytes(blob.data(), blob.size());
 }
 
-void load(HostedController& self, nb::bytes blob, std::uint64_t dataset_hash) {
-  const std::string_view view(blob.c_str(), blob.size());
-  alone(self, [&] { self.load(view, dataset_hash); });
+void load(HostedController& self, nb::handle blob, nb::handle dataset_hash) {
+  const std::uint64_t hash = hash_of(dataset_hash, "load.dataset_hash");
+  if (!PyBytes_Check(blob.ptr())) refuse_value({"load.blob"}, blob, "the bytes of save()");
+  const nb::bytes bytes = nb::borrow<nb::bytes>(blob);
+  const std::string_view view(bytes.c_str(), bytes.size());
+  alone(self, [&] { self.load(view, hash); });
+}
+
+// A read-only look at the controller, not while another thread is inside.
+template <class Look>
+auto look(Look look_at) {
+  return [look_at](HostedController& self) {
+    const auto lock = self.enter();
+    return look_at(self.controller());
+  };
 }
 
 }  // namespace
@@ -137,8 +165,7 @@ void bind_controller(nb::module_& m) {
   nb::class_<HostedController>(m, "Controller", "allot.Controller without its documentation.")
       .def(
           "__init__",
-          [](HostedController* self, const std::string& method,
-             const std::optional<GivenBudget>& budget, const std::optional<HostTraits>& host,
+          [](HostedController* self, nb::handle method, nb::handle budget, nb::handle host,
              nb::handle seed, nb::handle data_size, nb::handle threshold, nb::dict options) {
             new (self) HostedController(
                 options_of(method, budget, host, seed, data_size, threshold, options));
@@ -159,19 +186,23 @@ void bind_controller(nb::module_& m) {
       .def("feedback", feedback, nb::arg("updated"), nb::arg("policy").none(),
            nb::arg("mean_reward"), nb::arg("mean_entropy"), nb::arg("items").none())
       .def("metrics", metrics, nb::sig("def metrics(self) -> dict[str, float]"))
-      .def("records", [](HostedController& self) { return Records{self.controller().records()}; })
+      .def("records", look([](const Controller& c) { return Records{c.records()}; }))
       .def(
           "record",
           [](HostedController& self, nb::handle prompt) {
+            const auto lock = self.enter();
             return self.controller().record(prompt_id_of(prompt, {"record.prompt"}));
           },
           nb::arg("prompt"))
       .def("save", save, nb::arg("dataset_hash"))
       .def("load", load, nb::arg("blob"), nb::arg("dataset_hash"))
-      .def_prop_ro("needs", [](HostedController& self) { return self.controller().needs(); })
-      .def_prop_ro("method", [](HostedController& self) { return self.controller().method_name(); })
-      .def_prop_ro("step", [](HostedController& self) { return self.controller().step(); })
-      .def_prop_ro("policy", &HostedController::policy);
+      .def_prop_ro("needs", look([](const Controller& c) { return c.needs(); }))
+      .def_prop_ro("method", look([](const Controller& c) { return c.method_name(); }))
+      .def_prop_ro("step", look([](const Controller& c) { return c.step(); }))
+      .def_prop_ro("policy", [](HostedController& self) {
+        const auto lock = self.enter();
+        return self.policy();
+      });
 }
 
 }  // namespace allot::python

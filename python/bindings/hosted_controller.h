@@ -1,6 +1,6 @@
 // A Controller with what a host in Python should not have to carry along: the prompt that a rollout
 // was asked of, the policy's version, the step that waits for its feedback, and the defaults of a
-// budget. Knows nothing of Python.
+// budget. Touches no Python object.
 #pragma once
 
 #include <mutex>

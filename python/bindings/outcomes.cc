@@ -74,8 +74,6 @@ OutcomeRow row_of(nb::dict fields, std::string_view where, std::ptrdiff_t i) {
   return row;
 }
 
-bool is_mapping(nb::handle value) { return PyDict_Check(value.ptr()); }
-
 Outcomes outcomes_of_records(nb::handle records) {
   Outcomes out;
   std::ptrdiff_t i = 0;
@@ -83,7 +81,7 @@ Outcomes outcomes_of_records(nb::handle records) {
     if (nb::isinstance<OutcomeRow>(record))
       out.rows.push_back(nb::cast<const OutcomeRow&>(record));
     else if (is_mapping(record))
-      out.rows.push_back(row_of(nb::borrow<nb::dict>(record), "outcomes", i));
+      out.rows.push_back(row_of(dict_of(record), "outcomes", i));
     else
       refuse_value({"outcomes", i}, record, "an allot.Outcome or a dict");
     ++i;
@@ -128,7 +126,7 @@ Outcomes outcomes_of_columns(nb::dict columns, std::string_view where) {
 Outcomes outcomes_of(nb::handle given) {
   if (given.is_none()) return {};
   if (nb::isinstance<Outcomes>(given)) return nb::cast<const Outcomes&>(given);
-  if (is_mapping(given)) return outcomes_of_columns(nb::borrow<nb::dict>(given), "outcomes");
+  if (is_mapping(given)) return outcomes_of_columns(dict_of(given), "outcomes");
   if (is_text(given) || !nb::hasattr(given, "__iter__") || nb::hasattr(given, "shape"))
     refuse_value({"outcomes"}, given, kWanted);
   return outcomes_of_records(given);

@@ -123,6 +123,15 @@ std::size_t one_of(nb::handle value, const Place& place, const std::vector<std::
   return static_cast<std::size_t>(found - names.begin());
 }
 
+bool is_mapping(nb::handle value) {
+  return PyDict_Check(value.ptr()) || (!is_text(value) && nb::hasattr(value, "keys"));
+}
+
+nb::dict dict_of(nb::handle mapping) {
+  if (PyDict_Check(mapping.ptr())) return nb::borrow<nb::dict>(mapping);
+  return nb::borrow<nb::dict>(nb::module_::import_("builtins").attr("dict")(mapping));
+}
+
 void each_keyword(nb::dict given, const std::vector<std::string>& names, std::string_view where,
                   const std::function<void(std::size_t, nb::handle)>& set) {
   for (const auto [key, value] : given) {

@@ -50,6 +50,10 @@ std::size_t one_of(nb::handle value, const Place& place, const std::vector<std::
 void each_keyword(nb::dict given, const std::vector<std::string>& names, std::string_view where,
                   const std::function<void(std::size_t, nb::handle)>& set);
 
+// A dict, or anything with keys() such as a data frame.
+bool is_mapping(nb::handle value);
+nb::dict dict_of(nb::handle mapping);
+
 bool is_text(nb::handle value);    // str or bytes
 bool is_whole(nb::handle value);   // int or a numpy integer, not bool
 bool is_number(nb::handle value);  // also float, bool, and whatever has __float__; not text

@@ -221,6 +221,18 @@ def test_policy_and_feedback():
     refusal(allot.DataError, lambda: controller.plan([1], policy=-2), "plan.policy")
 
 
+def test_arguments_of_other_types():
+    make = allot.Controller
+    refusal(allot.DataError, lambda: make(3), "Controller.method", "the int 3")
+    refusal(allot.DataError, lambda: make("grpo", budget=64), "Controller.budget", "allot.Budget")
+    refusal(allot.DataError, lambda: make("grpo", host={}), "Controller.host", "allot.Host")
+    refusal(allot.DataError, lambda: make("grpo", seed=-1), "Controller.seed", "-1")
+    refusal(allot.DataError, lambda: make("grpo").plan([1], budget=64), "plan.budget")
+    refusal(allot.DataError, lambda: make("grpo").save(-1), "save.dataset_hash", "-1")
+    refusal(allot.DataError, lambda: make("grpo").load("blob"), "load.blob", "the str 'blob'")
+    refusal(allot.DataError, lambda: make("grpo").record(1.5), "record.prompt", "1.5")
+
+
 def test_saved_state():
     blob = allot.Controller("grpo").save(dataset_hash=1)
     refusal(allot.ModelError, lambda: allot.Controller("grpo").load(blob, 2), "0x1", "0x2")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import types
 
 import allot
 import numpy as np
@@ -131,6 +132,9 @@ def test_kinds_of_columns():
     strided = np.array([[1, 9], [0, 9], [0.5, 9], [0, 9]])[:, 0]
     assert advantages(lambda ids: {"id": ids.astype(np.int32), "reward": strided})[0] == want
     assert advantages(lambda ids: allot.Outcomes(id=ids, reward=[1, 0, 0.5, 0]))[0] == want
+
+    mapping = types.MappingProxyType
+    assert advantages(lambda ids: mapping({"id": ids, "reward": [1, 0, 0.5, 0]}))[0] == want
 
     def single(ids):
         return [allot.Outcome(id=i, reward=r) for i, r in zip(ids, (1, 0, 0.5, 0))]
