@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import types
+from pathlib import Path
 
 import allot
 import numpy as np
@@ -265,5 +266,7 @@ def test_doctor():
 
 def test_import_brings_nothing_along():
     code = "import sys, allot; print([m for m in ('numpy', 'json', 'typing') if m in sys.modules])"
-    said = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True)
+    env = {"PYTHONPATH": str(Path(allot.__file__).parents[1])}
+    command = [sys.executable, "-S", "-c", code]  # -S: nothing that site-packages brings along
+    said = subprocess.run(command, capture_output=True, text=True, env=env)
     assert said.stdout.strip() == "[]", said.stderr
