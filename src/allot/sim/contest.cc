@@ -42,7 +42,8 @@ ServedMethods served_methods(const SimulateOptions& options, const std::vector<s
   ServedMethods served;
   for (const std::string& method : wanted) {
     try {
-      Controller(make(method).make_method(), {.method = method, .host = host_traits()});
+      const Controller refuses_or_not(make(method).make_method(),
+                                      {.method = method, .host = host_traits()});
       if (std::find(served.methods.begin(), served.methods.end(), method) == served.methods.end())
         served.methods.push_back(method);
     } catch (const Error& error) {
