@@ -39,6 +39,7 @@ function(allot_room name)
   set(tests_use_${name} ${ROOM_TESTS_USE} PARENT_SCOPE)
   set(libs_${name} ${ROOM_LIBS} PARENT_SCOPE)
 endfunction()
+set(ALLOT_STORE ON)
 set(ALLOT_TORCH ON)
 include(${TREE}/cmake/rooms.cmake)
 

@@ -12,60 +12,19 @@
 #include "allot/methods/registry.h"
 #include "allot/report/comparison.h"
 #include "allot/report/text_table.h"
-#include "allot/sim/protocol.h"
+#include "allot/sim/contest.h"
 
 namespace allot {
 
-enum class SimulateTuning { None, Best, Margin };
-
-struct SimulateOptions {
-  std::vector<std::string> methods;  // empty: all that the simulated world can serve
-  std::vector<std::string> pools = {"bimodal"};
-  sim::Lengths lengths = sim::Lengths::Default;
-  int seeds = 20, prompts_per_step = 64, threads = 2;
-  std::uint64_t seed = 0;
-  double lr = 0.25, budget = 256000;
-  SimulateTuning tune = SimulateTuning::None;
-
-  template <class V>
-  void fields(V& v) {
-    using sim::Lengths;
-    v("methods", methods, "methods compared; none = all that the simulated world can serve");
-    v("pools", pools,
-      "how hard the prompts are: bimodal, hard, uniform, solved, heavy, dead; all = every one");
-    v("lengths", lengths,
-      Choices<Lengths>{
-          {"default", Lengths::Default}, {"equal", Lengths::Equal}, {"split", Lengths::Split}},
-      "answer lengths: log-normal; all equal; or long answers need other skills than short ones");
-    v("seeds", seeds, Range{1, 1000}, "worlds, the same for every method");
-    v("seed", seed, Range{0, 9e15}, "the first world");
-    v("prompts_per_step", prompts_per_step, Range{1, 1e5}, "groups wanted in one update");
-    v("lr", lr, Range{0, 100}, "learning rate of every method, unless it is tuned");
-    v("budget", budget, Range{1, 1e9},
-      "compute of a run: responses of mean length generated, a trained one counts three more");
-    v("tune", tune,
-      Choices<SimulateTuning>{{"none", SimulateTuning::None},
-                              {"best", SimulateTuning::Best},
-                              {"margin", SimulateTuning::Margin}},
-      "learning rate of each method by 8 other worlds: the best mean final accuracy, or the best "
-      "worse one of it and the next larger learning rate");
-    v("threads", threads, Range{1, 256}, "runs at the same time");
-  }
-};
+using sim::SimulatedArm;
+using sim::SimulateOptions;
+using sim::SimulateTuning;
 
 struct SimulateRequest {
   SimulateOptions options;
   AllocOptions alloc;  // group_size is the simulator's 16 unless set
   AdvantageOptions adv;
   std::filesystem::path folder;  // for compare.json and report.html; one folder per pool if several
-};
-
-// One method on one pool.
-struct SimulatedArm {
-  std::string method;
-  double lr = 0;
-  std::vector<std::uint64_t> seeds;
-  std::vector<sim::SimRun> runs;  // in the order of `seeds`
 };
 
 struct SimulatedPool {

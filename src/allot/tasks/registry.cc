@@ -142,4 +142,10 @@ Task make_task(const TaskOptions& options, std::uint64_t seed) {
   return make_puzzle_task(find_row(options.task)->make(options), seed);
 }
 
+std::unique_ptr<Verifier> make_verifier(const TaskOptions& options) {
+  if (options.task == kJsonl) return std::make_unique<ScoredVerifier>(exact_score);
+  options.validate();
+  return std::make_unique<ScoredVerifier>(find_row(options.task)->make(options).score);
+}
+
 }  // namespace allot

@@ -62,4 +62,7 @@ std::vector<TaskInfo> tasks();
 // Throws Error(Config) and, for files, Error(Data).
 Task make_task(const TaskOptions& options, std::uint64_t seed);
 
+// The task's verifier alone: no prompts are drawn and no file is read.
+std::unique_ptr<Verifier> make_verifier(const TaskOptions& options);
+
 }  // namespace allot

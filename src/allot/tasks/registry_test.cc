@@ -129,6 +129,25 @@ TEST(Registry, OptionsAreSetByKey) {
   EXPECT_THROW(list.set("data.countdown.numbers.min", "1", "--set"), Error);
 }
 
+TEST(Registry, MakesAVerifierWithoutDrawingPrompts) {
+  TaskOptions options;
+  options.task = "addition";
+  Prompt prompt;
+  prompt.text = "2+3=";
+  prompt.answer = "5";
+  const PromptSet prompts({prompt}, 0);
+  Rollout rollout;
+  rollout.text = "5";
+  EXPECT_TRUE(make_verifier(options)->score({&rollout, 1}, prompts)[0].correct);
+  rollout.text = "6";
+  EXPECT_FALSE(make_verifier(options)->score({&rollout, 1}, prompts)[0].correct);
+  options.task = "jsonl";  // without a file
+  rollout.text = " 5 ";
+  EXPECT_TRUE(make_verifier(options)->score({&rollout, 1}, prompts)[0].correct);
+  options.task = "adition";
+  EXPECT_THROW(make_verifier(options), Error);
+}
+
 // ---- jsonl ----
 
 class JsonlTask : public testing::Test {
