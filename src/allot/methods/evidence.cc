@@ -48,7 +48,8 @@ struct EvidenceOptions {
     v("candidates_per_start", candidates_per_start, Range{1, 100},
       "prompts looked at per prompt started; 1 = no choice among prompts");
     v("target", target, Range{0, 1e9},
-      "evidence of a step, in units of m (N - m) / N; 0 = an eighth of the step's rollouts");
+      "evidence of a step, in units of m (N - m) / N; 0 = an eighth of the step's rollouts, as "
+      "prompt_noise leaves it in balanced groups of n_max");
     v("cap", cap, Range{1, 1e6},
       "a step ends at this compute also without its evidence, in generated responses of mean "
       "length per rollout of the budget");
@@ -107,7 +108,7 @@ class Evidence final : public Method {
   Evidence(const AllocOptions& alloc, const AdvantageOptions&)
       : options_(alloc.section("evidence").as<EvidenceOptions>()),
         group_size_(alloc.group_size),
-        economy_(options_.first_block, options_.first_price) {}
+        economy_(options_.first_block, options_.group.evidence(0.5), options_.first_price) {}
 
   Needs needs() const override {
     return {.candidate_factor = static_cast<float>(options_.candidates_per_start),
@@ -127,7 +128,7 @@ class Evidence final : public Method {
     s_ = {.seed = view.seed,
           .step = view.step,
           .price = economy_.price(),
-          .target = options_.target > 0 ? options_.target : std::max(rollouts / 8, 1.0),
+          .target = options_.target > 0 ? options_.target : default_target(rollouts),
           .cap = options_.cap * std::max(rollouts, 1.0),
           .prior = memory_.prior()};
     return start_wave(view.budget);
@@ -178,6 +179,10 @@ class Evidence final : public Method {
     return options_.length_power > 0
                ? std::pow(memory_.relative_length(prompt), options_.length_power)
                : 1;
+  }
+  double default_target(double rollouts) const {
+    const double balanced = options_.n_max / 4.0;  // x of half right, half wrong
+    return std::max(rollouts / 8, 1.0) * options_.group.weight(balanced);
   }
   void show(std::span<const PromptRef> prompts) {
     for (const PromptRef& prompt : prompts) {

@@ -200,6 +200,27 @@ TEST_P(EvidenceDirection, IsParallelToTheWeightedGradients) {
 
 INSTANTIATE_TEST_SUITE_P(Keep, EvidenceDirection, ::testing::Values("all", "worth"));
 
+TEST(Evidence, GroupsSaturateWherePromptsHaveDirectionsOfTheirOwn) {
+  // 8 of 16 right: x = 4. With prompt noise 2 the group counts 4 / 9, at weight 1 / 9.
+  Script script{{}, {}, {}};
+  for (PromptId id = 1; id <= 8; ++id) {
+    script.candidates.push_back(id);
+    script.outcomes[id] = verdicts(8, 8);
+  }
+  const Settings settings = {{"alloc.evidence.prompt_noise", "2"},
+                             {"alloc.evidence.first_block", "16"}};
+  Controller controller = controller_of("evidence", settings);
+  const Played p = play(controller, script, budget_of(8, 128));
+  EXPECT_NEAR(p.batch.fixed, 128 / 8 / 9.0, 1e-6);  // the target: 4 balanced groups' evidence
+  ASSERT_FALSE(p.batch.items.empty());
+  for (const TrainItem& item : p.batch.items) {
+    EXPECT_EQ(std::abs(item.advantage), 0.5f);
+    EXPECT_FLOAT_EQ(item.weight, 1 / 9.0f);
+  }
+  const double groups = static_cast<double>(p.batch.groups.size());
+  EXPECT_NEAR(p.metrics.at("alloc/evidence/evidence"), groups * 4 / 9, 1e-6);
+}
+
 // 6: a step has its evidence or has reached its cap.
 TEST(Evidence, StepsHoldEqualEvidenceOrReachTheirCap) {
   for (std::uint64_t seed = 0; seed < 6; ++seed) {

@@ -9,9 +9,11 @@ namespace allot {
 
 class EvidencePrice {
  public:
-  // `first_block`: rollouts a prompt starts with, the first guess of what one costs.
-  EvidencePrice(double first_block, double first_price)
-      : compute_per_start_(first_block), first_price_(first_price) {}
+  // First guesses: of what a started prompt costs and brings, and the price of the first step.
+  EvidencePrice(double first_block, double first_evidence, double first_price)
+      : compute_per_start_(first_block),
+        evidence_per_start_(first_evidence),
+        first_price_(first_price) {}
 
   // One finished step, in answers of mean length.
   struct Step {
@@ -65,7 +67,7 @@ class EvidencePrice {
 
   double evidence_ = 0, compute_ = 0;
   double trained_share_ = 0.5;
-  double compute_per_start_, evidence_per_start_ = 0.5;
+  double compute_per_start_, evidence_per_start_;
   double first_price_;
 };
 

@@ -28,9 +28,8 @@ void ship(TrainBatch& batch, const Tally& tally, const TrainedPart& part,
   const double rarer = low_is_rarer ? tally.reward_low : tally.reward_high;
   const double frequent = low_is_rarer ? tally.reward_high : tally.reward_low;
   const KeptPair& pair = part.pair;
-  const double mean =
-      part.thinned ? (pair.rarer * rarer + pair.frequent * frequent) / part.rollouts
-                   : tally.mean_reward();
+  const double mean = part.thinned ? (pair.rarer * rarer + pair.frequent * frequent) / part.rollouts
+                                   : tally.mean_reward();
   TrainGroup group{tally.prompt, static_cast<std::uint32_t>(batch.items.size())};
   group.pool_n = tally.scored;
   group.pool_mean = static_cast<float>(tally.mean_reward());
@@ -42,8 +41,8 @@ void ship(TrainBatch& batch, const Tally& tally, const TrainedPart& part,
       if (!taken) continue;
       --wanted;
     }
-    batch.items.push_back({rollout.id, static_cast<float>(rollout.reward - mean),
-                           static_cast<float>(part.weight)});
+    batch.items.push_back(
+        {rollout.id, static_cast<float>(rollout.reward - mean), static_cast<float>(part.weight)});
     ++group.count;
   }
   batch.groups.push_back(group);

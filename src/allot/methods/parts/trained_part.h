@@ -23,8 +23,8 @@ struct TrainedPart {
 TrainedPart trained_part(const Tally& tally, const GroupRule& rule, double charge,
                          double range_scale);
 
-// Adds the group's part with advantages r - mean of the part and its weight. What is left out is drawn uniformly,
-// which leaves the expected direction of the update as it is.
+// Adds the group's part with advantages r - mean of the part and its weight. What is left out is
+// drawn uniformly, which leaves the expected direction of the update as it is.
 void ship(TrainBatch& batch, const Tally& tally, const TrainedPart& part,
           std::span<const TalliedRollout> rollouts, RandomStream random);
 
