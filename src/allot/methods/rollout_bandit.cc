@@ -88,9 +88,10 @@ class RolloutBandit final : public Method {
   void feedback(const Feedback& feedback) override {
     scheduler_.feedback(feedback.step, feedback.updated, feedback.after);
     std::vector<ItemStat> stats = feedback.items;
-    std::ranges::sort(stats, {}, &ItemStat::rollout);
+    const auto earlier = [](const ItemStat& a, const ItemStat& b) { return a.rollout < b.rollout; };
+    std::sort(stats.begin(), stats.end(), earlier);
     for (Arm& arm : arms_) {
-      const auto found = std::ranges::lower_bound(stats, arm.id, {}, &ItemStat::rollout);
+      const auto found = std::lower_bound(stats.begin(), stats.end(), ItemStat{arm.id}, earlier);
       if (found == stats.end() || found->rollout != arm.id) continue;
       arm.clip_fraction = found->clip_fraction;
       arm.drift = std::abs(double{found->ratio} - 1);

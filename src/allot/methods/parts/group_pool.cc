@@ -11,13 +11,28 @@ bool is_scored(const Outcome& outcome) {
   return generated && outcome.scoring == Scoring::Scored && std::isfinite(outcome.reward);
 }
 
-std::uint32_t Group::scored_count() const {
-  return static_cast<std::uint32_t>(std::ranges::distance(scored()));
+ScoredPositions::Iterator ScoredPositions::end() const {
+  return {group_, correct_, static_cast<std::uint32_t>(group_->rollouts.size())};
 }
 
-std::uint32_t Group::correct_count() const {
-  return static_cast<std::uint32_t>(std::ranges::distance(scored_with(true)));
+void ScoredPositions::Iterator::skip() {
+  const auto belongs = [this](const Outcome& outcome) {
+    return is_scored(outcome) && (!correct_ || outcome.correct == *correct_);
+  };
+  while (at_ < group_->rollouts.size() && !belongs((*group_)[at_])) ++at_;
 }
+
+ScoredPositions Group::scored() const { return ScoredPositions(*this); }
+ScoredPositions Group::scored_with(bool correct) const { return ScoredPositions(*this, correct); }
+
+RewardsAt<ScoredPositions> Group::scored_rewards() const { return {*this, scored()}; }
+RewardsAt<std::span<const std::uint32_t>> Group::rewards(
+    std::span<const std::uint32_t> positions) const {
+  return {*this, positions};
+}
+
+std::uint32_t Group::scored_count() const { return scored().size(); }
+std::uint32_t Group::correct_count() const { return scored_with(true).size(); }
 
 ZeroCause Group::cause(double resolution, SingletonBaseline singletons) const {
   SignalTally tally;

@@ -2,9 +2,12 @@
 // plan() and finalize().
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <ranges>
+#include <iterator>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "allot/core/delivery.h"
@@ -17,6 +20,97 @@ namespace allot {
 // Has a usable reward: it was generated, scored, and the number is finite.
 bool is_scored(const Outcome& outcome);
 
+struct Group;
+
+// The scored rollouts of a group, possibly those of one verdict alone: a range of positions. It
+// refers to the group. (clang 14 cannot read the views of GCC 12's library.)
+class ScoredPositions {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = std::uint32_t;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const std::uint32_t*;
+    using reference = std::uint32_t;
+
+    Iterator() = default;
+    Iterator(const Group* group, std::optional<bool> correct, std::uint32_t at)
+        : group_(group), correct_(correct), at_(at) {
+      skip();
+    }
+    std::uint32_t operator*() const { return at_; }
+    Iterator& operator++() {
+      ++at_;
+      skip();
+      return *this;
+    }
+    Iterator operator++(int) {
+      const Iterator old = *this;
+      ++*this;
+      return old;
+    }
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    void skip();  // to the next position that belongs to it
+    const Group* group_ = nullptr;
+    std::optional<bool> correct_;
+    std::uint32_t at_ = 0;
+  };
+
+  explicit ScoredPositions(const Group& group, std::optional<bool> correct = std::nullopt)
+      : group_(&group), correct_(correct) {}
+  Iterator begin() const { return {group_, correct_, 0}; }
+  Iterator end() const;
+  std::uint32_t size() const { return static_cast<std::uint32_t>(std::distance(begin(), end())); }
+
+ private:
+  const Group* group_;
+  std::optional<bool> correct_;
+};
+
+// The rewards of a group at a range of positions.
+template <class Positions>
+class RewardsAt {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = double;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const double*;
+    using reference = double;
+    using At = decltype(std::declval<const Positions&>().begin());
+
+    Iterator() = default;
+    Iterator(const Group* group, At at) : group_(group), at_(at) {}
+    double operator*() const;
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    Iterator operator++(int) {
+      const Iterator old = *this;
+      ++*this;
+      return old;
+    }
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    const Group* group_ = nullptr;
+    At at_{};
+  };
+
+  RewardsAt(const Group& group, Positions positions) : group_(&group), positions_(positions) {}
+  Iterator begin() const { return {group_, positions_.begin()}; }
+  Iterator end() const { return {group_, positions_.end()}; }
+
+ private:
+  const Group* group_;
+  Positions positions_;
+};
+
 struct Group {
   PromptId prompt = 0;
   std::uint32_t requested = 0;         // rollouts asked for in this step
@@ -26,22 +120,11 @@ struct Group {
   void add(const Outcome& outcome);
 
   // Positions in `rollouts`, ascending: found while they are walked through, nothing is stored.
-  auto scored() const {
-    return std::views::iota(0u, static_cast<std::uint32_t>(rollouts.size())) |
-           std::views::filter([this](std::uint32_t i) { return is_scored((*this)[i]); });
-  }
-  auto scored_with(bool correct) const {
-    return scored() | std::views::filter([this, correct](std::uint32_t i) {
-             return (*this)[i].correct == correct;
-           });
-  }
-  // Rewards at these positions, which may be a view or a container that outlives the result.
-  template <std::ranges::viewable_range Positions>
-  auto rewards(Positions&& positions) const {
-    return std::views::all(std::forward<Positions>(positions)) |
-           std::views::transform([this](std::uint32_t i) -> double { return (*this)[i].reward; });
-  }
-  auto scored_rewards() const { return rewards(scored()); }
+  ScoredPositions scored() const;
+  ScoredPositions scored_with(bool correct) const;
+  // Rewards at all of these, or at positions that outlive the result.
+  RewardsAt<ScoredPositions> scored_rewards() const;
+  RewardsAt<std::span<const std::uint32_t>> rewards(std::span<const std::uint32_t> positions) const;
 
   std::uint32_t scored_count() const;
   std::uint32_t correct_count() const;  // among the scored ones
@@ -54,6 +137,11 @@ struct Group {
     v(rollouts);
   }
 };
+
+template <class Positions>
+double RewardsAt<Positions>::Iterator::operator*() const {
+  return (*group_)[*at_].reward;
+}
 
 class GroupPool {
  public:

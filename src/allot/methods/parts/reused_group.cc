@@ -57,7 +57,7 @@ MetricList stage_metrics(const std::vector<Group>& groups, std::uint32_t stages)
     const std::uint32_t n = group.scored_count(), correct = group.correct_count();
     scored += n > 0;
     if (correct == 0) continue;
-    ++solved[std::min(group[group.scored_with(true).front()].round, stages - 1)];
+    ++solved[std::min(group[*group.scored_with(true).begin()].round, stages - 1)];
     all_right += correct == n;
   }
   MetricList metrics;

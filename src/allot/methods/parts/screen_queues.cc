@@ -59,9 +59,10 @@ std::uint32_t ScreenQueues::open(Version policy, std::uint32_t max_age,
                                  std::span<const RolloutId> lost) {
   const std::set<RolloutId> gone(lost.begin(), lost.end());
   const auto useless = [&](const Group& group) {
+    const auto scored = group.scored();
     return age_of(group, policy) > max_age ||
-           std::ranges::any_of(group.scored(),
-                               [&](std::uint32_t i) { return gone.count(group[i].id) > 0; });
+           std::any_of(scored.begin(), scored.end(),
+                       [&](std::uint32_t i) { return gone.count(group[i].id) > 0; });
   };
   for (ScreenedGroup& entry : pending_) entry.asked = false;
   const auto pending =

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <ranges>
+#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -19,7 +19,7 @@ using Positions = std::vector<std::uint32_t>;
 template <class T, class View>
 std::vector<T> listed(View view) {
   std::vector<T> out;
-  out.reserve(static_cast<std::size_t>(std::ranges::distance(view)));
+  out.reserve(static_cast<std::size_t>(std::distance(view.begin(), view.end())));
   for (const T value : view) out.push_back(value);
   return out;
 }

@@ -33,8 +33,9 @@ void Surplus::expire(Version policy, std::uint32_t max_age, std::span<const Roll
   const std::set<RolloutId> gone(lost.begin(), lost.end());
   expired_ = std::erase_if(groups_, [&](const Group& group) {
     const auto is_gone = [&](std::uint32_t i) { return gone.count(group[i].id) > 0; };
-    if (age(group, policy) <= max_age && std::ranges::none_of(group.scored(), is_gone))
-      return false;
+    const auto scored = group.scored();
+    const bool complete = std::none_of(scored.begin(), scored.end(), is_gone);
+    if (complete && age(group, policy) <= max_age) return false;
     for (const std::uint32_t i : group.scored())
       if (!is_gone(i)) released_.push_back(group[i].id);
     return true;
