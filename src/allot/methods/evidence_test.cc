@@ -211,7 +211,7 @@ TEST(Evidence, GroupsSaturateWherePromptsHaveDirectionsOfTheirOwn) {
                              {"alloc.evidence.first_block", "16"}};
   Controller controller = controller_of("evidence", settings);
   const Played p = play(controller, script, budget_of(8, 128));
-  EXPECT_NEAR(p.batch.fixed, 128 / 8 / 9.0, 1e-6);  // the target: 4 balanced groups' evidence
+  EXPECT_NEAR(p.batch.fixed, 16 / 9.0, 1e-6);  // the target: 4 balanced groups' evidence
   ASSERT_FALSE(p.batch.items.empty());
   for (const TrainItem& item : p.batch.items) {
     EXPECT_EQ(std::abs(item.advantage), 0.5f);

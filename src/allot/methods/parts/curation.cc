@@ -8,7 +8,7 @@ namespace {
 
 Positions kept_of(const Group& group, Stratum stratum, const CurationOptions& options,
                   RandomStream stream) {
-  const Positions scored = positions(group.scored());
+  Positions scored = positions(group.scored());
   if (stratum == Stratum::Partial)
     return keep_correct_and_some_wrong(positions(group.scored_with(true)),
                                        positions(group.scored_with(false)),

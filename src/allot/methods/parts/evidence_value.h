@@ -56,8 +56,11 @@ class PairKeeper {
   double worth(double right, double wrong) const { return std::max(0.0, value(of(right, wrong))); }
 
  private:
+  // With one division, as this runs for every prompt, block and number of successes.
   double value(const KeptPair& pair) const {
-    return rule_.evidence(pair.x()) - charge_ * pair.rollouts();
+    const double product = pair.rarer * pair.frequent;
+    if (product == 0) return -charge_ * pair.rollouts();
+    return product / (pair.rollouts() + rule_.prompt_noise * product) - charge_ * pair.rollouts();
   }
   GroupRule rule_;
   double charge_;
