@@ -112,6 +112,15 @@ HostTraits make_host(const nb::kwargs& given) {
   return host;
 }
 
+std::string needs_text(const Needs& needs) {
+  std::string wanted;
+  for (const Feature& feature : kFeatures)
+    if (needs.*feature.needed) wanted += concat(", ", feature.name, "=True");
+  return concat("allot.Needs(grain='", name(needs.grain), "', draw='", name(needs.draw),
+                "', candidate_factor=", needs.candidate_factor, ", max_rounds=", needs.max_rounds,
+                wanted, ")");
+}
+
 std::string host_text(const HostTraits& host) {
   std::string lacking;
   for (const Feature& feature : kFeatures)
@@ -156,6 +165,7 @@ void bind_needs(nb::module_& m) {
   needs.def_ro("candidate_factor", &Needs::candidate_factor,
                "candidates shown per group wanted; 0: all come by refill");
   needs.def_ro("max_rounds", &Needs::max_rounds, "most requests per prompt and step");
+  needs.def("__repr__", needs_text);
   for (const Feature& feature : kFeatures)
     needs.def_prop_ro(
         feature.name, [needed = feature.needed](const Needs& self) { return self.*needed; },

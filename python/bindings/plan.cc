@@ -1,5 +1,7 @@
 #include "bindings/plan.h"
 
+#include <nanobind/stl/string.h>
+
 #include "bindings/columns.h"
 
 namespace allot::python {
@@ -46,6 +48,14 @@ void bind_requests(nb::module_& m) {
       "The prompt of each of ids(), int64 [rollouts].");
 }
 
+std::string plan_text(const PlanView& plan) {
+  std::uint64_t rollouts = 0;
+  for (const Issued& request : plan.generate.rows) rollouts += request.n;
+  return concat("allot.Plan(requests=", plan.generate.rows.size(), ", rollouts=", rollouts,
+                ", cancel=", plan.cancel.size(), ", refill=", plan.refill,
+                plan.done ? ", done=True)" : ", done=False)");
+}
+
 }  // namespace
 
 PlanView view_of(Plan plan) {
@@ -69,7 +79,8 @@ void bind_plan(nb::module_& m) {
           "Ids of rollouts that are no longer wanted, ascending, int64 [rollouts]. Each still "
           "counts as one to be reported until the plan is done.")
       .def_ro("refill", &PlanView::refill, "further candidate prompts wanted")
-      .def_ro("done", &PlanView::done, "finalize() comes next");
+      .def_ro("done", &PlanView::done, "finalize() comes next")
+      .def("__repr__", plan_text);
 }
 
 }  // namespace allot::python

@@ -270,3 +270,11 @@ def test_import_brings_nothing_along():
     command = [sys.executable, "-S", "-c", code]  # -S: nothing that site-packages brings along
     said = subprocess.run(command, capture_output=True, text=True, env=env)
     assert said.stdout.strip() == "[]", said.stderr
+
+
+def test_plans_and_needs_print_what_they_say() -> None:
+    plan = allot.Controller("grpo").plan([1, 2])
+    assert repr(plan) == "allot.Plan(requests=2, rollouts=16, cancel=0, refill=0, done=False)"
+    needs = repr(allot.Controller("dapo").needs)
+    assert needs.startswith("allot.Needs(grain='round', draw='stream', candidate_factor=2")
+    assert "refill=True" in needs
