@@ -70,9 +70,7 @@ class Mopps final : public Method {
   Decision observe(const Events& events) override { return await_all(events, pool_); }
 
   TrainBatch finalize() override {
-    std::vector<Shipment> shipments;
-    for (const Group& group : pool_.groups()) shipments.push_back({&group});
-    TrainBatch batch = batch_of(shipments, pool_.groups(), rule_);
+    TrainBatch batch = batch_of(pool_.groups(), rule_);
     std::vector<Prediction> predictions;
     for (const GroupReport& report : batch.reports)
       predictions.push_back(

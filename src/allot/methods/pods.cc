@@ -69,9 +69,9 @@ class Pods final : public Method {
     for (const Group& group : pool_.groups()) {
       all.push_back(selection_of(group));
       if (options_.statistics == Statistics::Kept)
-        compared.add(group.rewards(all.back().kept));
+        group.add_rewards(all.back().kept, compared);
       else
-        compared.add(group.scored_rewards());
+        group.add_rewards(group.scored(), compared);
     }
     const auto advantages = group_advantages(compared, rule_);
     TrainBatch batch;  // Norm::PerGroup
@@ -103,10 +103,10 @@ class Pods final : public Method {
 
   Selection selection_of(const Group& group) const {
     const Positions scored = positions(group.scored());
-    Selection out{&group,
-                  max_variance_subset(values(group.rewards(scored)),
-                                      static_cast<std::uint32_t>(options_.kept)),
-                  {}};
+    Selection out{
+        &group,
+        max_variance_subset(group.rewards(scored), static_cast<std::uint32_t>(options_.kept)),
+        {}};
     out.kept.reserve(out.subset.kept.size());
     for (const std::uint32_t i : out.subset.kept) out.kept.push_back(scored[i]);
     return out;
@@ -138,7 +138,7 @@ class Pods final : public Method {
   void set_metrics(const std::vector<Selection>& all) {
     double scored = 0, equal = 0, top = 0, kept = 0, correct = 0, pool_std = 0, kept_std = 0;
     for (const Selection& s : all) {
-      const std::vector<double> rewards = values(s.group->scored_rewards());
+      const std::vector<double> rewards = s.group->rewards(positions(s.group->scored()));
       scored += !rewards.empty();
       if (degenerate(rewards, rule_.resolution)) {
         equal += !rewards.empty();
@@ -148,7 +148,7 @@ class Pods final : public Method {
       kept += static_cast<double>(s.kept.size());
       for (const std::uint32_t i : s.kept) correct += (*s.group)[i].correct;
       pool_std += standard_deviation(rewards, 0);
-      kept_std += standard_deviation(values(s.group->rewards(s.kept)), 0);
+      kept_std += standard_deviation(s.group->rewards(s.kept), 0);
     }
     metrics_.clear();
     metrics_.set_share("all_equal_share", equal, scored);

@@ -1,17 +1,19 @@
 #include "allot/methods/parts/acceptance.h"
 
 #include <algorithm>
-
-#include "allot/methods/parts/advantages.h"
+#include <cmath>
 
 namespace allot {
 
 bool Acceptance::accepts(const Group& group) const {
   const double n = group.scored_count(), correct = group.correct_count();
   if (n < 2) return false;
-  const auto rewards = group.scored_rewards();
-  const auto [low, high] = std::minmax_element(rewards.begin(), rewards.end());
-  if (*high - *low <= resolution) return false;
+  double low = INFINITY, high = -INFINITY;
+  for (const std::uint32_t i : group.scored()) {
+    low = std::min<double>(low, group[i].reward);
+    high = std::max<double>(high, group[i].reward);
+  }
+  if (high - low <= resolution) return false;
   if (by == AcceptBy::Correct && (correct == 0 || correct == n)) return false;
   return pass_rates.empty() || (correct / n >= pass_rates[0] && correct / n <= pass_rates[1]);
 }

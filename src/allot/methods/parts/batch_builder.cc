@@ -12,7 +12,7 @@ std::uint32_t add_group(TrainBatch& batch, const Group& group, Positions&& kept,
   const auto count = static_cast<std::uint32_t>(advantages.size());
   TrainGroup out{group.prompt, static_cast<std::uint32_t>(batch.items.size()), count};
   double sum = 0;
-  for (const double reward : group.scored_rewards()) sum += reward, ++out.pool_n;
+  for (const std::uint32_t i : group.scored()) sum += group[i].reward, ++out.pool_n;
   out.pool_mean = static_cast<float>(sum / out.pool_n);
   batch.groups.push_back(out);
   std::uint32_t i = 0;
@@ -41,7 +41,7 @@ std::span<TrainItem> items_of(TrainBatch& batch, const TrainGroup& group) {
 
 Ragged<double> scored_rewards(std::span<const Group> groups) {
   Ragged<double> rewards;
-  for (const Group& group : groups) rewards.add(group.scored_rewards());
+  for (const Group& group : groups) group.add_rewards(group.scored(), rewards);
   return rewards;
 }
 
@@ -61,7 +61,7 @@ void report(TrainBatch& batch, const Group& group, ZeroCause cause, std::uint32_
 TrainBatch batch_of(std::span<const Shipment> shipments, std::span<const Group> planned,
                     const AdvantageRule& rule, ZeroSignal zero) {
   Ragged<double> rewards;
-  for (const Shipment& s : shipments) rewards.add(s.group->scored_rewards());
+  for (const Shipment& s : shipments) s.group->add_rewards(s.group->scored(), rewards);
   const auto advantages = group_advantages(std::move(rewards), rule);
 
   TrainBatch batch;

@@ -47,7 +47,7 @@ std::vector<CuratedGroup> curate(const std::vector<Group>& groups, const Curatio
     if (one_sided(c.stratum))
       rewards.close();
     else
-      rewards.add(group.rewards(c.kept));
+      group.add_rewards(c.kept, rewards);
     curated.push_back(std::move(c));
   }
   const auto advantages = group_advantages(std::move(rewards), rule);

@@ -44,8 +44,9 @@ class EvidencePrice {
         kFast * evidence_per_start_ + (1 - kFast) * std::max(evidence / started, kLeast);
   }
 
-  // Evidence per unit of compute that the run achieves; 0 before the first step. Paying it per unit
-  // and setting it to the achieved quotient is Dinkelbach's iteration for the largest quotient.
+  // Evidence per unit of compute that the run achieves; the given one in the first step. Paying it
+  // per unit and setting it to the achieved quotient is Dinkelbach's iteration for the largest
+  // quotient.
   double price() const { return compute_ > 0 ? evidence_ / compute_ : first_price_; }
   double trained_share() const { return trained_share_; }
   // Prompts that bring `evidence` on average, or that `compute` suffices for: the smaller number.

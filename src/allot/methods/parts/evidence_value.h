@@ -53,7 +53,11 @@ class PairKeeper {
  public:
   PairKeeper(const GroupRule& rule, double charge) : rule_(rule), charge_(charge) {}
   KeptPair of(double right, double wrong) const;
-  double worth(double right, double wrong) const { return std::max(0.0, value(of(right, wrong))); }
+  double worth(double right, double wrong) const {
+    // Which reward is the rarer one makes no difference where both are kept.
+    const bool all = rule_.keep == Keep::All;
+    return std::max(0.0, value(all ? KeptPair{right, wrong} : of(right, wrong)));
+  }
 
  private:
   // With one division, as this runs for every prompt, block and number of successes.

@@ -1,5 +1,6 @@
 #include "allot/methods/parts/group_pool.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "allot/core/error.h"
@@ -25,14 +26,15 @@ void ScoredPositions::Iterator::skip() {
 ScoredPositions Group::scored() const { return ScoredPositions(*this); }
 ScoredPositions Group::scored_with(bool correct) const { return ScoredPositions(*this, correct); }
 
-RewardsAt<ScoredPositions> Group::scored_rewards() const { return {*this, scored()}; }
-RewardsAt<std::span<const std::uint32_t>> Group::rewards(
-    std::span<const std::uint32_t> positions) const {
-  return {*this, positions};
-}
-
 std::uint32_t Group::scored_count() const { return scored().size(); }
 std::uint32_t Group::correct_count() const { return scored_with(true).size(); }
+
+std::vector<double> Group::rewards(std::span<const std::uint32_t> positions) const {
+  std::vector<double> out;
+  out.reserve(positions.size());
+  for (const std::uint32_t i : positions) out.push_back((*this)[i].reward);
+  return out;
+}
 
 ZeroCause Group::cause(double resolution, SingletonBaseline singletons) const {
   SignalTally tally;
@@ -45,6 +47,17 @@ void Group::add(const Outcome& outcome) {
   owned.record = outcome;
   owned.record.parts = {};
   owned.parts.assign(outcome.parts.begin(), outcome.parts.end());
+}
+
+std::uint32_t age_of(const Group& group, Version policy) {
+  std::uint32_t age = 0;
+  for (const std::uint32_t i : group.scored())
+    age = std::max(age, policy - std::min(policy, group[i].behaviour));
+  return age;
+}
+
+void add_scored_ids(const Group& group, std::vector<RolloutId>& ids) {
+  for (const std::uint32_t i : group.scored()) ids.push_back(group[i].id);
 }
 
 void GroupPool::clear() {

@@ -7,13 +7,13 @@
 #include <iterator>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "allot/core/delivery.h"
 #include "allot/core/prompt_table.h"
 #include "allot/core/types.h"
 #include "allot/core/zero_cause.h"
+#include "allot/methods/parts/ragged.h"
 
 namespace allot {
 
@@ -70,47 +70,6 @@ class ScoredPositions {
   std::optional<bool> correct_;
 };
 
-// The rewards of a group at a range of positions.
-template <class Positions>
-class RewardsAt {
- public:
-  class Iterator {
-   public:
-    using iterator_category = std::forward_iterator_tag;
-    using value_type = double;
-    using difference_type = std::ptrdiff_t;
-    using pointer = const double*;
-    using reference = double;
-    using At = decltype(std::declval<const Positions&>().begin());
-
-    Iterator() = default;
-    Iterator(const Group* group, At at) : group_(group), at_(at) {}
-    double operator*() const;
-    Iterator& operator++() {
-      ++at_;
-      return *this;
-    }
-    Iterator operator++(int) {
-      const Iterator old = *this;
-      ++*this;
-      return old;
-    }
-    bool operator==(const Iterator& other) const { return at_ == other.at_; }
-
-   private:
-    const Group* group_ = nullptr;
-    At at_{};
-  };
-
-  RewardsAt(const Group& group, Positions positions) : group_(&group), positions_(positions) {}
-  Iterator begin() const { return {group_, positions_.begin()}; }
-  Iterator end() const { return {group_, positions_.end()}; }
-
- private:
-  const Group* group_;
-  Positions positions_;
-};
-
 struct Group {
   PromptId prompt = 0;
   std::uint32_t requested = 0;         // rollouts asked for in this step
@@ -122,12 +81,16 @@ struct Group {
   // Positions in `rollouts`, ascending: found while they are walked through, nothing is stored.
   ScoredPositions scored() const;
   ScoredPositions scored_with(bool correct) const;
-  // Rewards at all of these, or at positions that outlive the result.
-  RewardsAt<ScoredPositions> scored_rewards() const;
-  RewardsAt<std::span<const std::uint32_t>> rewards(std::span<const std::uint32_t> positions) const;
+  // Appends the rewards at these positions to `lists`, as one list.
+  template <class Positions>
+  void add_rewards(const Positions& positions, Ragged<double>& lists) const {
+    for (const std::uint32_t i : positions) lists.push((*this)[i].reward);
+    lists.close();
+  }
 
   std::uint32_t scored_count() const;
   std::uint32_t correct_count() const;  // among the scored ones
+  std::vector<double> rewards(std::span<const std::uint32_t> positions) const;
   ZeroCause cause(double resolution, SingletonBaseline = SingletonBaseline::None) const;
 
   template <class V>
@@ -138,10 +101,11 @@ struct Group {
   }
 };
 
-template <class Positions>
-double RewardsAt<Positions>::Iterator::operator*() const {
-  return (*group_)[*at_].reward;
-}
+// Updates between the oldest scored rollout of the group and `policy`.
+std::uint32_t age_of(const Group& group, Version policy);
+
+// Appends the ids of the scored rollouts.
+void add_scored_ids(const Group& group, std::vector<RolloutId>& ids);
 
 class GroupPool {
  public:

@@ -7,7 +7,7 @@
 namespace allot {
 
 void ReusedGroup::add_rewards(Ragged<double>& rewards) const {
-  for (const double reward : group->rewards(kept)) rewards.push(reward);
+  for (const std::uint32_t i : kept) rewards.push((*group)[i].reward);
   if (reused) rewards.push(reused->reward);
   rewards.close();
 }

@@ -25,7 +25,7 @@ bool any_signal(std::span<const WeightedAdvantage> estimates) {
 
 bool is_finished(const Group& group, double threshold, StopWhen stop, std::uint32_t wanted) {
   std::uint32_t count[2] = {};  // of negatives, positives
-  for (const double reward : group.scored_rewards()) ++count[reward > threshold];
+  for (const std::uint32_t i : group.scored()) ++count[group[i].reward > threshold];
   if (stop == StopWhen::OnePositive) return count[1] >= 1;
   return count[1] >= wanted / 2 && count[0] >= wanted - wanted / 2;
 }
@@ -53,7 +53,7 @@ std::vector<std::vector<WeightedAdvantage>> weighted_advantages(std::span<const 
   Ragged<double> rewards;
   for (const SampledPool& pool : pools) {
     out.push_back(estimate(options, pool.rows, pool.kept_rows, rule.resolution));
-    rewards.add(pool.group->rewards(pool.kept));
+    pool.group->add_rewards(pool.kept, rewards);
   }
   if (options.estimator != PoolEstimator::KeptNorm) return out;
   const auto advantages = group_advantages(rewards, rule);

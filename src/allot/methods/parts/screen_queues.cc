@@ -16,13 +16,6 @@ bool continued(const ScreenedGroup& entry) {
 
 }  // namespace
 
-std::uint32_t age_of(const Group& group, Version policy) {
-  std::uint32_t age = 0;
-  for (const std::uint32_t i : group.scored())
-    age = std::max(age, policy - std::min(policy, group[i].behaviour));
-  return age;
-}
-
 void ScreenQueues::index() {
   pending_at_.clear();
   ready_at_.clear();
@@ -47,11 +40,8 @@ std::uint64_t ScreenQueues::rollouts() const {
 
 std::vector<RolloutId> ScreenQueues::scored_ids() const {
   std::vector<RolloutId> ids;
-  const auto add = [&](const Group& group) {
-    for (const std::uint32_t i : group.scored()) ids.push_back(group[i].id);
-  };
-  for (const ScreenedGroup& entry : pending_) add(entry.group);
-  for (const Group& group : ready_) add(group);
+  for (const ScreenedGroup& entry : pending_) add_scored_ids(entry.group, ids);
+  for (const Group& group : ready_) add_scored_ids(group, ids);
   return ids;
 }
 

@@ -27,9 +27,6 @@ struct ScreenedGroup {
   }
 };
 
-// Updates between the oldest scored rollout of the group and `policy`.
-std::uint32_t age_of(const Group& group, Version policy);
-
 class ScreenQueues {
  public:
   const std::vector<ScreenedGroup>& pending() const { return pending_; }

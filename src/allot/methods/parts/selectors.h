@@ -3,9 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <iterator>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "allot/core/random.h"
@@ -15,21 +13,13 @@ namespace allot {
 
 using Positions = std::vector<std::uint32_t>;
 
-// What a view such as Group::scored() or Group::rewards() walks through.
-template <class T, class View>
-std::vector<T> listed(View view) {
-  std::vector<T> out;
-  out.reserve(static_cast<std::size_t>(std::distance(view.begin(), view.end())));
-  for (const T value : view) out.push_back(value);
+// What a range such as Group::scored() walks through.
+template <class Range>
+Positions positions(const Range& range) {
+  Positions out;
+  out.reserve(range.size());
+  for (const std::uint32_t i : range) out.push_back(i);
   return out;
-}
-template <class View>
-Positions positions(View view) {
-  return listed<std::uint32_t>(std::move(view));
-}
-template <class View>
-std::vector<double> values(View view) {
-  return listed<double>(std::move(view));
 }
 
 // The stream of one prompt's selection within one step.

@@ -4,21 +4,6 @@
 #include <set>
 
 namespace allot {
-namespace {
-
-// Only scored rollouts can be trained on, so only they are held.
-void add_scored_ids(const Group& group, std::vector<RolloutId>& ids) {
-  for (const std::uint32_t i : group.scored()) ids.push_back(group[i].id);
-}
-
-std::uint32_t age(const Group& group, Version policy) {
-  std::uint32_t oldest = 0;
-  for (const std::uint32_t i : group.scored())
-    oldest = std::max(oldest, policy - std::min(policy, group[i].behaviour));
-  return oldest;
-}
-
-}  // namespace
 
 std::vector<RolloutId> Surplus::keep(std::span<const Group* const> groups) {
   std::vector<RolloutId> held;
@@ -35,7 +20,7 @@ void Surplus::expire(Version policy, std::uint32_t max_age, std::span<const Roll
     const auto is_gone = [&](std::uint32_t i) { return gone.count(group[i].id) > 0; };
     const auto scored = group.scored();
     const bool complete = std::none_of(scored.begin(), scored.end(), is_gone);
-    if (complete && age(group, policy) <= max_age) return false;
+    if (complete && age_of(group, policy) <= max_age) return false;
     for (const std::uint32_t i : group.scored())
       if (!is_gone(i)) released_.push_back(group[i].id);
     return true;
