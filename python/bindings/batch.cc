@@ -11,12 +11,6 @@
 namespace allot::python {
 namespace {
 
-Array<std::int64_t> ids_of(std::vector<RolloutId>& ids, nb::handle owner) {
-  static RolloutId none = 0;
-  const std::size_t shape[] = {ids.size()};
-  return Array<std::int64_t>(ids.empty() ? &none : ids.data(), 1, shape, owner);
-}
-
 // Bounds of the groups: group g has the items offsets[g] .. offsets[g + 1] - 1.
 std::vector<std::int64_t> offsets(const Batch& batch) {
   std::vector<std::int64_t> bounds = {0};
@@ -116,10 +110,11 @@ void bind_batch(nb::module_& m) {
       .def_ro("length_divisor", &Batch::length_divisor,
               "0: an item's loss is the mean over its tokens; above 0: their sum over this")
       .def_prop_ro(
-          "hold", [](nb::handle self) { return ids_of(nb::cast<Batch&>(self).hold, self); },
+          "hold", [](nb::handle self) { return id_column(nb::cast<Batch&>(self).hold, self); },
           "rollouts to be kept beyond the step, int64")
       .def_prop_ro(
-          "release", [](nb::handle self) { return ids_of(nb::cast<Batch&>(self).release, self); },
+          "release",
+          [](nb::handle self) { return id_column(nb::cast<Batch&>(self).release, self); },
           "held rollouts that are no longer needed, int64");
 }
 

@@ -49,6 +49,13 @@ Array<ShownField<Row, Field>> column(const std::vector<Row>& rows, Field Row::*f
   return Array<Shown>(&(first->*field), 1, shape, owner, strides);
 }
 
+// A view of ids, which `owner` keeps alive.
+inline Array<std::int64_t> id_column(std::vector<std::uint64_t>& ids, nb::handle owner) {
+  static std::uint64_t none = 0;
+  const std::size_t shape[] = {ids.size()};
+  return Array<std::int64_t>(ids.empty() ? &none : ids.data(), 1, shape, owner);
+}
+
 // A column of its own, e.g. one that is computed.
 template <class Shown>
 Array<Shown> owned_column(std::vector<Shown> values) {

@@ -31,12 +31,6 @@ std::string with_underscores(std::string text) {
   return text;
 }
 
-std::string joined(const std::vector<std::string>& words, std::string_view between) {
-  std::string text;
-  for (const std::string& word : words) text += concat(text.empty() ? "" : between, word);
-  return text;
-}
-
 // "alloc.aero.explore" -> "aero_explore"
 std::string long_form(const std::string& key) {
   return with_underscores(key.substr(key.find('.') + 1));
@@ -107,6 +101,18 @@ void Keywords::set_one(const std::string& name, nb::handle value, std::string_vi
   if (!value.is_none()) lists_[offer->list].set(offer->key, option_text(value, name), where);
 }
 
+namespace {
+
+// What every method takes.
+void offer_shared(Keywords& keywords, AllocOptions& alloc, AdvantageOptions& adv) {
+  const OptionList shared = OptionList::of(alloc, "alloc");
+  for (const char* name : {"group_size", "n_min", "n_max"})
+    keywords.offer(shared, concat("alloc.", name), name);
+  keywords.offer(OptionList::of(adv, "adv"), "adv.", "adv_");
+}
+
+}  // namespace
+
 Keywords own_keywords(AllocOptions& alloc, const std::string& method) {
   Keywords keywords;
   const OptionList own = method_options(alloc, method);
@@ -124,19 +130,13 @@ Keywords own_keywords(AllocOptions& alloc, const std::string& method) {
 
 Keywords shared_keywords(AllocOptions& alloc, AdvantageOptions& adv) {
   Keywords keywords;
-  const OptionList shared = OptionList::of(alloc, "alloc");
-  for (const char* name : {"group_size", "n_min", "n_max"})
-    keywords.offer(shared, concat("alloc.", name), name);
-  keywords.offer(OptionList::of(adv, "adv"), "adv.", "adv_");
+  offer_shared(keywords, alloc, adv);
   return keywords;
 }
 
 Keywords method_keywords(AllocOptions& alloc, AdvantageOptions& adv, const std::string& method) {
   Keywords keywords = own_keywords(alloc, method);
-  const OptionList shared = OptionList::of(alloc, "alloc");
-  for (const char* name : {"group_size", "n_min", "n_max"})
-    keywords.offer(shared, concat("alloc.", name), name);
-  keywords.offer(OptionList::of(adv, "adv"), "adv.", "adv_");
+  offer_shared(keywords, alloc, adv);
   keywords.offer(method_options(alloc, method), "alloc.", "");
   return keywords;
 }

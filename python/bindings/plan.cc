@@ -7,13 +7,17 @@
 namespace allot::python {
 namespace {
 
+std::size_t rollouts_of(const Requests& requests) {
+  std::size_t rollouts = 0;
+  for (const Issued& issued : requests.rows) rollouts += issued.n;
+  return rollouts;
+}
+
 // One entry per rollout of the requests.
 template <class Entry>
 Array<std::int64_t> per_rollout(const Requests& requests, Entry entry) {
-  std::size_t wanted = 0;
-  for (const Issued& issued : requests.rows) wanted += issued.n;
   std::vector<std::int64_t> values;
-  values.reserve(wanted);
+  values.reserve(rollouts_of(requests));
   for (const Issued& issued : requests.rows)
     for (std::uint32_t i = 0; i < issued.n; ++i)
       values.push_back(static_cast<std::int64_t>(entry(issued, i)));
@@ -49,11 +53,9 @@ void bind_requests(nb::module_& m) {
 }
 
 std::string plan_text(const PlanView& plan) {
-  std::uint64_t rollouts = 0;
-  for (const Issued& request : plan.generate.rows) rollouts += request.n;
-  return concat("allot.Plan(requests=", plan.generate.rows.size(), ", rollouts=", rollouts,
-                ", cancel=", plan.cancel.size(), ", refill=", plan.refill,
-                plan.done ? ", done=True)" : ", done=False)");
+  return concat("allot.Plan(requests=", plan.generate.rows.size(),
+                ", rollouts=", rollouts_of(plan.generate), ", cancel=", plan.cancel.size(),
+                ", refill=", plan.refill, plan.done ? ", done=True)" : ", done=False)");
 }
 
 }  // namespace
@@ -70,12 +72,7 @@ void bind_plan(nb::module_& m) {
       .def_ro("generate", &PlanView::generate, "requests, see Requests")
       .def_prop_ro(
           "cancel",
-          [](nb::handle self) {
-            auto& ids = nb::cast<PlanView&>(self).cancel;
-            static RolloutId none = 0;
-            const std::size_t shape[] = {ids.size()};
-            return Array<std::int64_t>(ids.empty() ? &none : ids.data(), 1, shape, self);
-          },
+          [](nb::handle self) { return id_column(nb::cast<PlanView&>(self).cancel, self); },
           "Ids of rollouts that are no longer wanted, ascending, int64 [rollouts]. Each still "
           "counts as one to be reported until the plan is done.")
       .def_ro("refill", &PlanView::refill, "further candidate prompts wanted")

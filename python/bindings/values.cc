@@ -36,8 +36,10 @@ std::string described(nb::handle value) {
                 shortened(nb::cast<std::string>(nb::repr(value))));
 }
 
-std::string exception_text(nb::handle exception) {
-  return concat(name_of_type(exception), ": ", nb::cast<std::string>(nb::str(exception)));
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
+  std::string text;
+  for (const std::string& word : words) text += concat(text.empty() ? "" : between, word);
+  return text;
 }
 
 void refuse(const Place& place, std::string_view given, std::string_view needed) {
@@ -115,8 +117,7 @@ std::string text(nb::handle value, const Place& place, std::string_view needed) 
 }
 
 std::size_t one_of(nb::handle value, const Place& place, const std::vector<std::string>& names) {
-  std::string listed;
-  for (const std::string& name : names) listed += (listed.empty() ? "one of " : ", ") + name;
+  const std::string listed = concat("one of ", joined(names, ", "));
   const std::string given = text(value, place, listed);
   const auto found = std::find(names.begin(), names.end(), given);
   if (found == names.end()) refuse_value(place, value, listed);
@@ -138,11 +139,9 @@ void each_keyword(nb::dict given, const std::vector<std::string>& names, std::st
     const std::string name = nb::cast<std::string>(key);
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
-      std::string listed;
-      for (const std::string& known : names) listed += (listed.empty() ? "" : ", ") + known;
       const std::string near = nearest(name, names);
       throw Error(ErrorKind::Config, where,
-                  concat("'", name, "' was given; one of ", listed, " is needed"),
+                  concat("'", name, "' was given; one of ", joined(names, ", "), " is needed"),
                   near.empty() ? "" : concat("did you mean '", near, "'?"));
     }
     set(static_cast<std::size_t>(found - names.begin()), value);
