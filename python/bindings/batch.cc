@@ -1,10 +1,13 @@
 #include "bindings/batch.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "allot/objective/normalizer.h"
+#include "bindings/arrays.h"
 #include "bindings/columns.h"
 #include "bindings/host.h"
 
@@ -51,6 +54,30 @@ void bind_reports(nb::module_& m) {
       .named("cause", &GroupReport::cause,
              "why its group carries no signal: index into ZERO_CAUSES, uint8; the name in a "
              "report");
+}
+
+// What the normaliser makes of an item's tokens, see the docstring.
+std::vector<double> token_weights(const Batch& batch, nb::handle tokens) {
+  const std::vector<float> lengths = floats_of(tokens, "tokens");
+  if (lengths.size() != batch.rows.size())
+    refuse({"tokens"}, concat(lengths.size(), " lengths"),
+           concat("one for each of the ", batch.rows.size(), " items"));
+  if (lengths.empty()) return {};
+  std::vector<objective::RowSize> sizes;
+  sizes.reserve(lengths.size());
+  for (std::size_t g = 0; g < batch.groups.rows.size(); ++g)
+    for (std::uint32_t k = 0; k < batch.groups.rows[g].count; ++k) {
+      const auto i = static_cast<std::ptrdiff_t>(sizes.size());
+      const float length = lengths[sizes.size()];
+      if (!(length >= 0 && length < 4294967296.0F && length == std::floor(length)))
+        refuse({"tokens", i}, concat("the length ", length), "a number of tokens");
+      sizes.push_back({static_cast<std::uint32_t>(g), static_cast<std::uint32_t>(length)});
+    }
+  TrainBatch batch_norm;
+  batch_norm.norm = batch.norm;
+  batch_norm.fixed = batch.fixed;
+  batch_norm.length_divisor = batch.length_divisor;
+  return objective::token_weights(objective::normalizer_of({}, batch_norm), sizes);
 }
 
 template <auto Member>
@@ -109,6 +136,15 @@ void bind_batch(nb::module_& m) {
       .def_ro("fixed", &Batch::fixed, "divisor where norm is 'fixed'")
       .def_ro("length_divisor", &Batch::length_divisor,
               "0: an item's loss is the mean over its tokens; above 0: their sum over this")
+      .def(
+          "token_weights",
+          [](const Batch& self, nb::handle tokens) {
+            return owned_column(token_weights(self, tokens));
+          },
+          nb::arg("tokens"), nb::rv_policy::automatic,
+          "The normaliser, item by item: float64 [items] such that the loss is minus the sum over "
+          "items of token_weights * weight * (sum over its tokens of the clipped surrogate). "
+          "tokens: trained tokens of each item [items]; an item of none counts nowhere.")
       .def_prop_ro(
           "hold", [](nb::handle self) { return id_column(nb::cast<Batch&>(self).hold, self); },
           "rollouts to be kept beyond the step, int64")

@@ -1,0 +1,135 @@
+"""Which prompt a row of the data set is: keys, their index, and refusals where two rows share one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import allot
+import numpy as np
+
+Key = str | Callable[[Mapping[str, Any]], "int | str"] | None
+Row = Mapping[str, Any]
+log = logging.getLogger("allot.trl")
+
+
+def canonical(value: object) -> str:
+    """Text that is the same for equal values, whatever the order of their keys."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
+
+
+def prompt_text(row: Row) -> str:
+    if "prompt" not in row:
+        raise allot.DataError(
+            f"[trl] a row has the columns {', '.join(row)}; 'prompt' is needed by allot"
+        )
+    prompt = row["prompt"]
+    return prompt if isinstance(prompt, str) else canonical(prompt)
+
+
+def digest(row: Row) -> int:
+    """Tells rows apart that have the same key."""
+    return allot.prompt_id(canonical(dict(row)))
+
+
+class Identity:
+    """Gives every row its prompt id, below 2**63, the same in every run and on every rank."""
+
+    def __init__(self, key: Key, columns: Sequence[str] | None) -> None:
+        if key is None and columns is not None and "id" in columns:
+            key = "id"
+        if isinstance(key, str) and columns is not None and key not in columns:
+            raise allot.ConfigError(
+                f"[trl] the data set has the columns {', '.join(columns)}; '{key}' was named as "
+                f"the key of its rows. Hint: leave `key` out, and the whole row is hashed"
+            )
+        self.key = key
+
+    @property
+    def hashed(self) -> bool:
+        """Ids come from the content: rows of one prompt and another answer stay apart."""
+        return self.key is None
+
+    def __call__(self, row: Row) -> int:
+        if self.key is None:
+            rest = {name: value for name, value in row.items() if name != "prompt"}
+            return allot.prompt_id(prompt_text(row), canonical(rest))
+        value = row.get(self.key) if isinstance(self.key, str) else self.key(row)
+        if isinstance(value, str):
+            return allot.prompt_id(value)
+        if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+            if 0 <= value < 2**63:
+                return int(value)
+        raise allot.DataError(
+            f"[trl] the key of a row is {value!r}; text or a whole number from 0 to 2**63 - 1 is "
+            f"needed. The row: {canonical(dict(row))[:200]}"
+        )
+
+
+class Index:
+    """The rows of a data set that can be indexed, by prompt id. 16 bytes per row."""
+
+    def __init__(self, rows: Any, identity: Identity) -> None:
+        self._rows = rows
+        count = len(rows)
+        ids, contents, texts = (np.zeros(count, np.int64) for _ in range(3))
+        for i, row in enumerate(rows):
+            ids[i], contents[i] = identity(row), digest(row)
+            texts[i] = allot.prompt_id(prompt_text(row))
+        order = np.argsort(ids, kind="stable")
+        same = order[1:][ids[order[1:]] == ids[order[:-1]]]
+        first = order[np.searchsorted(ids[order], ids[same])]
+        for one, other in zip(first.tolist(), same.tolist()):
+            if contents[one] != contents[other]:
+                self._refuse(ids[one], one, other)
+        if len(same):
+            log.warning(
+                "[trl] %d rows of the data set repeat another one, the first is row %d; each "
+                "prompt is used once per pass",
+                len(same),
+                int(same.min()),
+            )
+        if identity.hashed:
+            self._warn_of_answers(ids, texts)
+        keep = np.ones(count, bool)
+        keep[same] = False
+        self._order = order[keep[order]]
+        self._sorted = ids[self._order]
+        self.ids = ids[keep]  # in the order of the data set
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def row(self, prompt: int) -> dict[str, Any]:
+        at = int(np.searchsorted(self._sorted, prompt))
+        if at == len(self._sorted) or self._sorted[at] != prompt:
+            raise allot.DataError(f"[trl] prompt {prompt} is not in the data set")
+        return dict(self._rows[int(self._order[at])])
+
+    @property
+    def hash(self) -> int:
+        """Stands for the prompts and answers, whatever their order."""
+        return int(np.bitwise_xor.reduce(self.ids)) if len(self.ids) else 0
+
+    def _refuse(self, key: int, one: int, other: int) -> None:
+        raise allot.DataError(
+            f"[trl] rows {one} and {other} of the data set have one key ({key}) and differ: "
+            f"{canonical(dict(self._rows[one]))[:120]} and "
+            f"{canonical(dict(self._rows[other]))[:120]}; keys must be distinct. "
+            f"Hint: leave `key` out, and the whole row is hashed"
+        )
+
+    def _warn_of_answers(self, ids: np.ndarray, texts: np.ndarray) -> None:
+        order = np.lexsort((ids, texts))
+        again = (texts[order[1:]] == texts[order[:-1]]) & (ids[order[1:]] != ids[order[:-1]])
+        if not again.any():
+            return
+        at = int(np.argmax(again))
+        log.warning(
+            "[trl] %d rows have the prompt of another row and different answers or columns, the "
+            "first are rows %d and %d; they are kept apart as prompts of their own",
+            int(again.sum()),
+            *sorted((int(order[at]), int(order[at + 1]))),
+        )

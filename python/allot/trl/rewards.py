@@ -1,0 +1,126 @@
+"""The user's reward functions, watched: a mistake in one of them stops all ranks with one message,
+and a failure stays apart from "no score".
+
+TRL calls the functions and gathers their values over the ranks. A function that raised on one rank
+would leave the others waiting in that gather; so nothing raises in there. What went wrong is kept
+and told to all ranks afterwards.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import allot
+import numpy as np
+
+
+class Watch:
+    """Stands between TRL and the reward functions during one call of them."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count  # completions of this rank
+        self.errors: dict[int, str] = {}  # by completion: its verifier failed, and how
+        self.fatal: str | None = None  # why the run cannot go on
+
+    def around(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)
+        ):
+
+            async def watched_async(**arguments: Any) -> list[float | None]:
+                try:
+                    values = await function(**arguments)
+                except Exception as error:
+                    return self._failed(name, error)
+                return self._checked(name, values)
+
+            return watched_async
+
+        def watched(**arguments: Any) -> list[float | None]:
+            try:
+                values = function(**arguments)
+            except Exception as error:
+                return self._failed(name, error)
+            return self._checked(name, values)
+
+        return watched
+
+    def _failed(self, name: str, error: Exception) -> list[float | None]:
+        for row in range(self.count):
+            self.errors[row] = f"{name} raised {described(error)}"
+        return [None] * self.count
+
+    def _checked(self, name: str, values: Iterable[Any]) -> list[float | None]:
+        try:
+            given = list(values)
+        except TypeError:
+            return self._stop(f"reward function {name} returned {values!r:.80}; a list is needed")
+        if len(given) != self.count:
+            return self._stop(
+                f"reward function {name} returned {len(given)} rewards for {self.count} "
+                f"completions; one for each is needed"
+            )
+        out: list[float | None] = []
+        for row, value in enumerate(given):
+            if isinstance(value, BaseException):
+                self.errors[row] = f"{name} gave {described(value)}"
+                out.append(None)
+                continue
+            number = number_of(value)
+            if number is None and value is not None:
+                return self._stop(
+                    f"reward function {name} gave {value!r:.80} for completion {row}; a number is "
+                    f"needed. Hint: None says that a completion cannot be scored, an exception "
+                    f"object that its verifier failed"
+                )
+            if number is not None and np.isinf(number):
+                return self._stop(
+                    f"reward function {name} gave {number} for completion {row}; a finite number "
+                    f"is needed"
+                )
+            out.append(number)
+        return out
+
+    def _stop(self, why: str) -> list[float | None]:
+        self.fatal = self.fatal or why
+        return [None] * self.count
+
+
+def described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
+
+
+def number_of(value: Any) -> float | None:
+    """A number as a float; None for anything else, text above all."""
+    if isinstance(value, (str, bytes)) or value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+@contextmanager
+def watched(trainer: Any, count: int) -> Iterator[Watch]:
+    """The trainer's reward functions under watch; models that score are called as they are."""
+    import torch
+
+    watch = Watch(count)
+    before = trainer.reward_funcs
+    trainer.reward_funcs = [
+        function if isinstance(function, torch.nn.Module) else watch.around(function, name)
+        for function, name in zip(before, trainer.reward_func_names)
+    ]
+    try:
+        yield watch
+    finally:
+        trainer.reward_funcs = before
+
+
+def total(values: Sequence[float], weights: Sequence[float]) -> float:
+    """TRL's sum over reward functions: those without a value are left out; NaN if none has one."""
+    scored = [value * weight for value, weight in zip(values, weights) if not np.isnan(value)]
+    return float(sum(scored)) if scored else float("nan")
