@@ -126,10 +126,12 @@ class Index:
         again = (texts[order[1:]] == texts[order[:-1]]) & (ids[order[1:]] != ids[order[:-1]])
         if not again.any():
             return
-        at = int(np.argmax(again))
+        first, second = np.sort(np.stack([order[:-1], order[1:]])[:, again], axis=0)
+        at = int(np.argmin(second))
         log.warning(
             "[trl] %d rows have the prompt of another row and different answers or columns, the "
             "first are rows %d and %d; they are kept apart as prompts of their own",
             int(again.sum()),
-            *sorted((int(order[at]), int(order[at + 1]))),
+            int(first[at]),
+            int(second[at]),
         )

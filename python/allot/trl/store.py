@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import allot
 import numpy as np
@@ -56,8 +57,10 @@ class Store:
 
     def load(self, state: dict[str, Any]) -> None:
         self._lost = list(state["lost"])
-        held = [Rollout(**{**one, "logps": np.array(one["logps"], np.float32)}) for one in state["held"]]
-        self._held = {rollout.id: rollout for rollout in held}
+        self._held = {}
+        for one in state["held"]:
+            logps = np.array(one["logps"], np.float32)
+            self._held[one["id"]] = Rollout(**{**one, "logps": logps})
 
 
 def size_of(rollout: Rollout) -> int:
@@ -105,7 +108,7 @@ def load(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], bytes]:
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(file["header"].tobytes())
             controller = file["controller"].tobytes()
-    except (ValueError, OSError, KeyError, EOFError) as error:
+    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
         raise allot.ModelError(f"[trl] {path} cannot be read: {error}; it is damaged") from error
     if header.get("version") != VERSION:
         raise allot.ModelError(
