@@ -72,7 +72,6 @@ class Sampler:
         self._trainer = trainer
         self._accelerator = trainer.accelerator
         self._policy_stats = needs.logprob or needs.entropy
-        self._limit = trainer.args.per_device_train_batch_size * trainer.args.steps_per_generation
         self._errors_told = 0
 
     def round(self, requests: allot.Requests, row_of: Any, score: Any) -> list[Rollout]:
@@ -89,9 +88,10 @@ class Sampler:
             Rollout(ids[i], prompts[i], rounds[i], row_of(prompts[i]), [], [], None, False)
             for i in mine
         ]
+        limit = self._most_at_once(share)
         with row_by_row(self._trainer):
-            for at in range(0, share, self._limit):
-                self._generate(fresh[at : at + self._limit])
+            for at in range(0, share, limit):
+                self._generate(fresh[at : at + limit])
             fatal = self._score(fresh, score)
         if self._policy_stats:
             self._measure(fresh)
@@ -110,6 +110,14 @@ class Sampler:
         found = [logps for logps, _ in self._forward(mine)]
         gathered: list[np.ndarray] = gather_object(found)
         return gathered[: len(rollouts)]
+
+    def _most_at_once(self, share: int) -> int:
+        """Rows per call: what TRL's own memory was sized for; vLLM makes its own batches."""
+        if self._trainer.use_vllm:
+            return max(1, share)
+        args = self._trainer.args
+        rows: int = args.per_device_train_batch_size * args.steps_per_generation
+        return rows
 
     def _agree(self, ids: list[int], prompts: list[int]) -> None:
         """All ranks hold the same plan; otherwise they would wait for each other for ever."""
