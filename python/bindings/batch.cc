@@ -60,7 +60,7 @@ void bind_reports(nb::module_& m) {
 std::vector<double> token_weights(const Batch& batch, nb::handle tokens) {
   const std::vector<float> lengths = floats_of(tokens, "tokens");
   if (lengths.size() != batch.rows.size())
-    refuse({"tokens"}, concat(lengths.size(), " lengths"),
+    refuse({"tokens"}, concat("a list of ", lengths.size()),
            concat("one for each of the ", batch.rows.size(), " items"));
   if (lengths.empty()) return {};
   std::vector<objective::RowSize> sizes;

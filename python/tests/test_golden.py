@@ -112,3 +112,37 @@ def test_aero_scores_one_sided_groups_by_the_posterior():
         mean = (correct + 1) / (8 + 2)
         expected = ((correct > 0) - mean) / np.sqrt(mean * (1 - mean))
         assert by_prompt[prompt] == pytest.approx(expected, rel=1e-6)
+
+
+def test_token_weights():
+    """Against the contract's loss written out, for each normaliser; an item of no token is out."""
+    rewards = {1: [1.0, 0.0, 0.0], 2: [0.0, 1.0], 3: [1.0, 0.0, 1.0, 0.0]}
+    tokens = np.array([5, 7, 2, 3, 4, 9, 0, 1, 6])
+    group = np.repeat([0, 1, 2], [3, 2, 4])
+    kept = tokens > 0
+    inverse = np.where(kept, 1 / np.maximum(tokens, 1), 0)
+    in_group = np.array([kept[group == g].sum() for g in group])
+    batch, _ = play(allot.Controller("grpo", group_size=4), rewards)
+    assert batch.norm == "per_group"
+    np.testing.assert_allclose(batch.token_weights(tokens), inverse / in_group / 3, rtol=1e-12)
+    batch, _ = play(allot.Controller("dapo", group_size=4, budget=allot.Budget(groups=3)), rewards)
+    assert batch.norm == "per_token"
+    np.testing.assert_allclose(batch.token_weights(tokens), kept / tokens.sum(), rtol=1e-12)
+    batch, _ = play(
+        allot.Controller("evidence", group_size=4), {p: r * 2 for p, r in rewards.items()}
+    )
+    assert batch.norm == "fixed" and batch.length_divisor >= 0
+    lengths = np.arange(len(batch)) + 1
+    divisor = batch.length_divisor or lengths
+    expected = 1 / batch.fixed / divisor * np.ones(len(batch))
+    np.testing.assert_allclose(batch.token_weights(lengths), expected, rtol=1e-12)
+
+
+def test_token_weights_refuse():
+    batch, _ = play(allot.Controller("grpo", group_size=2), {1: [1.0, 0.0]})
+    with pytest.raises(
+        allot.DataError, match=r"a list of 3 was given; one for each of the 2 items"
+    ):
+        batch.token_weights([1, 2, 3])
+    with pytest.raises(allot.DataError, match=r"tokens, row 1.*-1"):
+        batch.token_weights([1, -1])

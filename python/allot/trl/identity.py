@@ -1,4 +1,4 @@
-"""Which prompt a row of the data set is: keys, their index, and refusals where two rows share one."""
+"""Which prompt a row of the data set is: keys, their index, refusals where two rows share one."""
 
 from __future__ import annotations
 

@@ -124,6 +124,8 @@ def host_metrics(trainer: Any, rollouts: list[Rollout]) -> dict[str, float]:
     by_prompt: dict[int, list[float]] = {}
     for rollout in rollouts:
         by_prompt.setdefault(rollout.prompt, []).append(rollout.reward)
-    flat = [not np.ptp([r for r in group if r == r] or [0.0]) > 1e-6 for group in by_prompt.values()]
+    flat = [
+        not np.ptp([r for r in group if r == r] or [0.0]) > 1e-6 for group in by_prompt.values()
+    ]
     out["frac_reward_zero_std"] = float(np.mean(flat))
     return {name: float(value) for name, value in out.items()}

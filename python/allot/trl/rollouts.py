@@ -101,7 +101,7 @@ class Sampler:
         return rollouts
 
     def logps(self, rollouts: list[Rollout]) -> list[np.ndarray]:
-        """Log-probabilities of the completions' tokens under the policy as it is now. Collective."""
+        """Log-probabilities of the completions' tokens under today's policy. Collective."""
         if not rollouts:
             return []
         share = -(-len(rollouts) // self._accelerator.num_processes)

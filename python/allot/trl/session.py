@@ -171,7 +171,9 @@ class Session:
         import torch
 
         trainer = self._trainer
-        mine = torch.tensor([item.rollout.rewards for item in items], device=trainer.accelerator.device)
+        mine = torch.tensor(
+            [item.rollout.rewards for item in items], device=trainer.accelerator.device
+        )
         seen, rollout_func = trainer.state.num_input_tokens_seen, trainer.rollout_func
         self._rewards = trainer.accelerator.gather(mine)
         trainer.rollout_func = lambda prompts, host: shipping.served(items)

@@ -105,7 +105,9 @@ def complete(out: dict[str, Any], items: list[Item], host: bool, accelerator: An
     out["num_items_in_batch"] = accelerator.gather(mask.sum()).sum()
 
 
-def anchor(out: dict[str, Any], items: list[Item], logps_now: Any) -> dict[int, tuple[float, float]]:
+def anchor(
+    out: dict[str, Any], items: list[Item], logps_now: Any
+) -> dict[int, tuple[float, float]]:
     """Sets the denominators of the ratio where a row stands against the policy that generated it.
     `logps_now` are TRL's own for all rows. Returns ratio and clipped share (|ratio - 1| > .2) by
     rollout, as they stand before the update."""

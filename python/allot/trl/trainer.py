@@ -59,7 +59,9 @@ class GRPOTrainer(trl.GRPOTrainer):  # type: ignore[misc, unused-ignore]
 
     def _calculate_rewards(self, *arguments: Any) -> Any:
         parent = super()._calculate_rewards
-        return self._allot.rewards(parent, *arguments) if self.model.training else parent(*arguments)
+        return (
+            self._allot.rewards(parent, *arguments) if self.model.training else parent(*arguments)
+        )
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
         if "allot_empty" in inputs:

@@ -24,9 +24,7 @@ RANK = int(os.environ["RANK"])
 
 
 def summary(trainer: Any, spy: Spy) -> dict[str, Any]:
-    decisions = [
-        (step.batch.rollout.tolist(), step.batch.advantage.tolist()) for step in spy.steps
-    ]
+    decisions = [(step.batch.rollout.tolist(), step.batch.advantage.tolist()) for step in spy.steps]
     errors = []
     for step in spy.steps:
         if step.gradient is not None:

@@ -50,7 +50,10 @@ def test_moments_stay_when_signal_comes_and_goes(tmp_path):
     found = []
     for silent, steps in (((2, 3), 4), ((), 1)):
         trainer = tiny.trainer(
-            allot.trl.GRPOTrainer, tmp_path, allocation="grpo", rewards=rewards_of(silent),
+            allot.trl.GRPOTrainer,
+            tmp_path,
+            allocation="grpo",
+            rewards=rewards_of(silent),
             max_steps=steps,
         )
         states = []

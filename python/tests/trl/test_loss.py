@@ -54,7 +54,7 @@ def test_every_loss_type(tmp_path, loss_type, method):
 
 
 def sizes(completions, answer, id, **columns):
-    """Of prompt i the first (1, 2, 3, 8)[i % 4] of 8 rollouts have a score, one of them is right."""
+    """Of prompt i the first (1, 2, 3, 8)[i % 4] of 8 rollouts have a score; one is right."""
     seen, out = {}, []
     for key in id:
         at = seen[key] = seen.get(key, -1) + 1

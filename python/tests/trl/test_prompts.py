@@ -16,9 +16,7 @@ def rows(**columns):
 
 
 def make(folder, data, allocation="grpo", **changes):
-    return tiny.trainer(
-        allot.trl.GRPOTrainer, folder, allocation=allocation, rows=data, **changes
-    )
+    return tiny.trainer(allot.trl.GRPOTrainer, folder, allocation=allocation, rows=data, **changes)
 
 
 def test_one_id_for_two_different_rows(tmp_path):
@@ -134,7 +132,7 @@ def test_pool_and_uniform_draws(tmp_path):
 
 
 def test_stream_of_rows_without_an_index(tmp_path):
-    """An IterableDataset serves methods that ask every prompt they are shown; others say why not."""
+    """An IterableDataset serves methods that ask every prompt they see; others say why not."""
     stream = tiny.data(40).to_iterable_dataset()
     trainer = make(tmp_path, stream, "aero", max_steps=2)
     trainer.train()
@@ -164,7 +162,14 @@ def test_embeddings(tmp_path):
 
 def test_group_of_one_prompt_over_two_batches(tmp_path):
     """TRL's rows are repeated prompts; a prompt is planned once however they are cut."""
-    trainer = make(tmp_path, tiny.data(), "aero", per_device_train_batch_size=2, max_steps=2,
-                   gradient_accumulation_steps=16, num_generations=4)
+    trainer = make(
+        tmp_path,
+        tiny.data(),
+        "aero",
+        per_device_train_batch_size=2,
+        max_steps=2,
+        gradient_accumulation_steps=16,
+        num_generations=4,
+    )
     for prompts in drawn(trainer):
         assert len(prompts) == 8

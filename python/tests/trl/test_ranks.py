@@ -8,11 +8,27 @@ from pathlib import Path
 import pytest
 
 METHODS = [
-    "grpo", "dapo", "aero", "cero", "vip", "ar3po", "reinforce_ada", "pods", "speed", "evidence",
+    "grpo",
+    "dapo",
+    "aero",
+    "cero",
+    "vip",
+    "ar3po",
+    "reinforce_ada",
+    "pods",
+    "speed",
+    "evidence",
 ]
 SCENARIOS = [
     *(f"method:{method}" for method in METHODS),
-    "split", "parts", "silent", "failing", "short", "unlike", "resume:aero", "resume:ar3po",
+    "split",
+    "parts",
+    "silent",
+    "failing",
+    "short",
+    "unlike",
+    "resume:aero",
+    "resume:ar3po",
 ]
 
 

@@ -151,9 +151,7 @@ def test_uniform_leaves_reward_functions_to_trl(tmp_path):
     def rewards(completions, **columns):
         raise KeyError("mine")
 
-    trainer = tiny.trainer(
-        allot.trl.GRPOTrainer, tmp_path, allocation="uniform", rewards=rewards
-    )
+    trainer = tiny.trainer(allot.trl.GRPOTrainer, tmp_path, allocation="uniform", rewards=rewards)
     with pytest.raises(KeyError, match="mine"):
         trainer.train()
 

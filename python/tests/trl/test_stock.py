@@ -48,7 +48,5 @@ def test_evaluation_is_untouched(tmp_path):
         torch.manual_seed(5)
         found.append(trainer.evaluate(rows))
     clocks = ("runtime", "per_second", "time")
-    stock, ours = (
-        {k: v for k, v in one.items() if not k.endswith(clocks)} for one in found
-    )
+    stock, ours = ({k: v for k, v in one.items() if not k.endswith(clocks)} for one in found)
     assert stock == ours and "eval_reward" in stock

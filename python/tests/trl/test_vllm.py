@@ -2,7 +2,6 @@
 per `num_generations`-th prompt in server mode, log-probabilities of its own, weights synchronised),
 and samples from the policy itself. No vLLM is started."""
 
-
 import allot.trl
 import pytest
 import tiny
@@ -11,8 +10,8 @@ from oracle import Spy
 
 
 class StandIn:
-    """What TRL's VLLMGeneration is to the trainer. Its log-probabilities differ from the policy's by
-    a known amount, other for every completion, so that a mix-up of rows shows."""
+    """What TRL's VLLMGeneration is to the trainer. Its log-probabilities are off the policy's by a
+    known amount, another one for each completion, so that a mix-up of rows shows."""
 
     def __init__(self, trainer, mode):
         self.trainer, self.mode = trainer, mode

@@ -1,5 +1,5 @@
 """A world in which TRL takes a step in a fraction of a second: a random Qwen2 of some thousand
-weights, a tokenizer of single characters, and rewards that depend on prompt and completion alone."""
+weights, a tokenizer of single characters, and rewards of prompt and completion alone."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def config(folder: Any, **changes: Any) -> trl.GRPOConfig:
     return trl.GRPOConfig(**{**settings, **changes})
 
 
-def trainer(kind: type, folder: Any, *, rewards: Any = above, rows: Any = None, **changes: Any) -> Any:
+def trainer(
+    kind: type, folder: Any, *, rewards: Any = above, rows: Any = None, **changes: Any
+) -> Any:
     own = {name: changes.pop(name) for name in ("allocation", "rollout_func") if name in changes}
     policy = model()
     if changes.get("beta"):  # TRL loads its reference model from where the policy came from
