@@ -76,13 +76,17 @@ def token_logps(policy: Any, rollout: Any) -> torch.Tensor:
     return logits.log_softmax(-1).gather(1, taken[:, None])[:, 0]
 
 
-def gradient(step: Step, beta: float = 0.0, reference: Any = None) -> torch.Tensor:
+def gradient(
+    step: Step, beta: float = 0.0, reference: Any = None, host: bool = False
+) -> torch.Tensor:
     """Of the surrogate clipped at 1 +- .2, in double precision; plus TRL's KL term of loss_type
-    "dapo", k3 against the reference as a mean over all trained tokens."""
+    "dapo", k3 against the reference as a mean over all trained tokens. `host`: divided as TRL's
+    "dapo" does, by the trained tokens."""
     policy, batch = step.policy, step.batch
     policy.zero_grad()
     chosen = [step.rollouts[i] for i in batch.rollout.tolist()]
-    weights = omegas(batch, [rollout.tokens for rollout in chosen])
+    tokens = [rollout.tokens for rollout in chosen]
+    weights = [1 / sum(tokens)] * len(tokens) if host else omegas(batch, tokens)
     loss = torch.zeros((), dtype=torch.float64)
     for i, rollout in enumerate(chosen):
         logps = token_logps(policy, rollout)
@@ -97,6 +101,6 @@ def gradient(step: Step, beta: float = 0.0, reference: Any = None) -> torch.Tens
         if beta:
             away = token_logps(reference, rollout).detach() - logps
             kl = (away.exp() - away - 1) * ratio  # use_bias_correction_kl, TRL's default
-            loss = loss + beta * (kl * kept).sum() / sum(rollout.tokens for rollout in chosen)
+            loss = loss + beta * (kl * kept).sum() / sum(tokens)
     loss.backward()
     return torch.cat([p.grad.flatten() for p in policy.parameters()])

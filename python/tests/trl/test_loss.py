@@ -6,7 +6,7 @@ import pytest
 import tiny
 import torch
 from allot.trl import Allocation
-from oracle import Spy, gradient
+from oracle import Spy, gradient, token_logps
 
 SERVED = [method.name for method in allot.methods() if method.name != "optpo"]
 # cispo clips at epsilon_high itself: 5 leaves a ratio near 1 alone, as the other losses do.
@@ -161,6 +161,63 @@ def test_several_updates_per_generation(tmp_path, parts):
         updates = parts // accumulation
         assert len(gradients) == updates and len(spy.steps) == 1
         agree(sum(gradients), updates * gradient(spy.steps[0]))
+
+
+@pytest.mark.parametrize(
+    "allocation, accumulation",
+    [
+        (Allocation("ar3po", reuse_mode="behaviour"), 2),
+        (Allocation("speed", recompute=False), 2),
+        (Allocation("dapo"), 2),
+        (Allocation("ar3po", reuse_mode="behaviour"), 4),
+    ],
+)
+def test_replayed_rows_stand_against_their_own_policy(tmp_path, allocation, accumulation):
+    """AR3PO's few prompts come again and often have no right answer; SPEED and DAPO have groups
+    left over."""
+    trainer, spy = run(
+        tmp_path,
+        allocation,
+        rows=tiny.data(10 if allocation.method == "ar3po" else 40),
+        rewards=rarely if allocation.method == "ar3po" else tiny.above,
+        max_steps=12,
+        learning_rate=0.03,
+        gradient_accumulation_steps=accumulation,
+        per_device_train_batch_size=32 // accumulation,
+        max_grad_norm=0,
+    )
+    replayed = 0
+    for step in spy.steps:
+        if len(step.batch) == 0:
+            continue
+        agree(step.gradient, gradient(step))
+        for i in step.batch.rollout[step.batch.anchor == 1].tolist():
+            now = token_logps(step.policy, step.rollouts[i]).detach().numpy()
+            replayed += bool(abs(now - step.rollouts[i].logps).max() > 1e-2)
+    assert replayed >= 3
+
+
+def rarely(completions, answer, **columns):
+    """Right where the first digit is just above the answer: often no rollout of a group is."""
+    return [float(text[:1] == str(int(at) + 1)) for text, at in zip(completions, answer)]
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5])
+def test_the_hosts_normaliser(tmp_path, beta):
+    """TRL divides by trained tokens; fillers are none, whatever their number."""
+    allocation = Allocation("dynamic_pruning", normalizer="host")
+    settings = {"beta": beta, "max_steps": 4, "max_grad_norm": 0, "learning_rate": 0.05}
+    trainer, spy = run(
+        tmp_path,
+        allocation,
+        per_device_train_batch_size=8,
+        gradient_accumulation_steps=4,
+        **settings,
+    )
+    assert any(len(step.batch) % 4 for step in spy.steps)
+    for step in spy.steps:
+        expected = gradient(step, beta=beta, reference=spy.steps[0].policy, host=True)
+        agree(step.gradient, expected)
 
 
 @pytest.mark.parametrize("method", ["grpo", "aero"])
