@@ -39,7 +39,7 @@ constexpr std::uint32_t kGroupSize = 16;
 struct Variant {
   std::string name, method;
   std::vector<std::pair<std::string, std::string>> settings;
-  std::vector<std::uint32_t> batches = {64, 16};
+  std::vector<std::uint32_t> batches = {64, 16};  // where groups are of kGroupSize
   int lrs_per_octave = 2;
 };
 const std::vector<Variant> kVariants = {
@@ -80,11 +80,17 @@ struct Entrant {
   const std::string& name() const { return contender.name; }
 };
 
+// Groups of another size than kGroupSize: steps of 1,024, 256 and 64 rollouts.
+std::vector<std::uint32_t> batches_of(const Variant& variant, std::uint32_t group_size) {
+  if (group_size == kGroupSize) return variant.batches;
+  std::vector<std::uint32_t> batches;
+  for (const std::uint32_t rollouts : {1024u, 256u, 64u})
+    batches.push_back(std::max(1u, rollouts / group_size));
+  return batches;
+}
+
 Contender contender(const Variant& variant) {
-  Contender out{.name = variant.name, .batches = variant.batches};
-  out.run.method = variant.method;
-  out.run.group_size = kGroupSize;
-  out.run.budget = kBudget;
+  Contender out{.name = variant.name};
   AllocOptions alloc;
   AdvantageOptions adv;
   alloc.method = variant.method;
@@ -92,6 +98,10 @@ Contender contender(const Variant& variant) {
   OptionList list = OptionList::of(alloc, "alloc");
   list.add(adv, "adv");
   for (const auto& [key, value] : variant.settings) list.set(key, value, variant.name);
+  out.run.method = variant.method;
+  out.run.group_size = static_cast<std::uint32_t>(alloc.group_size);
+  out.run.budget = kBudget;
+  out.batches = batches_of(variant, out.run.group_size);
   out.make_method = [alloc, adv] { return make_method(alloc, adv); };
   return out;
 }

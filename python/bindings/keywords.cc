@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "allot/core/error.h"
+#include "allot/core/joined.h"
 #include "allot/methods/pairs.h"
 
 namespace allot::python {
@@ -91,7 +92,7 @@ void Keywords::set_one(const std::string& name, nb::handle value, std::string_vi
     const std::string near = nearest(name, names);
     throw Error(
         ErrorKind::Config, where,
-        concat("unknown option '", name, "' was given; one of ", joined(names, ", "), " is needed"),
+        concat("unknown option '", name, "' was given; one of ", joined(names), " is needed"),
         near.empty() ? "" : concat("did you mean '", near, "'?"));
   }
   if (!offer->rivals.empty())

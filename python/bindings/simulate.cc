@@ -17,16 +17,11 @@ struct Request {
   AdvantageOptions adv;
 
   sim::Contender contender(const std::string& method) const {
-    sim::Contender out;
-    out.name = out.run.method = method;
-    out.batches = {static_cast<std::uint32_t>(options.prompts_per_step)};
     AllocOptions chosen = alloc;
     chosen.method = method;
-    out.make_method = [chosen, adv = adv] { return make_method(chosen, adv); };
-    out.run.group_size = static_cast<std::uint32_t>(alloc.group_size);
-    out.run.budget = options.budget;
-    out.run.step = step_budget(alloc, static_cast<std::uint32_t>(options.prompts_per_step));
-    return out;
+    return sim::contender(options, method,
+                          step_budget(alloc, static_cast<std::uint32_t>(options.prompts_per_step)),
+                          [chosen, adv = adv] { return make_method(chosen, adv); });
   }
 };
 

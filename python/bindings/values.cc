@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "allot/core/error.h"
+#include "allot/core/joined.h"
 
 namespace allot::python {
 namespace {
@@ -34,12 +35,6 @@ std::string described(nb::handle value) {
                   " with shape ", nb::cast<std::string>(nb::str(nb::object(value.attr("shape")))));
   return concat("the ", name_of_type(value), " ",
                 shortened(nb::cast<std::string>(nb::repr(value))));
-}
-
-std::string joined(const std::vector<std::string>& words, std::string_view between) {
-  std::string text;
-  for (const std::string& word : words) text += concat(text.empty() ? "" : between, word);
-  return text;
 }
 
 void refuse(const Place& place, std::string_view given, std::string_view needed) {
@@ -117,7 +112,7 @@ std::string text(nb::handle value, const Place& place, std::string_view needed) 
 }
 
 std::size_t one_of(nb::handle value, const Place& place, const std::vector<std::string>& names) {
-  const std::string listed = concat("one of ", joined(names, ", "));
+  const std::string listed = concat("one of ", joined(names));
   const std::string given = text(value, place, listed);
   const auto found = std::find(names.begin(), names.end(), given);
   if (found == names.end()) refuse_value(place, value, listed);
@@ -141,7 +136,7 @@ void each_keyword(nb::dict given, const std::vector<std::string>& names, std::st
     if (found == names.end()) {
       const std::string near = nearest(name, names);
       throw Error(ErrorKind::Config, where,
-                  concat("'", name, "' was given; one of ", joined(names, ", "), " is needed"),
+                  concat("'", name, "' was given; one of ", joined(names), " is needed"),
                   near.empty() ? "" : concat("did you mean '", near, "'?"));
     }
     set(static_cast<std::size_t>(found - names.begin()), value);

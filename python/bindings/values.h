@@ -29,9 +29,6 @@ struct Place {
 // "the str 'abc'", "None", "an array of float64 with shape (3, 2)".
 std::string described(nb::handle value);
 
-// "a, b, c".
-std::string joined(const std::vector<std::string>& words, std::string_view between);
-
 [[noreturn]] void refuse(const Place& place, std::string_view given, std::string_view needed);
 [[noreturn]] void refuse_value(const Place& place, nb::handle value, std::string_view needed);
 

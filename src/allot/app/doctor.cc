@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "allot/core/error.h"
+#include "allot/core/joined.h"
 #include "allot/lm/device_facts.h"
 #include "allot/methods/registry.h"
 
@@ -50,9 +51,7 @@ std::vector<DoctorRow> doctor(const std::string& output) {
        concat(std::lround(facts.matmul_gflops), " GFLOP/s per thread, ", facts.matmul_path)},
   };
   rows.push_back(output_row(output));
-  std::string names;
-  for (const std::string& name : method_names()) names += (names.empty() ? "" : ", ") + name;
-  rows.push_back({"methods", names});
+  rows.push_back({"methods", joined(method_names())});
   rows.push_back({"adapters", "none in this build"});
   return rows;
 }

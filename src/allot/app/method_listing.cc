@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "allot/core/error.h"
+#include "allot/core/joined.h"
 #include "allot/methods/pairs.h"
 #include "allot/methods/registry.h"
 
@@ -43,9 +44,9 @@ std::string methods_text() {
   for (const MethodInfo& info : methods())
     text +=
         concat("  ", info.name, std::string(width + 2 - info.name.size(), ' '), info.summary, "\n");
-  std::string pairs;
-  for (const MethodInfo& info : combinations()) pairs += (pairs.empty() ? "" : ", ") + info.name;
-  return text + "\ncombinations: " + pairs +
+  std::vector<std::string> pairs;
+  for (const MethodInfo& info : combinations()) pairs.push_back(info.name);
+  return text + "\ncombinations: " + joined(pairs) +
          "\n\nallot methods NAME shows a method's options, needs and paper.\n";
 }
 

@@ -91,16 +91,11 @@ class Simulation {
 
  private:
   sim::Contender contender(const std::string& method) const {
-    sim::Contender out{.name = method,
-                       .batches = {static_cast<std::uint32_t>(o_.prompts_per_step)}};
     AllocOptions alloc = r_.alloc;
     alloc.method = method;
-    out.make_method = [alloc, adv = r_.adv] { return make_method(alloc, adv); };
-    out.run.method = method;
-    out.run.group_size = static_cast<std::uint32_t>(alloc.group_size);
-    out.run.budget = o_.budget;
-    out.run.step = step_budget(alloc, static_cast<std::uint32_t>(o_.prompts_per_step));
-    return out;
+    return sim::contender(o_, method,
+                          step_budget(alloc, static_cast<std::uint32_t>(o_.prompts_per_step)),
+                          [alloc, adv = r_.adv] { return make_method(alloc, adv); });
   }
 
   void simulate_method(sim::Pool pool, const std::string& method, std::vector<RunData>& data) {

@@ -12,6 +12,7 @@
 #include "allot/core/delivery.h"
 #include "allot/core/error.h"
 #include "allot/core/held_rollouts.h"
+#include "allot/core/joined.h"
 #include "allot/core/ledger.h"
 #include "allot/core/prompt_id.h"
 #include "allot/core/state.h"
@@ -117,13 +118,11 @@ Controller::Controller(std::unique_ptr<Method> method, ControllerOptions options
   if (!method) throw Error(ErrorKind::Internal, "controller", "no method was given; one is needed");
   state_->needs = method->needs();
   const std::vector<std::string> missing = missing_needs(state_->needs, options.host);
-  if (!missing.empty()) {
-    std::string list;
-    for (const std::string& need : missing) list += (list.empty() ? "" : "; ") + need;
+  if (!missing.empty())
     throw Error(ErrorKind::Config, "controller",
-                concat("method '", options.method, "' needs what this host does not serve: ", list),
+                concat("method '", options.method,
+                       "' needs what this host does not serve: ", joined(missing, "; ")),
                 "choose another method or another host");
-  }
   state_->method = std::move(method);
   state_->options = std::move(options);
 }

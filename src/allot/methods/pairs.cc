@@ -1,6 +1,7 @@
 #include "allot/methods/pairs.h"
 
 #include "allot/core/error.h"
+#include "allot/core/joined.h"
 #include "allot/methods/combination.h"
 
 namespace allot {
@@ -80,12 +81,6 @@ MethodInfo info_of(const Pair& pair) {
           MethodSection(PairOptions{pair}), make_combination};
 }
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 }  // namespace
 
 bool is_combination(std::string_view name) { return name.find('+') != name.npos; }
@@ -125,12 +120,12 @@ const MethodInfo& combination_info(std::string_view name) {
     refuse(name, concat(pair.chooser,
                         " cannot stand first: it does more than choose prompts for groups "
                         "of one size; one of ",
-                        listed(names_with(Role::Chooser)), " is needed"));
+                        joined(names_with(Role::Chooser)), " is needed"));
   if (default_needs(method_info(pair.inner).name).role != Role::InGroup)
     refuse(name, concat(pair.inner,
                         " cannot stand second: it does not only act inside the groups it is "
                         "given; one of ",
-                        listed(names_with(Role::InGroup)), " is needed"));
+                        joined(names_with(Role::InGroup)), " is needed"));
   for (const MethodInfo& info : combinations())
     if (info.name == name) return info;
   refuse(name, "this pair is not registered");

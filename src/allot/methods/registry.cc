@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "allot/core/error.h"
+#include "allot/core/joined.h"
 #include "allot/methods/pairs.h"
 
 namespace allot {
@@ -59,12 +60,10 @@ const MethodInfo& method_info(std::string_view name) {
   if (is_combination(name)) return combination_info(name);
   for (const MethodInfo& info : methods())
     if (info.name == name) return info;
-  std::string known;
-  for (const std::string& other : method_names()) known += (known.empty() ? "" : ", ") + other;
   const std::string near = nearest(name, method_names());
   throw Error(
       ErrorKind::Config, "alloc.method",
-      concat("unknown method '", name, "'; one of ", known, " is needed"),
+      concat("unknown method '", name, "'; one of ", joined(method_names()), " is needed"),
       near.empty() ? "`allot methods` describes them" : concat("did you mean '", near, "'?"));
 }
 
@@ -113,9 +112,7 @@ std::string needs_text(const Needs& needs) {
   add(needs.entropy, "entropy");
   add(needs.embedding, "prompt embeddings");
   add(needs.answer_class, "answer classes");
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
+  return joined(words);
 }
 
 }  // namespace allot

@@ -1,6 +1,7 @@
 #include "allot/sim/contest.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "allot/core/controller.h"
 #include "allot/core/error.h"
@@ -21,6 +22,16 @@ double learning_rate(const SimulateOptions& options, const WorldOptions& world,
 }
 
 }  // namespace
+
+Contender contender(const SimulateOptions& options, const std::string& method, const Budget& step,
+                    MethodFactory make_method) {
+  Contender out{.name = method, .make_method = std::move(make_method)};
+  out.batches = {static_cast<std::uint32_t>(options.prompts_per_step)};
+  out.run.method = method;
+  out.run.budget = options.budget;
+  out.run.step = step;
+  return out;
+}
 
 std::vector<Pool> pools_of(const SimulateOptions& options) {
   std::vector<Pool> pools;

@@ -60,6 +60,10 @@ struct SimulatedArm {
   std::vector<SimRun> runs;  // in the order of `seeds`
 };
 
+// One with the options' batch and budget, and `step` as the budget of its steps.
+Contender contender(const SimulateOptions& options, const std::string& method, const Budget& step,
+                    MethodFactory make_method);
+
 // A contender made from a method's name; its lr, batch and seeds are set here.
 using MakeContender = std::function<Contender(const std::string& method)>;
 

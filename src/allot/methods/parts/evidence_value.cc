@@ -39,12 +39,11 @@ double expected_gain(const BetaBelief& belief, std::uint32_t correct, std::uint3
   const double m = correct, total = double{1} * n + block;
   double expected = 0;
   for (std::uint32_t x = 0; x <= block; ++x) {
-    const double right = m + x;
-    expected += probability * keeper.worth(right, total - right);
+    expected += probability * keeper.worth(m + x, total);
     const double left = block - x;
     if (x < block) probability *= left * (a + x) / ((x + 1.0) * (b + left - 1));
   }
-  return expected - keeper.worth(m, n - m);
+  return expected - keeper.worth(m, n);
 }
 
 BlockChoice best_block(const BetaBelief& belief, std::uint32_t correct, std::uint32_t n,

@@ -53,18 +53,21 @@ class PairKeeper {
  public:
   PairKeeper(const GroupRule& rule, double charge) : rule_(rule), charge_(charge) {}
   KeptPair of(double right, double wrong) const;
-  double worth(double right, double wrong) const {
-    // Which reward is the rarer one makes no difference where both are kept.
-    const bool all = rule_.keep == Keep::All;
-    return std::max(0.0, value(all ? KeptPair{right, wrong} : of(right, wrong)));
+  // Of `right` of n.
+  double worth(double right, double n) const {
+    return std::max(
+        0.0, rule_.keep == Keep::All ? value(right * (n - right), n) : value(of(right, n - right)));
   }
 
  private:
-  // With one division, as this runs for every prompt, block and number of successes.
   double value(const KeptPair& pair) const {
-    const double product = pair.rarer * pair.frequent;
-    if (product == 0) return -charge_ * pair.rollouts();
-    return product / (pair.rollouts() + rule_.prompt_noise * product) - charge_ * pair.rollouts();
+    return value(pair.rarer * pair.frequent, pair.rollouts());
+  }
+  // Of a group of n with this product of its counts, with one division, as this runs for every
+  // prompt, block and number of successes.
+  double value(double product, double n) const {
+    const double charge = charge_ * n;
+    return product == 0 ? -charge : product / (n + rule_.prompt_noise * product) - charge;
   }
   GroupRule rule_;
   double charge_;

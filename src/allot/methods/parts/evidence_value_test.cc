@@ -62,7 +62,7 @@ TEST(PairKeeper, FindsTheChoiceOfLargestWorth) {
               best = std::max(best, x / (1 + noise * x) - charge * (i + j));
             }
           const PairKeeper keeper({Keep::Worth, noise}, charge);
-          EXPECT_NEAR(keeper.worth(right, wrong), best, 1e-12) << right << " " << wrong;
+          EXPECT_NEAR(keeper.worth(right, right + wrong), best, 1e-12) << right << " " << wrong;
           EXPECT_EQ(keeper.of(right, wrong).rarer, rarer);
         }
 }
@@ -104,10 +104,10 @@ TEST(ExpectedGain, CountsOnlyWhatIsKept) {
     const double beta = std::exp(std::lgamma(2.0 + x) + std::lgamma(10.0 - x) - std::lgamma(12.0) -
                                  std::lgamma(2.0) - std::lgamma(8.0) + std::lgamma(10.0));
     total += choose * beta;
-    sum += choose * beta * keeper.worth(1 + x, 9 - x);
+    sum += choose * beta * keeper.worth(1 + x, 10);
   }
   EXPECT_NEAR(total, 1, 1e-12);
-  EXPECT_NEAR(expected_gain(belief, 1, 8, 2, keeper), sum - keeper.worth(1, 7), 1e-12);
+  EXPECT_NEAR(expected_gain(belief, 1, 8, 2, keeper), sum - keeper.worth(1, 8), 1e-12);
 }
 
 struct IndexRow {

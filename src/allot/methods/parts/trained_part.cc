@@ -17,7 +17,7 @@ TrainedPart trained_part(const Tally& tally, const GroupRule& rule, double charg
     if (part.thinned) x = part.pair.x() * scale;
   }
   part.weight = rule.weight(x);
-  part.evidence = rule.evidence(x);
+  part.evidence = x * part.weight;
   part.worth = group_worth(part.evidence, part.rollouts, charge);
   return part;
 }
