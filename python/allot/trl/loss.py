@@ -8,6 +8,7 @@ method's loss exactly. KL and entropy terms keep TRL's formula.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,14 +38,61 @@ def host_factor(trainer: Any, inputs: dict[str, Any]) -> torch.Tensor:
     return ranks * parts / (generated * accumulated)
 
 
-def weighted(trainer: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs with advantages that make TRL's loss the method's. Where a generation serves
-    several optimizer steps, each has its part and the whole step size, as in TRL."""
+def target_factor(trainer: Any, inputs: dict[str, Any]) -> torch.Tensor:
+    """What the method wants in its place, [rows]. Where a generation serves several optimizer
+    steps, each has its part and the whole step size, as in TRL."""
     ranks = trainer.accelerator.num_processes
     parts = trainer.args.steps_per_generation / trainer.current_gradient_accumulation_steps
-    scale = inputs["allot_weight"] * ranks * parts / host_factor(trainer, inputs)
+    weight: torch.Tensor = inputs["allot_weight"]
+    return weight * ranks * parts
+
+
+def weighted(trainer: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs with advantages that turn TRL's factor into the target."""
     advantages = inputs["advantages"]
+    scale = inputs["allot_target"] / host_factor(trainer, inputs)
     return {**inputs, "advantages": (advantages * scale).to(advantages.dtype)}
+
+
+def pieces_of(inputs: dict[str, Any], most: int) -> list[dict[str, Any]]:
+    """Rows in pieces of at most `most`, as equal as can be. A method may train on more rows than
+    TRL planned memory for; the passes stay as small as `per_device_train_batch_size`."""
+    rows = len(inputs["completion_ids"])
+    count = -(-rows // most)
+    bounds = [rows * i // count for i in range(count + 1)]
+
+    def cut(value: Any, begin: int, end: int) -> Any:
+        rowless = value is None or (isinstance(value, torch.Tensor) and value.ndim == 0)
+        return value if rowless else value[begin:end]
+
+    return [
+        {name: cut(value, begin, end) for name, value in inputs.items()}
+        for begin, end in zip(bounds, bounds[1:])
+    ]
+
+
+def in_pieces(
+    trainer: Any, pieces: list[dict[str, Any]], loss_of: Callable[[dict[str, Any]], torch.Tensor]
+) -> torch.Tensor:
+    """The loss of a micro-batch whose rows come in pieces: all but the last have their backward pass
+    here. Each piece is a micro-batch of its own to TRL, of so many times as many accumulated."""
+    accumulated = trainer.current_gradient_accumulation_steps
+    device = trainer.accelerator.device.type
+    earlier = torch.zeros((), device=trainer.accelerator.device)
+    trainer.current_gradient_accumulation_steps = accumulated * len(pieces)
+    try:
+        for i, piece in enumerate(pieces):
+            # Token-normalised losses divide by the generation's tokens, of all micro-batches.
+            tokens = piece["num_items_in_batch"] / len(pieces)
+            loss = loss_of({**piece, "num_items_in_batch": tokens})
+            if i + 1 == len(pieces):
+                return loss + earlier
+            with torch.autocast(device, enabled=False):
+                trainer.accelerator.backward(loss)
+            earlier += loss.detach()
+    finally:
+        trainer.current_gradient_accumulation_steps = accumulated
+    raise AssertionError("no piece")
 
 
 def skipped(trainer: Any) -> torch.Tensor:

@@ -230,14 +230,16 @@ class Session:
     def _budget(self, groups: int) -> allot.Budget:
         trainer = self._trainer
         args = trainer.args
-        steps = None
-        if args.max_steps > 0:  # generations of the run, for methods that plan ahead
+        # Generations of the run, for methods that plan ahead.
+        if args.max_steps > 0:
             every = args.steps_per_generation * trainer.num_iterations
-            steps = max(1, args.max_steps * args.gradient_accumulation_steps // every)
+            steps = args.max_steps * args.gradient_accumulation_steps // every
+        else:
+            steps = int(args.num_train_epochs * (len(trainer.train_dataset) // groups))
         return allot.Budget(
             groups=groups,
             rollouts=args.generation_batch_size,
-            run_steps=steps,
+            run_steps=max(1, steps),
             max_tokens=trainer.max_completion_length,
         )
 
@@ -273,13 +275,7 @@ def mean_reward(rollouts: list[Rollout]) -> float:
 
 def without_repeats(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """TRL's sampler repeats every row; each distinct one once, in order."""
-    found: list[dict[str, Any]] = []
-    seen: set[str] = set()
+    found: dict[str, dict[str, Any]] = {}
     for row in inputs:
-        if found and row == found[-1]:
-            continue
-        text = canonical(row)
-        if text not in seen:
-            seen.add(text)
-            found.append(row)
-    return found
+        found.setdefault(canonical(row), row)
+    return list(found.values())

@@ -66,9 +66,22 @@ class GRPOTrainer(trl.GRPOTrainer):  # type: ignore[misc, unused-ignore]
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
         if "allot_empty" in inputs:
             return loss.skipped(self)
+        parent = super()._compute_loss
+        most = self.args.per_device_train_batch_size
+        in_pieces = self.model.training and len(inputs["completion_ids"]) > most
         if "allot_weight" in inputs:
+            inputs = {**inputs, "allot_target": loss.target_factor(self, inputs)}
+        elif in_pieces:  # TRL's own factor, of the whole micro-batch
+            inputs = {**inputs, "allot_target": loss.host_factor(self, inputs)}
+        if in_pieces:
+            return loss.in_pieces(
+                self,
+                loss.pieces_of(inputs, most),
+                lambda piece: parent(model, loss.weighted(self, piece)),
+            )
+        if "allot_target" in inputs:
             inputs = loss.weighted(self, inputs)
-        return super()._compute_loss(model, inputs)
+        return parent(model, inputs)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         if self.args.should_save:  # before TRL's own files: a checkpoint is never without it

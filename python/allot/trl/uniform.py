@@ -72,8 +72,6 @@ class Observer:
         self._report.decisions(self.controller.metrics(), self.controller.step)
 
     def _prompts(self, inputs: list[dict[str, Any]]) -> list[int]:
-        found: list[int] = []
-        for i, row in enumerate(inputs):
-            same = i > 0 and row == inputs[i - 1]
-            found.append(found[-1] if same else self._identity(row))
-        return found
+        """Of all rows; TRL repeats each as often as a group is large, unless ranks share groups."""
+        every = self._group if len(inputs) % self._group == 0 else 1
+        return [self._identity(inputs[i // every * every]) for i in range(len(inputs))]

@@ -150,6 +150,14 @@ def test_fewer_prompts_than_a_step_wants(tmp_path):
     assert max(tiny.history(trainer, "alloc/admitted")) <= 8
 
 
+def test_a_run_of_epochs_has_a_horizon(tmp_path):
+    """CERO spreads its budget over the run, whose length TRL gives in epochs here: two passes of
+    five generations."""
+    trainer = make(tmp_path, tiny.data(40), "cero", max_steps=-1, num_train_epochs=2)
+    trainer.train()
+    assert trainer.state.global_step == trainer.controller.step == 10
+
+
 def test_embeddings(tmp_path):
     allocation = Allocation("evidence", prior="embedding")
     with pytest.raises(allot.DataError, match=r"no[a-z ]* in the column 'embedding'|embedding"):
