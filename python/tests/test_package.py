@@ -1,5 +1,6 @@
 """What surrounds the Controller: options, outcomes of all kinds, listings, the simulator."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -257,19 +258,31 @@ def test_verify():
             assert verdict.scoring == "scored"
 
 
-def test_doctor():
-    run = [sys.executable, "-m", "allot"]
-    said = subprocess.run([*run, "doctor"], capture_output=True, text=True, check=True).stdout
-    assert allot.__version__ in said and "numpy" in said
-    assert subprocess.run(run, capture_output=True, text=True).returncode == 2
-
-
 def test_import_brings_nothing_along():
     code = "import sys, allot; print([m for m in ('numpy', 'json', 'typing') if m in sys.modules])"
     env = {"PYTHONPATH": str(Path(allot.__file__).parents[1])}
     command = [sys.executable, "-S", "-c", code]  # -S: nothing that site-packages brings along
     said = subprocess.run(command, capture_output=True, text=True, env=env)
     assert said.stdout.strip() == "[]", said.stderr
+
+
+def test_the_module_needs_the_system_libraries_alone():
+    if not shutil.which("ldd"):
+        pytest.skip("there is no ldd here")
+    (module,) = Path(allot.__file__).parent.glob("_core*.so")
+    said = subprocess.run(["ldd", str(module)], capture_output=True, text=True, check=True).stdout
+    names = {line.split()[0].split("/")[-1].split(".")[0] for line in said.splitlines()}
+    names = {name for name in names if not name.startswith(("ld-linux", "linux-"))}
+    assert names <= {"libstdc++", "libm", "libgcc_s", "libc", "libpthread", "libdl"}, said
+
+
+def test_the_package_is_complete():
+    """Every file of the source, sub-packages too, is where the package under test is."""
+    source = Path(__file__).resolve().parents[1] / "allot"
+    here = Path(allot.__file__).parent
+    for file in source.rglob("*"):
+        if file.suffix in (".py", ".json", ".typed"):
+            assert (here / file.relative_to(source)).is_file(), file
 
 
 def test_plans_and_needs_print_what_they_say() -> None:

@@ -19,8 +19,9 @@ def test_types(tmp_path):
     pytest.importorskip("mypy")
     folder = Path(allot.__file__).parent
     # An installed package is found by mypy itself, which takes none of its files by name.
-    package = [] if "site-packages" in folder.parts else sorted(folder.glob("*.py*"))
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path)]
-    files = [str(file) for file in (HERE / "usage.py", *package) if file.name != "py.typed"]
+    package = [] if "site-packages" in folder.parts else sorted(folder.rglob("*.py"))
+    settings = ["--config-file", str(HERE.parents[1] / "pyproject.toml")]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), *settings]
+    files = [str(file) for file in (HERE / "usage.py", *package)]
     said = subprocess.run([*command, *files], capture_output=True, text=True)
     assert said.returncode == 0, said.stdout + said.stderr

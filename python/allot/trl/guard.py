@@ -8,7 +8,9 @@ from typing import Any
 
 import allot
 
-TESTED = ">=1.16,<1.17"
+from ..adapters import adapter, in_range
+
+TESTED = adapter("trl").packages["trl"]
 
 # Methods of GRPOTrainer with the parameters the adapter gives them or takes over from them.
 METHODS = {
@@ -57,10 +59,8 @@ ATTRIBUTES = (
 
 
 def check_version(untested: bool) -> None:
-    from packaging.specifiers import SpecifierSet
-
     found = version("trl")
-    if not untested and not SpecifierSet(TESTED).contains(found, prereleases=True):
+    if not untested and not in_range(found, TESTED):
         raise allot.ConfigError(
             f"[trl] TRL {found} is installed; {TESTED} is what the adapter was tested with. "
             f"Hint: pip install 'trl{TESTED}', or Allocation(..., untested=True)"

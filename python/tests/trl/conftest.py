@@ -5,4 +5,6 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-collect_ignore_glob = [] if importlib.util.find_spec("trl") else ["test_*.py"]
+# This very folder can be found as a package without an origin; TRL has one.
+spec = importlib.util.find_spec("trl")
+collect_ignore_glob = [] if spec and spec.origin else ["test_*.py"]

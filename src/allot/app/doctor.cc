@@ -37,6 +37,11 @@ DoctorRow output_row(const std::string& output) {
           writable};
 }
 
+std::string python_text(const InstalledPackages& installed) {
+  return installed.python.empty() ? concat("not looked for: ", installed.why_not)
+                                  : installed.python;
+}
+
 }  // namespace
 
 std::vector<DoctorRow> doctor(const std::string& output) {
@@ -52,23 +57,26 @@ std::vector<DoctorRow> doctor(const std::string& output) {
   };
   rows.push_back(output_row(output));
   rows.push_back({"methods", joined(method_names())});
-  rows.push_back({"adapters", "none in this build"});
   return rows;
 }
 
-std::string doctor_text(const std::vector<DoctorRow>& rows) {
+std::string doctor_text(const std::vector<DoctorRow>& rows, const InstalledPackages& installed) {
+  std::vector<DoctorRow> shown = rows;
+  shown.push_back({"python", python_text(installed)});
   std::size_t width = 0;
-  for (const DoctorRow& row : rows) width = std::max(width, row.name.size());
+  for (const DoctorRow& row : shown) width = std::max(width, row.name.size());
   std::string text;
-  for (const DoctorRow& row : rows)
+  for (const DoctorRow& row : shown)
     text += concat(row.ok ? "  " : "! ", row.name, std::string(width + 2 - row.name.size(), ' '),
                    row.value, "\n");
-  return text;
+  return concat(text, "\n", adapters_text(installed));
 }
 
-std::string doctor_json(const std::vector<DoctorRow>& rows) {
+std::string doctor_json(const std::vector<DoctorRow>& rows, const InstalledPackages& installed) {
   nlohmann::ordered_json object = nlohmann::ordered_json::object();
   for (const DoctorRow& row : rows) object[row.name] = row.value;
+  object["python"] = python_text(installed);
+  object["adapters"] = nlohmann::ordered_json::parse(adapters_json(installed));
   object["ok"] = std::all_of(rows.begin(), rows.end(), [](const DoctorRow& r) { return r.ok; });
   return object.dump();
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "allot/app/adapters.h"
+
 namespace allot {
 
 struct DoctorRow {
@@ -12,10 +14,11 @@ struct DoctorRow {
 };
 
 // Versions, processors, memory, devices, speed of a float matrix product per thread (a measurement
-// of about a second), whether `output` can be written, adapters.
+// of about a second), whether `output` can be written.
 std::vector<DoctorRow> doctor(const std::string& output);
 
-std::string doctor_text(const std::vector<DoctorRow>& rows);
-std::string doctor_json(const std::vector<DoctorRow>& rows);
+// The rows, then the table of adapters over what a Python interpreter has installed.
+std::string doctor_text(const std::vector<DoctorRow>& rows, const InstalledPackages& installed);
+std::string doctor_json(const std::vector<DoctorRow>& rows, const InstalledPackages& installed);
 
 }  // namespace allot

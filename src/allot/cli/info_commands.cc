@@ -9,6 +9,7 @@
 #include "allot/app/method_listing.h"
 #include "allot/app/scale_listing.h"
 #include "allot/cli/commands.h"
+#include "allot/cli/installed_packages.h"
 #include "allot/cli/run_arguments.h"
 #include "allot/report/comparison.h"
 #include "allot/report/html.h"
@@ -61,7 +62,8 @@ void add_config(CLI::App& app, Action& chosen) {
 }
 
 void add_doctor(CLI::App& app, Action& chosen) {
-  CLI::App* command = app.add_subcommand("doctor", "this machine and this build");
+  CLI::App* command =
+      app.add_subcommand("doctor", "this machine, this build, and the adapters to other trainers");
   struct Arguments {
     std::string output = "runs";
     bool json = false;
@@ -72,10 +74,11 @@ void add_doctor(CLI::App& app, Action& chosen) {
   command->callback([&chosen, arguments] {
     chosen = [arguments] {
       const std::vector<DoctorRow> rows = doctor(arguments->output);
+      const InstalledPackages installed = installed_packages(adapter_packages());
       if (arguments->json)
-        fmt::print("{}\n", doctor_json(rows));
+        fmt::print("{}\n", doctor_json(rows, installed));
       else
-        fmt::print("{}", doctor_text(rows));
+        fmt::print("{}", doctor_text(rows, installed));
       return 0;
     };
   });

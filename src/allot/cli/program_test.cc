@@ -35,9 +35,9 @@ class Program : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  Ended run(const std::string& arguments) const {
-    const std::string command = "cd " + quoted(folder_.string()) + " && " + quoted(ALLOT_PROGRAM) +
-                                " " + arguments + " 2>&1";
+  Ended run(const std::string& arguments, const std::string& environment = "") const {
+    const std::string command = "cd " + quoted(folder_.string()) + " && " + environment + " " +
+                                quoted(ALLOT_PROGRAM) + " " + arguments + " 2>&1";
     Ended ended;
     std::FILE* pipe = ::popen(command.c_str(), "r");
     std::array<char, 4096> buffer;
@@ -203,6 +203,24 @@ TEST_F(Program, LooksWithoutRunning) {
   expect("config " + tiny(), 0, "group_size: 4  # tiny.yaml:4");
   expect("config tiny.yaml --json", 0, "\"key\":\"alloc.method\"");
   expect("doctor", 0, "libtorch");
+}
+
+TEST_F(Program, DoctorAsksThePythonItIsGiven) {
+  write("python", "#!/bin/sh\necho /made/up/python\necho trl 1.16.0\necho torch 1.4.0\n");
+  fs::permissions(folder_ / "python", fs::perms::owner_all);
+  const std::string with = "ALLOT_PYTHON=" + quoted((folder_ / "python").string());
+  const std::string text = run("doctor", with).out;
+  EXPECT_NE(text.find("/made/up/python\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("1.16.0"), std::string::npos) << text;
+  EXPECT_NE(text.find("outside the tested range"), std::string::npos) << text;
+  const std::string json = run("doctor --json", with).out;
+  EXPECT_NE(json.find("\"found\":\"1.16.0\""), std::string::npos) << json;
+  for (const char* without :
+       {"ALLOT_PYTHON=missing", "PATH=empty ALLOT_PYTHON=", "ALLOT_PYTHON=/bin/false"}) {
+    const Ended ended = run("doctor", without);
+    EXPECT_EQ(ended.code, 0) << without;
+    EXPECT_NE(ended.out.find("not looked for: "), std::string::npos) << without << ended.out;
+  }
 }
 
 TEST_F(Program, AnInterruptLeavesACheckpointAndARestartContinues) {

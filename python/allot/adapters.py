@@ -1,0 +1,118 @@
+"""The adapters to other trainers: what adapters.json declares of them, and what is installed.
+
+adapters.json is the one place for ranges, pins and results: `allot doctor` (the C++ program has a
+copy of the file inside), `python -m allot doctor`, the adapters' own checks and the set-up of their
+tests all read it. Nothing here imports a host.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+NOT_PLANNED_YET = "not part of this version"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One version of the host that the adapter's tests were run against."""
+
+    version: str
+    passed: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class Adapter:
+    host: str
+    what: str
+    # run: executed end to end in the tests; unit: tested against the host's classes or a stand-in;
+    # recipe: documented only; none: not part of this version.
+    level: str
+    packages: dict[str, str]  # name to tested range
+    primitives: tuple[str, ...]
+    tried: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A package of a host as it is here; version "" says that it is not installed."""
+
+    host: str
+    level: str
+    package: str
+    version: str
+    tested: str
+
+    @property
+    def verdict(self) -> str:
+        if self.level == "none":
+            return NOT_PLANNED_YET
+        if not self.version:
+            return "not installed"
+        return "ok" if in_range(self.version, self.tested) else "outside the tested range"
+
+
+def adapters() -> list[Adapter]:
+    """Every adapter declared, planned ones too."""
+    text = (Path(__file__).parent / "adapters.json").read_text(encoding="utf-8")
+    return [
+        Adapter(
+            host=entry["host"],
+            what=entry["what"],
+            level=entry["level"],
+            packages=entry["packages"],
+            primitives=tuple(entry["primitives"]),
+            tried=tuple(
+                Trial(trial["version"], trial["passed"], trial["note"]) for trial in entry["tried"]
+            ),
+        )
+        for entry in json.loads(text)["adapters"]
+    ]
+
+
+def adapter(host: str) -> Adapter:
+    """The adapter to one host, e.g. "trl"."""
+    return next(entry for entry in adapters() if entry.host == host)
+
+
+def installed(package: str) -> str:
+    """Version of a package as its metadata has it, without importing it; "" where there is none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def found() -> list[Found]:
+    """One row for every package of every host."""
+    return [
+        Found(entry.host, entry.level, package, installed(package), tested)
+        for entry in adapters()
+        for package, tested in entry.packages.items()
+    ]
+
+
+def in_range(version: str, tested: str) -> bool:
+    """Whether a version is in a range such as ">=1.16,<1.17" (only >= and < are used).
+
+    Only the numbers of the release count: 2.13.0+cpu is 2.13.0, and 1.17.0.dev0 is 1.17.0, so that
+    a preview of an untested release is not taken for the one before.
+    """
+    numbers = release(version)
+    for bound in filter(None, tested.split(",")):
+        least = bound.startswith(">=")
+        limit = release(bound.lstrip("<>="))
+        if (numbers < limit) if least else (numbers >= limit):
+            return False
+    return bool(numbers)
+
+
+def release(version: str) -> tuple[int, ...]:
+    """1.16.0rc1 -> (1, 16, 0); shorter ones are filled up with zeros."""
+    match = re.match(r"\d+(\.\d+)*", version)
+    numbers = tuple(int(part) for part in match.group().split(".")) if match else ()
+    return numbers + (0,) * (4 - len(numbers)) if numbers else ()
