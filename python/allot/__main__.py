@@ -11,6 +11,7 @@ import allot
 
 from .adapters import Found, adapters, found, installed
 
+
 def facts() -> dict[str, str]:
     return {
         "allot": allot.__version__,

@@ -74,8 +74,8 @@ def pieces_of(inputs: dict[str, Any], most: int) -> list[dict[str, Any]]:
 def in_pieces(
     trainer: Any, pieces: list[dict[str, Any]], loss_of: Callable[[dict[str, Any]], torch.Tensor]
 ) -> torch.Tensor:
-    """The loss of a micro-batch whose rows come in pieces: all but the last have their backward pass
-    here. Each piece is a micro-batch of its own to TRL, of so many times as many accumulated."""
+    """The loss of a micro-batch in pieces: all but the last have their backward pass here.
+    To TRL each piece is a micro-batch of its own, among so many times as many."""
     accumulated = trainer.current_gradient_accumulation_steps
     device = trainer.accelerator.device.type
     earlier = torch.zeros((), device=trainer.accelerator.device)
