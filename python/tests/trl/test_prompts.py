@@ -84,6 +84,26 @@ def test_conversations(tmp_path):
     assert identity(one) == identity(same) != identity(other)
 
 
+def test_conversations_are_trained_on(tmp_path):
+    """Messages go through TRL's chat template, and the reward sees messages."""
+    text = tiny.data(16)
+    rows_of = [[{"role": "user", "content": prompt}] for prompt in text["prompt"]]
+    data = rows(prompt=rows_of, answer=text["answer"])
+
+    def rewards(completions, answer, **columns):
+        return tiny.above([completion[0]["content"] for completion in completions], answer)
+
+    trainer = make(tmp_path, data, "aero", rewards=rewards, max_steps=2)
+    template = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    trainer.processing_class.chat_template = template
+    spy = Spy(trainer)
+    trainer.train()
+    rollouts = [rollout for step in spy.steps for rollout in step.rollouts.values()]
+    assert all(len(rollout.prompt_ids) == 3 for rollout in rollouts)
+    assert all(rollout.completion[0]["role"] == "assistant" for rollout in rollouts)
+    assert any(len(step.batch) for step in spy.steps)
+
+
 def drawn(trainer):
     spy = Spy(trainer)
     trainer.train()
