@@ -16,7 +16,7 @@ from .allocation import Allocation
 from .session import Session
 from .uniform import Observer
 
-DEFAULT = "aero"
+DEFAULT = "ar3po"  # on language models ahead of GRPO or level with it (docs/language-models.md)
 
 
 class GRPOTrainer(trl.GRPOTrainer):  # type: ignore[misc, unused-ignore]
@@ -24,7 +24,7 @@ class GRPOTrainer(trl.GRPOTrainer):  # type: ignore[misc, unused-ignore]
 
     Args:
         allocation: the method: a name of `allot.methods()`, a dict {"method": "aero", "explore":
-            4}, or an `allot.trl.Allocation`; "uniform" is TRL as it is.
+            4}, or an `allot.trl.Allocation`; "uniform" is TRL as it is. Left out: "ar3po".
         others: as in trl.GRPOTrainer.
 
     `controller` is the allot.Controller, with what is known of every prompt (`records()`). Errors
