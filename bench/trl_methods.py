@@ -22,9 +22,10 @@ import sys
 import tempfile
 import time
 
-# Before torch: one thread per process, none that spins.
+# Before torch, and for the worker processes: one thread each, none that spins.
 os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", CUDA_VISIBLE_DEVICES="")
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["PYTHONWARNINGS"] = "ignore::FutureWarning"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "examples"))
 
 METHODS = "grpo,dapo,aero,ar3po,reinforce_ada,pods,vip,cero,evidence"

@@ -19,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+import warnings
 
 # Before torch: one thread, and none that spins.
 os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", CUDA_VISIBLE_DEVICES="")
@@ -156,6 +157,7 @@ def main():
     parser.add_argument("--steps", type=int, default=8, help="of each arm in each round")
     parser.add_argument("--signal", type=float, default=0.25, help="share of mixed groups")
     arguments = parser.parse_args()
+    warnings.simplefilter("ignore", FutureWarning)  # of transformers, about names TRL uses
     tokenizer = toy_task.make_tokenizer()
     train, _, _ = toy_task.make_data()
     world = toy_task.make_model(tokenizer), tokenizer, datasets.Dataset.from_list(train)

@@ -10,6 +10,7 @@ import argparse
 import copy
 import tempfile
 import time
+import warnings
 
 import toy_task  # before torch: it sets how OpenMP threads wait
 import datasets
@@ -76,6 +77,7 @@ def main():
     parser.add_argument("--tokens", type=int, default=200_000, help="generated tokens of each run")
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # the matrices are too small for more
+    warnings.simplefilter("ignore", FutureWarning)  # of transformers, about names TRL uses
 
     tokenizer = toy_task.make_tokenizer()
     train_rows, test_rows, demonstrations = toy_task.make_data()
