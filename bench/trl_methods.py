@@ -205,7 +205,7 @@ def table(results, methods):
     columns += ["the same, mean over the run", "steps", "tokens generated per step"]
     columns += ["tokens trained per step", "seconds per step", "of them generating", "seconds"]
     lines = [
-        f"{len(seeds)} seeds, {first['tokens']:,} generated tokens, rate rate {first['lr']:g}; "
+        f"{len(seeds)} seeds, {first['tokens']:,} generated tokens, learning rate {first['lr']:g}; "
         f"accuracy before: {100 * first['before']:.1f} %; seconds of the processor.\n",
         "| " + " | ".join(columns) + " |",
         "|---|" + "---:|" * (len(columns) - 1),
