@@ -95,8 +95,7 @@ def main():
         )
         after = toy_task.accuracy(model, tokenizer, test_rows)
         generated = totals["tokens/generated_total"]
-        # TRL itself trains on every row, also on those whose advantage is 0.
-        trained = generated if method == "uniform" else totals["tokens/trained_total"]
+        trained = totals["tokens/trained_total"]
         print(
             f"{method:>10} {100 * before:9.1f}% {100 * after:9.1f}% {steps:10} {generated:10,.0f} "
             f"{trained:10,.0f} {seconds:10.0f}",

@@ -26,6 +26,7 @@ class Observer:
             "grpo",
             seed=0,
             group_size=self._group,
+            ship_zero=True,  # TRL trains on every row
             data_size=len(data) if hasattr(data, "__len__") else 0,
             success_threshold=allocation.success_threshold,
         )
