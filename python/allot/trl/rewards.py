@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 
 
 class Watch:
@@ -105,8 +106,6 @@ def number_of(value: Any) -> float | None:
 @contextmanager
 def watched(trainer: Any, count: int) -> Iterator[Watch]:
     """The trainer's reward functions under watch; models that score are called as they are."""
-    import torch
-
     watch = Watch(count)
     before = trainer.reward_funcs
     trainer.reward_funcs = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import allot
+import torch
 from accelerate.utils import gather_object
 
 from . import shipping, store
@@ -168,8 +169,6 @@ class Session:
 
     def _serve(self, items: list[shipping.Item], parent: Any) -> dict[str, Any]:
         """TRL pads, masks and measures the rows as if it had generated them just now."""
-        import torch
-
         trainer = self._trainer
         mine = torch.tensor(
             [item.rollout.rewards for item in items], device=trainer.accelerator.device
@@ -188,8 +187,6 @@ class Session:
         return out
 
     def _anchor(self, out: dict[str, Any], items: list[shipping.Item]) -> None:
-        import torch
-
         trainer = self._trainer
         now = out.get("old_per_token_logps")
         if now is None:

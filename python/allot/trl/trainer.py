@@ -110,9 +110,10 @@ class StepEnd(TrainerCallback):  # type: ignore[misc, unused-ignore]
 def refuse_settings(trainer: Any, allocation: Allocation) -> None:
     """Settings with which the method would silently be another one."""
     args = trainer.args
+    columns = getattr(trainer.train_dataset, "column_names", None) or ()
     refusals = {
         "tools or environments": bool(trainer.tools) or trainer.environment_factories is not None,
-        "images": bool({"image", "images"} & set(trainer.train_dataset.column_names or ())),
+        "images": bool({"image", "images"} & set(columns)),
         "multi_objective_aggregation='normalize_then_sum'": (
             trainer.multi_objective_aggregation != "sum_then_normalize"
         ),
