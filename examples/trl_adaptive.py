@@ -1,6 +1,6 @@
-"""GRPO in TRL as it is, and with rollouts spent by a method of allot, at equal generated tokens.
+"""GRPO in TRL as it is, and with rollouts spent by methods of allot, at equal generated tokens.
 
-    python examples/trl_adaptive.py [--method ar3po] [--seed 0] [--tokens 200000]
+    python examples/trl_adaptive.py [--methods aero,ar3po] [--seed 0] [--tokens 200000]
 
 A transformer of 0.1 M parameters (toy_task.py) on the CPU, under three minutes on two cores. What
 changes in a script of your own is one import and one argument; both are marked below.
@@ -72,7 +72,7 @@ def train(model, tokenizer, data, method, seed, tokens):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--method", default="ar3po", help="a name of allot.methods()")
+    parser.add_argument("--methods", default="aero,ar3po", help="names of allot.methods()")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tokens", type=int, default=200_000, help="generated tokens of each run")
     arguments = parser.parse_args()
@@ -88,7 +88,7 @@ def main():
 
     columns = ("method", "before", "after", "steps", "generated", "trained", "seconds")
     print(" ".join(f"{name:>10}" for name in columns))
-    for method in ("uniform", arguments.method):
+    for method in ("uniform", *arguments.methods.split(",")):
         model = copy.deepcopy(warm)
         totals, steps, seconds = train(
             model, tokenizer, data, method, arguments.seed, arguments.tokens
