@@ -50,6 +50,7 @@ ATTRIBUTES = (
     "state",
     "tools",
     "use_vllm",
+    "_entropy_bonus_enabled",
     "_logs",
     "_metrics",
     "_pending_extra_logs",

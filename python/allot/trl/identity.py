@@ -29,16 +29,22 @@ def prompt_text(row: Row) -> str:
     return prompt if isinstance(prompt, str) else canonical(prompt)
 
 
+def content(row: Row) -> str:
+    """A key for rows that have none: everything that is in them."""
+    return canonical(dict(row))
+
+
 def digest(row: Row) -> int:
     """Tells rows apart that have the same key."""
-    return allot.prompt_id(canonical(dict(row)))
+    return allot.prompt_id(content(row))
 
 
 class Identity:
     """Gives every row its prompt id, below 2**63, the same in every run and on every rank."""
 
     def __init__(self, key: Key, columns: Sequence[str] | None) -> None:
-        if key is None and columns is not None and "id" in columns:
+        self.found = key is None and columns is not None and "id" in columns
+        if self.found:
             key = "id"
         if isinstance(key, str) and columns is not None and key not in columns:
             raise allot.ConfigError(
@@ -64,15 +70,21 @@ class Identity:
                 return int(value)
         raise allot.DataError(
             f"[trl] the key of a row is {value!r}; text or a whole number from 0 to 2**63 - 1 is "
-            f"needed. The row: {canonical(dict(row))[:200]}"
+            f"needed. The row: {canonical(dict(row))[:200]}. Hint: {self.hint}"
         )
+
+    @property
+    def hint(self) -> str:
+        if self.found:
+            return "the column `id` was taken for the key; key=allot.trl.content hashes whole rows"
+        return "key=allot.trl.content hashes whole rows"
 
 
 class Index:
     """The rows of a data set that can be indexed, by prompt id. 16 bytes per row."""
 
     def __init__(self, rows: Any, identity: Identity) -> None:
-        self._rows = rows
+        self._rows, self._hint = rows, identity.hint
         count = len(rows)
         ids, contents, texts = (np.zeros(count, np.int64) for _ in range(3))
         for i, row in enumerate(rows):
@@ -118,7 +130,7 @@ class Index:
             f"[trl] rows {one} and {other} of the data set have one key ({key}) and differ: "
             f"{canonical(dict(self._rows[one]))[:120]} and "
             f"{canonical(dict(self._rows[other]))[:120]}; keys must be distinct. "
-            f"Hint: leave `key` out, and the whole row is hashed"
+            f"Hint: {self._hint}"
         )
 
     def _warn_of_answers(self, ids: np.ndarray, texts: np.ndarray) -> None:

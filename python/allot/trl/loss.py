@@ -38,6 +38,13 @@ def host_factor(trainer: Any, inputs: dict[str, Any]) -> torch.Tensor:
     return ranks * parts / (generated * accumulated)
 
 
+def filling(trainer: Any, inputs: dict[str, Any]) -> float | torch.Tensor:
+    """By what a loss that is a mean over rows is too small, because fillers are rows, too. (An
+    entropy bonus is a mean over tokens, which knows no fillers, and is left as it is.)"""
+    means = trainer.loss_type in ("grpo", "sapo", "dr_grpo", "luspo")
+    return inputs["allot_filling"] if means and not trainer._entropy_bonus_enabled else 1.0
+
+
 def target_factor(trainer: Any, inputs: dict[str, Any]) -> torch.Tensor:
     """What the method wants in its place, [rows]. Where a generation serves several optimizer
     steps, each has its part and the whole step size, as in TRL."""
@@ -79,9 +86,13 @@ def in_pieces(
     accumulated = trainer.current_gradient_accumulation_steps
     device = trainer.accelerator.device.type
     earlier = torch.zeros((), device=trainer.accelerator.device)
+    state = trainer.accelerator.gradient_state
+    sync = state.sync_gradients
     trainer.current_gradient_accumulation_steps = accumulated * len(pieces)
     try:
         for i, piece in enumerate(pieces):
+            # What TRL does once per optimizer step (adaptive entropy) waits for the last piece.
+            state._set_sync_gradients(sync and i + 1 == len(pieces))
             # Token-normalised losses divide by the generation's tokens, of all micro-batches.
             tokens = piece["num_items_in_batch"] / len(pieces)
             loss = loss_of({**piece, "num_items_in_batch": tokens})
@@ -92,10 +103,18 @@ def in_pieces(
             earlier += loss.detach()
     finally:
         trainer.current_gradient_accumulation_steps = accumulated
+        state._set_sync_gradients(sync)
     raise AssertionError("no piece")
 
 
-def skipped(trainer: Any) -> torch.Tensor:
+def skipped(trainer: Any, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
     """The loss of an empty batch. Nothing but itself depends on it: all gradients stay None, and
     the optimizer leaves weights and moments alone."""
-    return torch.zeros((), device=trainer.accelerator.device, requires_grad=True)
+    begun = any(parameter.grad is not None for parameter in model.parameters())
+    if trainer.accelerator.num_processes == 1 or not begun:
+        return torch.zeros((), device=trainer.accelerator.device, requires_grad=True)
+    # An earlier generation of this optimizer step has gradients, which ranks exchange only in a
+    # backward pass through the model.
+    ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
+    logps, _, _ = trainer._get_per_token_logps_and_entropies(model, ids, torch.ones_like(ids), 1)
+    return (0 * logps).sum()

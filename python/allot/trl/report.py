@@ -12,10 +12,11 @@ from .rollouts import Rollout
 
 log = logging.getLogger("allot.trl")
 
-# TRL's metrics about the rows of a generation: they are computed anew over all rollouts.
-REPLACED = ("completions/", "reward", "rewards/", "frac_reward_zero_std")
 # Levels: the last value counts, not the mean over the steps between two log lines.
 LEVELS = ("_total", "ledger/", "alloc/budget_left")
+
+
+OWN_COLUMNS = ("allot_round", "allot_trained")
 
 
 class Report:
@@ -39,7 +40,7 @@ class Report:
         """After it: takes back what TRL logged about the rows it was served."""
         trainer = self._trainer
         metrics, logs = trainer._metrics["train"], trainer._logs
-        for name in [name for name in metrics if name.startswith(REPLACED)]:
+        for name in replaced(trainer):
             metrics[name] = list(self._metrics.get(name, []))
         for name, values in self._tables.items():
             logs[name].clear()
@@ -48,6 +49,12 @@ class Report:
             for name in logs[kind]:
                 logs[kind][name].clear()
                 logs[kind][name].extend(self._columns.get((kind, name), []))
+
+    def evaluated(self, rows: int) -> None:
+        """After TRL has added rows of an evaluation to its table: we know nothing of those."""
+        for name in OWN_COLUMNS:
+            if self._trainer._logs["extra"].get(name):
+                self._trainer._logs["extra"][name].extend([None] * rows)
 
     def step(self, rollouts: list[Rollout], advantages: dict[int, float]) -> None:
         metrics = self._trainer._metrics["train"]
@@ -84,16 +91,28 @@ class Report:
         logs["advantages"].extend(advantages.get(rollout.id, 0.0) for rollout in rollouts)
         for i, name in enumerate(self._trainer.reward_func_names):
             logs["rewards"][name].extend(rollout.rewards[i] for rollout in rollouts)
-        columns = {
-            "allot_round": [rollout.round for rollout in rollouts],
-            "allot_trained": [rollout.id in advantages for rollout in rollouts],
-        }
+        own = (
+            [rollout.round for rollout in rollouts],
+            [rollout.id in advantages for rollout in rollouts],
+        )
+        columns = dict(zip(OWN_COLUMNS, own))
         for name in sorted({*logs["extra"], *(n for one in rollouts for n in one.extra)}):
             columns.setdefault(name, [rollout.extra.get(name) for rollout in rollouts])
         for name, values in columns.items():
             column = logs["extra"][name]
             column.extend([None] * (before - len(column)))  # a column that begins now
             column.extend(values)
+
+
+LENGTHS = ("mean", "min", "max", "mean_terminated", "min_terminated", "max_terminated")
+
+
+def replaced(trainer: Any) -> list[str]:
+    """TRL's metrics about the rows of a generation: they are computed anew over all rollouts."""
+    names = [f"completions/{kind}_length" for kind in LENGTHS] + ["completions/clipped_ratio"]
+    for function in trainer.reward_func_names:
+        names += [f"rewards/{function}/mean", f"rewards/{function}/std"]
+    return [*names, "reward", "reward_std", "frac_reward_zero_std"]
 
 
 def host_metrics(trainer: Any, rollouts: list[Rollout]) -> dict[str, float]:

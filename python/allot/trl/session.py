@@ -27,7 +27,7 @@ class Session:
         data = trainer.train_dataset
         indexed = hasattr(data, "__len__") and hasattr(data, "__getitem__")
         identity = Identity(allocation.key, getattr(data, "column_names", None))
-        index = Index(data, identity) if indexed else None
+        index = self._index = Index(data, identity) if indexed else None
         self.dataset_hash = index.hash if index else 0
         seed = args.seed if allocation.seed is None else allocation.seed
         groups = args.generation_batch_size // trainer.num_generations
@@ -50,6 +50,7 @@ class Session:
         self._rewards: Any = None  # what TRL's reward call is answered with, while rows are served
         self._open = False  # a plan without its batch
         self._updated: bool | None = None  # a batch without its feedback: whether it trains
+        self._trained = False  # since the last optimizer step
         self._feedback: dict[str, Any] = {}
         self._begun_at = 0  # optimizer step
 
@@ -87,6 +88,10 @@ class Session:
         self._report.decisions(controller.metrics(), controller.step)
         return out
 
+    def evaluated(self, rows: int) -> None:
+        """After an evaluation batch of so many rows over all ranks."""
+        self._report.evaluated(rows)
+
     def rewards(self, parent: Any, *arguments: Any) -> Any:
         """In the place of _calculate_rewards."""
         return parent(*arguments) if self._rewards is None else self._rewards
@@ -97,16 +102,22 @@ class Session:
             self.controller.finalize()
             self._open = False
             self._updated = False
-        if self._updated is not None:
-            made = self._updated and self._trainer.state.global_step > self._begun_at
-            self.controller.feedback(made, **self._feedback)
-            self._updated = None
+        if self._updated is None:
+            return
+        # Several generations may share an optimizer step: the last one brings the new weights.
+        self._trained |= self._updated
+        stepped = self._trainer.state.global_step > self._begun_at
+        made = stepped and self._trained
+        version = self.controller.policy + made
+        self.controller.feedback(made and self._updated, policy=version, **self._feedback)
+        self._trained &= not stepped
+        self._updated = None
 
     def save(self, folder: str) -> None:
         header = {
             "method": self._allocation.method,
             "candidates": self._candidates.state(),
-            "store": self._store.state(),
+            "store": self._store.state(rows=self._index is None),
             "pending": self._updated,
         }
         store.save(folder, header, self.controller.save(self.dataset_hash))
@@ -120,7 +131,7 @@ class Session:
             )
         self.controller.load(controller, self.dataset_hash)
         self._candidates.load(header["candidates"])
-        self._store.load(header["store"])
+        self._store.load(header["store"], self._candidates.row)
         if header["pending"] is not None:  # the rest of that generation is not in the checkpoint
             self.controller.feedback(header["pending"])
 
@@ -152,17 +163,21 @@ class Session:
             rollout.logps = logps
         self._store.update(batch, rollouts)
         advantages = dict(zip(batch.rollout.tolist(), batch.advantage.tolist()))
-        if len(batch) == 0:
+        host = self._host_normalizer
+        now = {rollout.id for rollout in fresh}
+        items = shipping.items_of(batch, rollouts, now, trainer.mask_truncated_completions, host)
+        self._updated = bool(items)
+        if not items:
             self._report.restore()
             self._report.step(fresh, advantages)
             return shipping.nothing(trainer)
-        host = self._host_normalizer
-        items = shipping.items_of(batch, rollouts, trainer.mask_truncated_completions, host)
         mine = shipping.share_of(items, trainer)
         out = self._serve(mine, parent)
         self._report.restore()
         self._report.step(fresh, advantages)
         shipping.complete(out, mine, host, trainer.accelerator)
+        places = len(mine) * trainer.accelerator.num_processes
+        out["allot_filling"] = torch.tensor(places / len(items), device=out["advantages"].device)
         if any(item.behaviour for item in items):
             self._anchor(out, mine)
         return out

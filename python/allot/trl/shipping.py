@@ -26,16 +26,24 @@ class Item:
     advantage: float = 0.0
     weight: float = 0.0  # the method's, times the normaliser's weight of a token
     behaviour: bool = False  # the ratio is against the policy that generated it
+    replayed: bool = False  # of an earlier step
     filler: bool = False
 
 
 def items_of(
-    batch: allot.Batch, rollouts: dict[int, Rollout], skip_truncated: bool, host: bool
+    batch: allot.Batch,
+    rollouts: dict[int, Rollout],
+    fresh: set[int],
+    skip_truncated: bool,
+    host: bool,
 ) -> list[Item]:
-    """The batch as rows, on all ranks alike. `skip_truncated`: TRL masks truncated completions;
-    `host`: TRL's own normaliser, the weight goes into the advantage."""
+    """The batch as rows, alike on all ranks; none if no token is trained. `fresh`: ids of the step;
+    `skip_truncated`: TRL masks truncated completions; `host`: TRL's own normaliser, the
+    weight goes into the advantage."""
     chosen = [rollouts[i] for i in batch.rollout.tolist()]
     tokens = [0 if skip_truncated and it.truncated else it.tokens for it in chosen]
+    if not any(tokens):
+        return []
     omega = batch.token_weights(tokens)
     columns = zip(
         chosen,
@@ -45,7 +53,13 @@ def items_of(
         batch.anchor.tolist(),
     )
     return [
-        Item(rollout, a * w if host else a, w * o, anchor == BEHAVIOUR)
+        Item(
+            rollout,
+            a * w if host else a,
+            w * o,
+            behaviour=anchor == BEHAVIOUR,
+            replayed=rollout.id not in fresh,
+        )
         for rollout, a, w, o, anchor in columns
     ]
 
@@ -97,6 +111,9 @@ def complete(out: dict[str, Any], items: list[Item], host: bool, accelerator: An
         out["allot_weight"] = torch.tensor(
             [item.weight for item in items], dtype=torch.float64, device=device
         )
+    if "importance_sampling_ratio" in out:  # between a sampler and weights that are both gone
+        replayed = torch.tensor([item.replayed for item in items], device=device)
+        out["importance_sampling_ratio"][replayed] = 1
     filler = torch.tensor([item.filler for item in items], device=device)
     out["completion_mask"][filler] = 0
     mask = out["completion_mask"]
@@ -124,8 +141,6 @@ def anchor(
             float(((ratio - 1).abs() > 0.2).float().mean()),
         )
         old[i, :length] = behaviour
-        if "importance_sampling_ratio" in out:  # stored log-probabilities are the trainer's own
-            out["importance_sampling_ratio"][i] = 1
     out["old_per_token_logps"] = old
     return stats
 

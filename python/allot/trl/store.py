@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -52,15 +53,18 @@ class Store:
         lost, self._lost = self._lost, []
         return lost
 
-    def state(self) -> dict[str, Any]:
-        return {"lost": self._lost, "held": [described(one) for one in self._held.values()]}
+    def state(self, rows: bool) -> dict[str, Any]:
+        """`rows`: the rows of the data set, too, because they cannot be found again by prompt."""
+        held = [described(one, rows) for one in self._held.values()]
+        return {"lost": self._lost, "held": held}
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: dict[str, Any], row_of: Callable[[int], dict[str, Any]]) -> None:
         self._lost = list(state["lost"])
         self._held = {}
         for one in state["held"]:
-            logps = np.array(one["logps"], np.float32)
-            self._held[one["id"]] = Rollout(**{**one, "logps": logps})
+            row = one.pop("row", None) or row_of(one["prompt"])
+            logps = np.array(one.pop("logps"), np.float32)
+            self._held[one["id"]] = Rollout(row=row, logps=logps, **one)
 
 
 def size_of(rollout: Rollout) -> int:
@@ -69,9 +73,13 @@ def size_of(rollout: Rollout) -> int:
     return 40 * tokens + 4 * len(str(rollout.completion)) + 1024
 
 
-def described(rollout: Rollout) -> dict[str, Any]:
+def described(rollout: Rollout, row: bool) -> dict[str, Any]:
+    """Without the columns of log_extra: the step they were logged in is over."""
     out = {field.name: getattr(rollout, field.name) for field in fields(rollout)}
     out["logps"] = rollout.logps.tolist() if rollout.logps is not None else []
+    del out["extra"]
+    if not row:
+        del out["row"]
     return out
 
 
@@ -79,13 +87,8 @@ def save(folder: str | os.PathLike[str], header: dict[str, Any], controller: byt
     """Writes FILE into the folder, whole or not at all."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     path, aside = Path(folder) / FILE, Path(folder) / f".{FILE}.part"
-    try:
-        text = json.dumps({"version": VERSION, **header})
-    except TypeError as error:
-        raise allot.DataError(
-            f"[trl] a held rollout cannot be saved: {error}; columns of text, numbers, lists and "
-            f"dicts are needed"
-        ) from error
+    # A checkpoint is never lost to a column that JSON does not know; such a value becomes text.
+    text = json.dumps({"version": VERSION, **header}, default=str)
     with open(aside, "wb") as file:
         np.savez(
             file,

@@ -53,7 +53,9 @@ class GRPOTrainer(trl.GRPOTrainer):  # type: ignore[misc, unused-ignore]
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         parent = super()._generate_and_score_completions
         if not self.model.training:
-            return parent(inputs)
+            out = parent(inputs)
+            self._allot.evaluated(len(inputs) * self.accelerator.num_processes)
+            return out
         score = super()._calculate_rewards
         return self._allot.generate(inputs, parent, score)
 
@@ -65,23 +67,27 @@ class GRPOTrainer(trl.GRPOTrainer):  # type: ignore[misc, unused-ignore]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
         if "allot_empty" in inputs:
-            return loss.skipped(self)
-        parent = super()._compute_loss
+            return loss.skipped(self, model, inputs)
+        if "allot_filling" not in inputs:
+            return super()._compute_loss(model, inputs)
+        return self._weighted_loss(super()._compute_loss, model, inputs)
+
+    def _weighted_loss(self, parent: Any, model: Any, inputs: dict[str, Any]) -> Any:
+        """TRL's loss with the method's weights, in pieces where there are more rows than places."""
         most = self.args.per_device_train_batch_size
-        in_pieces = self.model.training and len(inputs["completion_ids"]) > most
+        filling = loss.filling(self, inputs)
         if "allot_weight" in inputs:
-            inputs = {**inputs, "allot_target": loss.target_factor(self, inputs)}
-        elif in_pieces:  # TRL's own factor, of the whole micro-batch
-            inputs = {**inputs, "allot_target": loss.host_factor(self, inputs)}
-        if in_pieces:
-            return loss.in_pieces(
-                self,
-                loss.pieces_of(inputs, most),
-                lambda piece: parent(model, loss.weighted(self, piece)),
-            )
-        if "allot_target" in inputs:
-            inputs = loss.weighted(self, inputs)
-        return parent(model, inputs)
+            target = loss.target_factor(self, inputs) / filling
+        else:  # TRL's own factor, of the whole micro-batch
+            target = loss.host_factor(self, inputs)
+        inputs = {**inputs, "allot_target": target}
+
+        def of(piece: dict[str, Any]) -> Any:
+            return filling * parent(model, loss.weighted(self, piece))
+
+        if len(inputs["completion_ids"]) > most:
+            return loss.in_pieces(self, loss.pieces_of(inputs, most), of)
+        return of(inputs)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         if self.args.should_save:  # before TRL's own files: a checkpoint is never without it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import allot
@@ -11,6 +12,8 @@ from accelerate.utils import gather_object
 from .allocation import Allocation
 from .identity import Identity
 from .report import Report
+
+log = logging.getLogger("allot.trl")
 
 
 class Observer:
@@ -32,6 +35,7 @@ class Observer:
         )
         self._report = Report(trainer)
         self._gathered: Any = None
+        self._counting = True
         self._due = False
 
     def generate(self, inputs: list[dict[str, Any]], parent: Any, score: Any) -> dict[str, Any]:
@@ -39,6 +43,9 @@ class Observer:
         out: dict[str, Any] = parent(inputs)
         self._observe(inputs, out)
         return out
+
+    def evaluated(self, rows: int) -> None:
+        """TRL's table has no columns of ours."""
 
     def rewards(self, parent: Any, *arguments: Any) -> Any:
         self._gathered = parent(*arguments)
@@ -57,7 +64,15 @@ class Observer:
 
     def _observe(self, inputs: list[dict[str, Any]], out: dict[str, Any]) -> None:
         trainer = self._trainer
-        prompts = gather_object(self._prompts(inputs))
+        try:
+            mine = self._prompts(inputs)
+        except allot.DataError as error:  # not worth ending a run of TRL's own for
+            if self._counting:
+                log.warning("%s; nothing is counted", error)
+            self._counting, mine = False, []
+        prompts = gather_object(mine)
+        if len(prompts) != len(inputs) * trainer.accelerator.num_processes:
+            return
         lengths = trainer.accelerator.gather(out["completion_mask"].sum(-1)).tolist()
         values = self._gathered * trainer.reward_weights.to(self._gathered.device)
         totals = values.nansum(dim=1).masked_fill(torch.isnan(values).all(dim=1), torch.nan)

@@ -23,11 +23,11 @@ from oracle import Spy, gradient
 RANK = int(os.environ["RANK"])
 
 
-def summary(trainer: Any, spy: Spy) -> dict[str, Any]:
+def summary(trainer: Any, spy: Spy, oracle: bool = True) -> dict[str, Any]:
     decisions = [(step.batch.rollout.tolist(), step.batch.advantage.tolist()) for step in spy.steps]
     errors = []
     for step in spy.steps:
-        if step.gradient is not None:
+        if oracle and step.gradient is not None:
             expected = gradient(step)
             errors.append(float((step.gradient - expected).abs().max() / expected.abs().max()))
     rollouts = [
@@ -48,12 +48,19 @@ def summary(trainer: Any, spy: Spy) -> dict[str, Any]:
     }
 
 
-def run(folder: Path, allocation: Any, *, resume: str | None = None, **changes: Any) -> Any:
+def run(
+    folder: Path,
+    allocation: Any,
+    *,
+    resume: str | None = None,
+    oracle: bool = True,
+    **changes: Any,
+) -> Any:
     settings = {"per_device_train_batch_size": 8, "max_steps": 3, "max_grad_norm": 0, **changes}
     trainer = tiny.trainer(allot.trl.GRPOTrainer, folder, allocation=allocation, **settings)
     spy = Spy(trainer)
     trainer.train(resume_from_checkpoint=resume)
-    return summary(trainer, spy)
+    return summary(trainer, spy, oracle)
 
 
 def short_on_one_rank(completions: list[str], answer: list[str], **columns: Any) -> Any:
@@ -65,6 +72,16 @@ def failing_on_one_rank(completions: list[str], answer: list[str], **columns: An
     if RANK == 1:
         raise OSError("disk of rank 1")
     return tiny.above(completions, answer)
+
+
+def signal_in_every_second_call() -> Any:
+    calls = []
+
+    def rewards(completions: list[str], answer: list[str], **columns: Any) -> Any:
+        calls.append(1)
+        return tiny.above(completions, answer) if len(calls) % 2 else [0.0] * len(completions)
+
+    return rewards
 
 
 def silent(completions: list[str], **columns: Any) -> Any:
@@ -102,6 +119,16 @@ def scenario(name: str, folder: Path) -> dict[str, Any]:
         "failing": lambda: run(folder, "grpo", rewards=failing_on_one_rank),
         "silent": lambda: run(folder, "grpo", rewards=silent),
         "unlike": lambda: stopped(folder, allot.trl.Allocation("mopps", seed=RANK)),
+        "second_empty": lambda: run(
+            folder,
+            "grpo",
+            rewards=signal_in_every_second_call(),
+            steps_per_generation=1,
+            gradient_accumulation_steps=2,
+            per_device_train_batch_size=16,
+            max_steps=2,
+            oracle=False,
+        ),
         "parts": lambda: run(folder, "pods", steps_per_generation=4, gradient_accumulation_steps=4),
     }[name]()
 

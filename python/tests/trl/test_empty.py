@@ -72,3 +72,26 @@ def test_moments_stay_when_signal_comes_and_goes(tmp_path):
     # Two micro-batches a step: after step 3 the weights are those after step 1.
     assert torch.equal(found[0][1][5], tiny.weights(plain))
     assert not torch.equal(tiny.weights(silent), tiny.weights(plain))
+
+
+def test_rows_that_are_all_masked_are_no_update(tmp_path):
+    """mask_truncated_completions, and no answer ends by itself."""
+
+    def rewards(completions, **columns):
+        return [float(i % 2) for i in range(len(completions))]
+
+    trainer = tiny.trainer(
+        allot.trl.GRPOTrainer,
+        tmp_path,
+        allocation="grpo",
+        rewards=rewards,
+        max_steps=2,
+        max_completion_length=1,
+        mask_truncated_completions=True,
+        weight_decay=0.1,
+        generation_kwargs={"suppress_tokens": [0, 1]},
+    )
+    before = tiny.weights(trainer).clone()
+    trainer.train()
+    assert torch.equal(tiny.weights(trainer), before)
+    assert trainer.controller.policy == 0

@@ -201,6 +201,41 @@ def rarely(completions, answer, **columns):
     return [float(text[:1] == str(int(at) + 1)) for text, at in zip(completions, answer)]
 
 
+@pytest.mark.parametrize("normalizer", ["method", "host"])
+@pytest.mark.parametrize("loss_type", ["grpo", "dr_grpo", "sapo", "luspo", "dapo"])
+def test_fillers_count_in_no_loss(tmp_path, loss_type, normalizer):
+    """The same rows in 1, 8 and 32 parts: one gradient, KL against another model included."""
+    found = []
+    for parts in (1, 8, 32):
+        trainer = tiny.trainer(
+            allot.trl.GRPOTrainer,
+            tmp_path,
+            allocation=Allocation("grpo", normalizer=normalizer),
+            rewards=seldom,
+            per_device_train_batch_size=32 // parts,
+            gradient_accumulation_steps=parts,
+            loss_type=loss_type,
+            beta=0.5,
+            max_steps=1,
+            max_grad_norm=0,
+        )
+        draw = torch.Generator().manual_seed(3)
+        for weight in trainer.model.parameters():
+            weight.data += 0.05 * torch.randn(weight.shape, generator=draw)
+        trainer._allot._sampler._most_at_once = lambda share: 32  # the same texts in all
+        spy = Spy(trainer)
+        trainer.train()
+        assert 0 < len(spy.steps[0].batch) <= 16
+        found.append(spy.steps[0].gradient)
+    agree(found[1], found[0], 2e-4)
+    agree(found[2], found[0], 2e-4)
+
+
+def seldom(completions, answer, **columns):
+    """Only prompts of a low digit can be answered: most groups have no signal."""
+    return [float(text[:1] > at and at < "4") for text, at in zip(completions, answer)]
+
+
 @pytest.mark.parametrize("beta", [0.0, 0.5])
 def test_the_hosts_normaliser(tmp_path, beta):
     """TRL divides by trained tokens; fillers are none, whatever their number."""

@@ -26,6 +26,22 @@ def test_one_id_for_two_different_rows(tmp_path):
         make(tmp_path, data)
 
 
+def test_uniform_goes_on_without_keys(tmp_path, caplog):
+    data = rows(id=[0.5] * 20, prompt=["1="] * 20, answer=["1"] * 20)
+    trainer = make(tmp_path, data, "uniform", max_steps=2)
+    with caplog.at_level(logging.WARNING, "allot.trl"):
+        trainer.train()
+    assert trainer.state.global_step == 2
+    assert caplog.text.count("nothing is counted") == 1
+
+
+def test_content_is_a_key(tmp_path):
+    data = rows(id=["a", "b"] * 10, prompt=[f"{i}=" for i in range(20)], answer=["1"] * 20)
+    trainer = make(tmp_path, data, Allocation("grpo", key=allot.trl.content), max_steps=1)
+    trainer.train()
+    assert len(trainer.controller.records()) == 8
+
+
 def test_one_prompt_with_two_answers(tmp_path, caplog):
     prompts = [f"{i}{j}=" for i in range(5) for j in range(4)]
     data = rows(prompt=prompts + prompts[:3], answer=["1"] * 20 + ["2"] * 3)

@@ -23,6 +23,7 @@ SCENARIOS = [
     *(f"method:{method}" for method in METHODS),
     "split",
     "parts",
+    "second_empty",
     "silent",
     "failing",
     "short",
@@ -70,6 +71,13 @@ def test_a_step_without_signal(found):
     equal(found["silent"])
     assert found["silent"][0]["updates"] == 0
     assert found["silent"][0]["gradient_errors"] == []
+
+
+def test_an_empty_generation_behind_one_with_signal(found):
+    """Both share an optimizer step: the ranks still exchange the gradients of the first."""
+    equal(found["second_empty"])
+    assert found["second_empty"][0]["steps"] == 4
+    assert found["second_empty"][0]["updates"] == 2
 
 
 def test_a_function_that_fails_on_one_rank(found):

@@ -1,5 +1,6 @@
 """Save, stop, go on: the decisions and the weights of a run that was never interrupted."""
 
+import datetime
 import json
 
 import allot
@@ -38,6 +39,24 @@ def test_resumed_run_is_the_whole_run(tmp_path, method):
     assert again.controller.step == whole.controller.step
     for name in ("rollouts/generated_total", "tokens/trained_total", "reward/first_round"):
         assert tiny.history(again, name) == tiny.history(whole, name), name
+
+
+def test_held_rollouts_with_columns_that_json_does_not_know(tmp_path):
+    """Dates in the data and numpy numbers in log_extra are in the way of no checkpoint."""
+    rows = tiny.data().add_column(
+        "when", [datetime.datetime(2026, 1, 1 + i % 28) for i in range(40)]
+    )
+
+    def rewards(completions, answer, log_extra, **columns):
+        log_extra("length", [np.float32(len(completion)) for completion in completions])
+        return tiny.above(completions, answer)
+
+    whole = make(tmp_path, "ar3po", rows=rows, rewards=rewards)
+    whole.train()
+    assert whole._allot._store.held
+    again = make(tmp_path, "ar3po", rows=rows, rewards=rewards)
+    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
+    assert torch.equal(tiny.weights(whole), tiny.weights(again))
 
 
 def test_checkpoint_in_the_middle_of_a_generation_goes_on(tmp_path):

@@ -172,3 +172,31 @@ def test_logged_columns_and_metrics_of_reward_functions(tmp_path):
         assert completion[:1] == first
     trained = [a for a, kept in zip(logs["advantages"], logs["extra"]["allot_trained"]) if kept]
     assert sorted(trained) == sorted(spy.steps[0].batch.advantage.tolist())
+
+
+def test_evaluation_between_steps_keeps_the_table_whole(tmp_path):
+    """Evaluation adds rows to TRL's table of completions; ours stay beside their own rows."""
+    trainer = tiny.trainer(
+        allot.trl.GRPOTrainer,
+        tmp_path,
+        allocation="ar3po",
+        max_steps=3,
+        eval_strategy="steps",
+        eval_steps=1,
+        per_device_eval_batch_size=8,
+        log_completions=True,
+    )
+    trainer.eval_dataset = tiny.data(8)
+    trainer.train()
+    logs = trainer._logs
+    assert {len(column) for column in logs["extra"].values()} == {len(logs["prompt"])}
+    assert None in logs["extra"]["allot_trained"] and True in logs["extra"]["allot_trained"]
+
+
+def test_metrics_of_the_user_whose_names_are_like_trls(tmp_path):
+    def rewards(completions, answer, log_metric, **columns):
+        log_metric("reward_margin", 0.5)
+        return tiny.above(completions, answer)
+
+    trainer, spy = run(tmp_path, rewards, "aero", max_steps=1)
+    assert tiny.history(trainer, "reward_margin") == [0.5]

@@ -32,7 +32,8 @@ class StandIn:
 
     def _sample(self, prompt):
         ids, logps = [], []
-        policy = tiny.model()
+        with torch.random.fork_rng():  # it seeds, and every text would be the same
+            policy = tiny.model()
         policy.load_state_dict(self.trainer.model.state_dict())
         with torch.no_grad():
             for _ in range(3):
@@ -71,19 +72,21 @@ def seen_by_the_loss(trainer):
 
 
 @pytest.mark.parametrize("mode", ["server", "colocate"])
-@pytest.mark.parametrize("method", ["grpo", "aero", "reinforce_ada", "ar3po", "vip"])
+@pytest.mark.parametrize("method", ["grpo", "aero", "reinforce_ada", "speed", "vip"])
 def test_rounds(tmp_path, method, mode):
     trainer = make(tmp_path, method, mode, max_steps=4)
     spy, seen = Spy(trainer), seen_by_the_loss(trainer)
     trainer.train()
     engine = trainer.vllm_generation
     assert engine.syncs == trainer.state.global_step == 4
-    replayed = set()
+    replayed, seen_before = set(), set()
     for step in spy.steps:
-        for i, anchor in zip(step.batch.rollout.tolist(), step.batch.anchor.tolist()):
-            if anchor == 1:
+        for i in step.batch.rollout.tolist():
+            if i in seen_before:
                 rollout = step.rollouts[i]
                 replayed.add((tuple(rollout.prompt_ids), tuple(rollout.completion_ids)))
+        seen_before |= set(step.rollouts)
+    assert bool(replayed) == (method == "speed")  # which has groups left over
     checked = 0
     for inputs in seen:
         for i in range(len(inputs["completion_ids"])):
@@ -100,7 +103,7 @@ def test_rounds(tmp_path, method, mode):
             off = min((ratios.log() - shift).abs().max() for shift in allowed)
             assert off < 1e-4
             checked += 1
-    assert checked >= sum(len(step.batch) for step in spy.steps)
+    assert checked >= sum(len(step.batch) for step in spy.steps) > 0
 
 
 def test_one_call_per_round(tmp_path):
