@@ -13,6 +13,7 @@ from typing import Any
 
 import allot
 import numpy as np
+from numpy.typing import NDArray
 
 from .identity import Identity, Index, digest
 
@@ -39,7 +40,7 @@ class Candidates:
         self._shown: dict[int, Row | None] = {}  # of this step; None: still in the index
         self._digests: dict[int, int] = {}
         self._pass = self._cursor = 0  # of the stream
-        self._order = np.zeros(0, np.int64)
+        self._order: NDArray[np.int64] = np.zeros(0, np.int64)
         if self.own and index is None:
             raise allot.ConfigError(
                 "[trl] the method chooses among more prompts than it asks, and the data set can "

@@ -9,6 +9,7 @@ from typing import Any
 
 import allot
 import numpy as np
+from numpy.typing import NDArray
 
 Key = str | Callable[[Mapping[str, Any]], "int | str"] | None
 Row = Mapping[str, Any]
@@ -133,7 +134,7 @@ class Index:
             f"Hint: {self._hint}"
         )
 
-    def _warn_of_answers(self, ids: np.ndarray, texts: np.ndarray) -> None:
+    def _warn_of_answers(self, ids: NDArray[Any], texts: NDArray[Any]) -> None:
         order = np.lexsort((ids, texts))
         again = (texts[order[1:]] == texts[order[:-1]]) & (ids[order[1:]] != ids[order[:-1]])
         if not again.any():

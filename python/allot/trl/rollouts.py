@@ -12,6 +12,7 @@ from typing import Any
 
 import allot
 import numpy as np
+from numpy.typing import NDArray
 import torch
 from accelerate.utils import gather_object
 from trl.trainer.utils import pad
@@ -38,7 +39,7 @@ class Rollout:
     rewards: list[float] = field(default_factory=list)  # of each function, NaN: not scorable
     reward: float = float("nan")  # their weighted sum
     error: str | None = None  # its verifier failed
-    logps: np.ndarray | None = None  # of the policy that generated it, where it is held
+    logps: NDArray[Any] | None = None  # of the policy that generated it, where it is held
     mean_logprob: float = 0.0
     mean_entropy: float = 0.0
     extra: dict[str, Any] = field(default_factory=dict)  # columns of log_extra
@@ -100,7 +101,7 @@ class Sampler:
         self._tell_errors(rollouts)
         return rollouts
 
-    def logps(self, rollouts: list[Rollout]) -> list[np.ndarray]:
+    def logps(self, rollouts: list[Rollout]) -> list[NDArray[Any]]:
         """Log-probabilities of the completions' tokens under today's policy. Collective."""
         if not rollouts:
             return []
@@ -108,7 +109,7 @@ class Sampler:
         begin = share * self._accelerator.process_index
         mine = [rollouts[i % len(rollouts)] for i in range(begin, begin + share)]
         found = [logps for logps, _ in self._forward(mine)]
-        gathered: list[np.ndarray] = gather_object(found)
+        gathered: list[NDArray[Any]] = gather_object(found)
         return gathered[: len(rollouts)]
 
     def _most_at_once(self, share: int) -> int:
@@ -195,7 +196,7 @@ class Sampler:
 
     def _forward(
         self, rollouts: list[Rollout], entropy: bool = False
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
+    ) -> list[tuple[NDArray[Any], NDArray[Any]]]:
         trainer = self._trainer
         device = self._accelerator.device
         fill = trainer._tokenizer.pad_token_id
