@@ -185,8 +185,8 @@ def test_evaluation_between_steps_keeps_the_table_whole(tmp_path):
         eval_steps=1,
         per_device_eval_batch_size=8,
         log_completions=True,
+        eval_dataset=tiny.data(2),  # fewer rows than the table holds
     )
-    trainer.eval_dataset = tiny.data(8)
     trainer.train()
     logs = trainer._logs
     assert {len(column) for column in logs["extra"].values()} == {len(logs["prompt"])}

@@ -89,10 +89,13 @@ def config(folder: Any, **changes: Any) -> trl.GRPOConfig:
     return trl.GRPOConfig(**{**settings, **changes})
 
 
+PASSED_ON = ("allocation", "rollout_func", "eval_dataset")
+
+
 def trainer(
     kind: type, folder: Any, *, rewards: Any = above, rows: Any = None, **changes: Any
 ) -> Any:
-    own = {name: changes.pop(name) for name in ("allocation", "rollout_func") if name in changes}
+    own = {name: changes.pop(name) for name in PASSED_ON if name in changes}
     policy = model()
     if changes.get("beta"):  # TRL loads its reference model from where the policy came from
         path = Path(folder) / "model"
