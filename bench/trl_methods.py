@@ -14,6 +14,7 @@ import concurrent.futures
 import copy
 import functools
 import json
+import math
 import multiprocessing
 import os
 import pathlib
@@ -21,6 +22,8 @@ import statistics
 import sys
 import tempfile
 import time
+
+from paired import mean_and_half
 
 # Before torch, and for the worker processes: one thread each, none that spins.
 os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", CUDA_VISIBLE_DEVICES="")
@@ -31,8 +34,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "examples")
 METHODS = "grpo,dapo,aero,ar3po,reinforce_ada,pods,vip,cero,evidence"
 PROMPTS, GROUP = 32, 8  # of a step of GRPO
 EVALUATIONS = 20  # of a run
-# Student's t, two-sided 95 %, by degrees of freedom.
-T95 = [0, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26]
 
 
 @functools.cache  # once per process
@@ -108,9 +109,6 @@ def run(name, seed, settings):
         for what in ("rollouts", "tokens")
         for which in ("generated", "trained")
     }
-    if name == "uniform":  # TRL trains on every row, whatever its advantage
-        for what in ("rollouts", "tokens"):
-            totals[f"{what} trained"] = totals[f"{what} generated"]
     return {
         "method": name,
         "seed": seed,
@@ -142,13 +140,7 @@ def config(seed, settings, output):
         max_completion_length=toy_task.ANSWER_TOKENS,
         beta=0.0,
         logging_steps=1,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        dataloader_pin_memory=False,
+        **toy_task.ON_CPU,
     )
 
 
@@ -177,10 +169,9 @@ def allocation(name, settings):
 def difference(values, base):
     """Mean and 95 % interval of paired differences, in points."""
     pairs = [100 * (b - a) for a, b in zip(base, values)]
-    mean = statistics.mean(pairs)
-    if len(pairs) < 2:
+    mean, half = mean_and_half(pairs)
+    if math.isnan(half):
         return f"{mean:+.1f}"
-    half = T95[len(pairs) - 1] * statistics.stdev(pairs) / len(pairs) ** 0.5
     text = f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"
     return f"**{text}**" if abs(mean) > half else text
 

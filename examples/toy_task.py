@@ -21,6 +21,16 @@ import transformers  # noqa: E402
 LETTERS = "abcdefghijklmnop"
 LENGTHS = (2, 3, 4, 5, 6, 7)  # letters of a prompt; there are equally many of each
 ANSWER_TOKENS = max(LENGTHS) + 1  # and the end of the answer
+# Settings of trl.GRPOConfig for a run on the CPU that writes and reports nothing.
+ON_CPU = {
+    "save_strategy": "no",
+    "report_to": "none",
+    "disable_tqdm": True,
+    "use_cpu": True,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "dataloader_pin_memory": False,
+}
 
 
 def make_data(train=420, test=420, demonstrations=12000):

@@ -55,13 +55,7 @@ def train(model, tokenizer, data, method, seed, tokens):
                 num_generations=8,
                 max_completion_length=toy_task.ANSWER_TOKENS,
                 logging_steps=1,
-                save_strategy="no",
-                report_to="none",
-                disable_tqdm=True,
-                use_cpu=True,
-                bf16=False,
-                gradient_checkpointing=False,
-                dataloader_pin_memory=False,
+                **toy_task.ON_CPU,
             ),
         )
         trainer.remove_callback(transformers.PrinterCallback)

@@ -71,7 +71,7 @@ class Identity:
                 return int(value)
         raise allot.DataError(
             f"[trl] the key of a row is {value!r}; text or a whole number from 0 to 2**63 - 1 is "
-            f"needed. The row: {canonical(dict(row))[:200]}. Hint: {self.hint}"
+            f"needed. The row: {content(row)[:200]}. Hint: {self.hint}"
         )
 
     @property
@@ -87,15 +87,15 @@ class Index:
     def __init__(self, rows: Any, identity: Identity) -> None:
         self._rows, self._hint = rows, identity.hint
         count = len(rows)
-        ids, contents, texts = (np.zeros(count, np.int64) for _ in range(3))
+        ids, texts = np.zeros(count, np.int64), np.zeros(count, np.int64)
         for i, row in enumerate(rows):
-            ids[i], contents[i] = identity(row), digest(row)
+            ids[i] = identity(row)
             texts[i] = allot.prompt_id(prompt_text(row))
         order = np.argsort(ids, kind="stable")
         same = order[1:][ids[order[1:]] == ids[order[:-1]]]
         first = order[np.searchsorted(ids[order], ids[same])]
         for one, other in zip(first.tolist(), same.tolist()):
-            if contents[one] != contents[other]:
+            if content(rows[one]) != content(rows[other]):
                 self._refuse(ids[one], one, other)
         if len(same):
             log.warning(
@@ -129,8 +129,8 @@ class Index:
     def _refuse(self, key: int, one: int, other: int) -> None:
         raise allot.DataError(
             f"[trl] rows {one} and {other} of the data set have one key ({key}) and differ: "
-            f"{canonical(dict(self._rows[one]))[:120]} and "
-            f"{canonical(dict(self._rows[other]))[:120]}; keys must be distinct. "
+            f"{content(self._rows[one])[:120]} and "
+            f"{content(self._rows[other])[:120]}; keys must be distinct. "
             f"Hint: {self._hint}"
         )
 

@@ -16,13 +16,17 @@ import torch
 LOSS_TYPES = ("grpo", "sapo", "bnpo", "dr_grpo", "dapo", "cispo", "vespo", "luspo")
 
 
+def trained_mask(inputs: dict[str, Any]) -> torch.Tensor:
+    """1 where a token is trained, [rows, tokens]."""
+    mask: torch.Tensor = inputs["completion_mask"]
+    return mask * inputs["tool_mask"] if "tool_mask" in inputs else mask
+
+
 def host_factor(trainer: Any, inputs: dict[str, Any]) -> torch.Tensor:
     """What TRL multiplies the sum over a row's tokens by, [rows] or a scalar; from _compute_loss of
     TRL 1.16. Over all ranks and micro-batches of an optimizer step the gradients are averaged over
     ranks and summed over micro-batches."""
-    mask = inputs["completion_mask"]
-    if "tool_mask" in inputs:
-        mask = mask * inputs["tool_mask"]
+    mask = trained_mask(inputs)
     accumulated = trainer.current_gradient_accumulation_steps
     tokens, rows = mask.sum(-1).clamp(min=1).double(), mask.size(0)
     if trainer.loss_type in ("grpo", "sapo"):

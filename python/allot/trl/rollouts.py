@@ -12,9 +12,9 @@ from typing import Any
 
 import allot
 import numpy as np
-from numpy.typing import NDArray
 import torch
 from accelerate.utils import gather_object
+from numpy.typing import NDArray
 from trl.trainer.utils import pad
 
 from . import rewards as scoring
@@ -81,17 +81,13 @@ class Sampler:
         ids, prompts = requests.ids().tolist(), requests.prompts().tolist()
         self._agree(ids, prompts)
         rounds = np.repeat(requests.round, requests.n).tolist()
-        share = -(-len(ids) // self._accelerator.num_processes)
-        begin = share * self._accelerator.process_index
-        # The last rank may have less to do: it repeats rows, and the repetitions are thrown away.
-        mine = [i % len(ids) for i in range(begin, begin + share)]
         fresh = [
             Rollout(ids[i], prompts[i], rounds[i], row_of(prompts[i]), [], [], None, False)
-            for i in mine
+            for i in self._mine(len(ids))
         ]
-        limit = self._most_at_once(share)
+        limit = self._most_at_once(len(fresh))
         with row_by_row(self._trainer):
-            for at in range(0, share, limit):
+            for at in range(0, len(fresh), limit):
                 self._generate(fresh[at : at + limit])
             fatal = self._score(fresh, score)
         if self._policy_stats:
@@ -105,12 +101,17 @@ class Sampler:
         """Log-probabilities of the completions' tokens under today's policy. Collective."""
         if not rollouts:
             return []
-        share = -(-len(rollouts) // self._accelerator.num_processes)
-        begin = share * self._accelerator.process_index
-        mine = [rollouts[i % len(rollouts)] for i in range(begin, begin + share)]
+        mine = [rollouts[i] for i in self._mine(len(rollouts))]
         found = [logps for logps, _ in self._forward(mine)]
         gathered: list[NDArray[Any]] = gather_object(found)
         return gathered[: len(rollouts)]
+
+    def _mine(self, count: int) -> list[int]:
+        """This rank's part of `count` rows, equally many on every rank. The last ones may have less
+        to do: they repeat rows, and the repetitions are thrown away after gathering."""
+        share = -(-count // self._accelerator.num_processes)
+        begin = share * self._accelerator.process_index
+        return [i % count for i in range(begin, begin + share)]
 
     def _most_at_once(self, share: int) -> int:
         """Rows per call: what TRL's own memory was sized for; vLLM makes its own batches."""

@@ -11,7 +11,7 @@ from accelerate.utils import gather_object
 from . import shipping, store
 from .allocation import Allocation
 from .candidates import Candidates
-from .identity import Identity, Index, canonical
+from .identity import Identity, Index, content
 from .report import Report
 from .rollouts import Rollout, Sampler, row_by_row
 
@@ -289,5 +289,5 @@ def without_repeats(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """TRL's sampler repeats every row; each distinct one once, in order."""
     found: dict[str, dict[str, Any]] = {}
     for row in inputs:
-        found.setdefault(canonical(row), row)
+        found.setdefault(content(row), row)
     return list(found.values())

@@ -13,6 +13,7 @@ from typing import Any
 import allot
 import torch
 
+from .loss import trained_mask
 from .rollouts import Rollout
 
 BEHAVIOUR = allot.ANCHORS.index("behaviour")
@@ -116,10 +117,7 @@ def complete(out: dict[str, Any], items: list[Item], host: bool, accelerator: An
         out["importance_sampling_ratio"][replayed] = 1
     filler = torch.tensor([item.filler for item in items], device=device)
     out["completion_mask"][filler] = 0
-    mask = out["completion_mask"]
-    if "tool_mask" in out:
-        mask = mask * out["tool_mask"]
-    out["num_items_in_batch"] = accelerator.gather(mask.sum()).sum()
+    out["num_items_in_batch"] = accelerator.gather(trained_mask(out).sum()).sum()
 
 
 def anchor(
