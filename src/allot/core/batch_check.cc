@@ -26,6 +26,7 @@ class BatchCheck {
     normaliser();
     cover();
     for (const TrainGroup& group : b_.groups) items_of(group);
+    probe();
     reports();
     held();
   }
@@ -57,6 +58,13 @@ class BatchCheck {
     }
     if (next != b_.items.size())
       fail(concat("the groups cover ", next, " items, but the batch has ", b_.items.size()));
+  }
+
+  void probe() const {
+    for (std::size_t i = 0; i < b_.probe.size(); ++i)
+      if (b_.probe[i] >= b_.groups.size() || (i > 0 && b_.probe[i] <= b_.probe[i - 1]))
+        fail(concat("the batch asks for a probe of group ", b_.probe[i], " of ", b_.groups.size(),
+                    "; positions of groups in ascending order are needed"));
   }
 
   void items_of(const TrainGroup& group) const {

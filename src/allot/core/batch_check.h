@@ -44,6 +44,7 @@ struct BatchContext {
 //   of an earlier step, only with Needs::hold;
 // - advantages are finite, weights finite and not negative, pool means finite;
 // - Norm::Fixed has fixed > 0; length_divisor is finite and not negative;
+// - probe holds positions of groups, ascending;
 // - one report for every planned prompt, none for others except those with a group, each with the
 //   true number of shipped items;
 // - hold and release only with Needs::hold, no rollout twice; hold names known rollouts, release

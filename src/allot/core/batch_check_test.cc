@@ -138,6 +138,14 @@ TEST_F(BatchCheckTest, NumbersAreFinite) {
   expect_refused([](TrainBatch& b) { b.length_divisor = -1; }, "length_divisor");
 }
 
+TEST_F(BatchCheckTest, ProbesNameGroupsInAscendingOrder) {
+  batch.probe = {0, 1};
+  EXPECT_EQ(verdict(), "");
+  expect_refused([](TrainBatch& b) { b.probe = {2}; }, "probe of group 2 of 2");
+  expect_refused([](TrainBatch& b) { b.probe = {1, 0}; }, "ascending");
+  expect_refused([](TrainBatch& b) { b.probe = {1, 1}; }, "ascending");
+}
+
 TEST_F(BatchCheckTest, FixedNeedsANormaliser) {
   for (const double bad : {0.0, -1.0, static_cast<double>(kNan), static_cast<double>(kInf)})
     expect_refused(

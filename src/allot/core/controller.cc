@@ -3,6 +3,7 @@
 #include "allot/core/controller.h"
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 #include <utility>
 
@@ -361,6 +362,18 @@ void Controller::State::check(const TrainBatch& batch,
                       .known = [this](RolloutId id) { return known_rollout(delivery, held, id); }});
 }
 
+namespace {
+
+// A learner's numbers may overflow, but they may not spoil what a method remembers.
+void check_probe(const GradientProbe& probe) {
+  for (const ProbedGroup& g : probe.groups)
+    for (const double x : {g.first_power, g.second_power, g.first_square, g.second_square, g.inner,
+                           probe.sum_square})
+      if (!std::isfinite(x)) misuse("feedback", concat("a probed gradient has the number ", x));
+}
+
+}  // namespace
+
 void Controller::feedback(const Feedback& feedback) {
   State& s = *state_;
   if (!s.owed) misuse("feedback", "no finalized step waits for feedback");
@@ -374,6 +387,7 @@ void Controller::feedback(const Feedback& feedback) {
   for (const ItemStat& item : feedback.items)
     if (!std::binary_search(s.owed_shipped.begin(), s.owed_shipped.end(), item.rollout))
       misuse("feedback", concat("rollout ", item.rollout, " was not in the batch"));
+  check_probe(feedback.probe);
   s.method->feedback(feedback);
   s.owed.reset();
   s.owed_shipped.clear();

@@ -1,5 +1,6 @@
 // Every rule of the Controller that a host or a method can break, one at a time.
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -75,6 +76,9 @@ TEST_F(Rules, VerbsComeInOrder) {
   EXPECT_SAYS(c.feedback({.step = 0, .before = 2, .after = 1}), "fell");
   EXPECT_SAYS(c.feedback({.step = 0, .updated = true}), "batch was empty");
   EXPECT_SAYS(c.feedback({.step = 0, .items = {{7}}}), "rollout 7");
+  Feedback spoilt{.step = 0};
+  spoilt.probe.groups = {{.25, .25, 1, std::numeric_limits<double>::infinity(), 0}};
+  EXPECT_SAYS(c.feedback(spoilt), "probed gradient");
   EXPECT_TRUE(puppet.feedback.empty());
   c.feedback({.step = 0});
   EXPECT_SAYS(c.feedback({.step = 0}), "no finalized step");

@@ -149,11 +149,27 @@ struct TrainBatch {
   double fixed = 0;                      // Z of Norm::Fixed
   double length_divisor = 0;             // 0: mean over tokens; > 0: (sum over tokens) / this
   std::vector<RolloutId> hold, release;  // keep these beyond the step; give these back
+  // Positions in `groups` whose gradients the learner is asked to report, if it can; ascending. No
+  // decision may rest on the answer coming.
+  std::vector<std::uint32_t> probe;
 };
 
 struct ItemStat {
   RolloutId rollout = 0;
   float ratio = 1, clip_fraction = 0;
+};
+
+// The gradient of one group, at the weights before the update. With s the gradient of a rollout's
+// log-probability, a half's gradient is sum A s over its items, weights left out; the first half
+// are the group's first count / 2 items.
+struct ProbedGroup {
+  double first_power = 0, second_power = 0;    // sum A^2 of each half
+  double first_square = 0, second_square = 0;  // squared length of each half's gradient
+  double inner = 0;                            // product of the two
+};
+struct GradientProbe {
+  std::vector<ProbedGroup> groups;  // those of TrainBatch::probe, in order
+  double sum_square = 0;            // squared length of the sum over all of them
 };
 
 struct Feedback {
@@ -162,6 +178,7 @@ struct Feedback {
   bool updated = false;
   float mean_reward = 0, mean_entropy = 0;
   std::vector<ItemStat> items;
+  GradientProbe probe;  // no groups: not measured
 };
 
 // What is known of one prompt (the ledger's row).

@@ -9,6 +9,7 @@
 
 #include "allot/core/error.h"
 #include "allot/core/state.h"
+#include "allot/local/gradient_probe.h"
 #include "allot/local/policy_gradient.h"
 #include "allot/local/shards.h"
 #include "allot/local/train_rows.h"
@@ -219,6 +220,12 @@ Feedback LocalLearner::update(const TrainBatch& batch, const RolloutStore& store
   for (const TrainRow& row : rows.rows) feedback.items.push_back({row.stored->rollout.id, 1, 0});
   const std::vector<PlannedUpdate> updates = plan_updates(rows, batch, s.loss, s.options);
   s.set_step_start_anchors(rows, updates);
+  if (!batch.probe.empty()) {
+    ProbedGradients probed =
+        probe_gradients(s.model, rows, batch.probe, s.counters.version, s.settings);
+    feedback.probe = std::move(probed.probe);
+    s.counters.cost.trained += probed.positions;
+  }
   for (const PlannedUpdate& update : updates) {
     const PolicyGradient result = s.apply(rows, update);
     for (std::size_t i = 0; i < update.active.size(); ++i) {

@@ -12,6 +12,8 @@
 // Rows whose advantage or weight is 0 are not computed but count in all denominators. A mini-batch
 // without any other row makes no update: momentum and decay would move weights otherwise.
 //
+// Groups that the batch asks to probe are computed once more in halves before the first update.
+//
 // Not thread-safe; worker threads live inside a call only.
 #pragma once
 

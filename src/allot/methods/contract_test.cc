@@ -243,7 +243,8 @@ TEST_P(MethodContract, DeadlineAtAnyEventLosesNoAcceptedGroup) {
       settings.deadline_after = calls;
       settings.max_held = 0;
       StreamWorld world(settings);
-      Controller controller = make(seed);
+      // At a price of 0 evidence accepts every group with a signal.
+      Controller controller = make(seed, {{"alloc.evidence.first_price", "0"}});
       const DrivenStep step = drive_step(controller, world, budget());
       std::set<PromptId> shipped, held;
       for (const TrainGroup& group : step.batch.groups) shipped.insert(group.prompt);
@@ -329,7 +330,8 @@ TEST_P(MethodContract, GroupsOfAnySizeStandAlone) {
     }
     all.outcomes[size] = outcomes;
   }
-  const Settings settings = {{"alloc.group_size", "16"}};
+  // With prompt noise evidence does not ask for so many rollouts of one prompt.
+  const Settings settings = {{"alloc.group_size", "16"}, {"alloc.evidence.prompt_noise", "0"}};
   Controller together = make(5, settings);
   // PODS generates four times what it keeps; a chooser before it counts on that.
   const std::uint64_t rollouts = parts_of(method()).back() == "pods" ? 256 : 64;

@@ -17,6 +17,7 @@
 #include "allot/methods/parts/evidence_price.h"
 #include "allot/methods/parts/evidence_value.h"
 #include "allot/methods/parts/metric_list.h"
+#include "allot/methods/parts/prompt_noise.h"
 #include "allot/methods/parts/rate_regression.h"
 #include "allot/methods/parts/requests.h"
 #include "allot/methods/parts/selectors.h"
@@ -30,15 +31,18 @@ namespace {
 constexpr double kFewestStarted = 8, kMostStarted = 1024;  // prompts of a wave
 constexpr double kEnough = 0.9;                            // of the evidence aimed at
 
+constexpr double kMeasured = -1;  // option prompt_noise
+
 enum class EvidencePrior { Pool, Embedding };
 
 struct EvidenceOptions {
   int first_block = 2, n_max = 16, max_rounds = 3;
   double candidates_per_start = 2, target = 0, cap = 10, train_cost = 3, memory = 0.7;
   double length_power = 0;
-  GroupRule group;
+  Keep keep = Keep::All;
+  double prompt_noise = kMeasured, first_noise = 0.5;
   EvidencePrior prior = EvidencePrior::Pool;
-  double prior_memory = .95, ridge = 1, first_price = 0;
+  double prior_memory = .95, ridge = 1, first_price = .04;
 
   template <class V>
   void fields(V& v) {
@@ -60,12 +64,14 @@ struct EvidenceOptions {
     v("length_power", length_power, Range{0, 1},
       "0: blind to length; towards 1 prompts with short answers are preferred, a bet that they "
       "teach as well");
-    v("keep", group.keep, Choices<Keep>{{"all", Keep::All}, {"worth", Keep::Worth}},
+    v("keep", keep, Choices<Keep>{{"all", Keep::All}, {"worth", Keep::Worth}},
       "what is trained on of a group with two rewards: every rollout, or all of the rarer reward "
       "and as many of the other as are worth their training");
-    v("prompt_noise", group.prompt_noise, Range{0, 1e6},
+    v("prompt_noise", prompt_noise, Range{kMeasured, 1e6},
       "how much the directions of prompts vary, over the noise of one rollout: above 0 a group "
-      "saturates, and more prompts get fewer rollouts");
+      "saturates, and more prompts get fewer rollouts; -1 = measured from the gradients of a few "
+      "groups, where the learner reports them");
+    v("first_noise", first_noise, Range{0, 1e6}, "prompt_noise before anything is measured");
     v("prior", prior,
       Choices<EvidencePrior>{{"pool", EvidencePrior::Pool},
                              {"embedding", EvidencePrior::Embedding}},
@@ -80,12 +86,18 @@ struct EvidenceOptions {
   void validate(const AllocOptions&) const {
     require_option(first_block <= n_max, "alloc.evidence.first_block", first_block,
                    concat("at most alloc.evidence.n_max (", n_max, ")"));
+    require_option(prompt_noise == kMeasured || prompt_noise >= 0, "alloc.evidence.prompt_noise",
+                   prompt_noise, "0 or more, or -1 (measured)");
+  }
+  GroupRule rule(const PromptNoise& measured) const {
+    return {keep, prompt_noise == kMeasured ? measured.value(first_noise) : prompt_noise};
   }
 };
 
 // The open step.
 struct OpenStep {
   std::uint64_t seed = 0, step = 0;
+  GroupRule rule;
   double price = 0, target = 0, cap = 0;
   BetaBelief prior;
   std::uint32_t wave = 0, round = 0, wave_first = 0;  // wave_first: its first tally
@@ -97,7 +109,7 @@ struct OpenStep {
 
   template <class V>
   void state(V& v) {
-    v(seed), v(step), v(price), v(target), v(cap), v(prior.a), v(prior.b);
+    v(seed), v(step), v(rule.prompt_noise), v(price), v(target), v(cap), v(prior.a), v(prior.b);
     v(wave), v(round), v(wave_first), v(wishing), v(exhausted);
     v(range_scale), v(evidence), v(forecast), v(believed), v(continued);
   }
@@ -108,7 +120,9 @@ class Evidence final : public Method {
   Evidence(const AllocOptions& alloc, const AdvantageOptions&)
       : options_(alloc.section("evidence").as<EvidenceOptions>()),
         group_size_(alloc.group_size),
-        economy_(options_.first_block, options_.group.evidence(0.5), options_.first_price) {}
+        economy_(options_.first_block, options_.rule(noise_).evidence(0.5), options_.first_price) {
+    s_.rule = options_.rule(noise_);
+  }
 
   Needs needs() const override {
     return {.candidate_factor = static_cast<float>(options_.candidates_per_start),
@@ -125,10 +139,12 @@ class Evidence final : public Method {
     const double rollouts = view.budget.rollouts > 0 ? static_cast<double>(view.budget.rollouts)
                                                      : static_cast<double>(view.budget.groups) *
                                                            static_cast<double>(group_size_);
+    const GroupRule rule = options_.rule(noise_);
     s_ = {.seed = view.seed,
           .step = view.step,
+          .rule = rule,
           .price = economy_.price(),
-          .target = options_.target > 0 ? options_.target : default_target(rollouts),
+          .target = options_.target > 0 ? options_.target : default_target(rollouts, rule),
           .cap = options_.cap * std::max(rollouts, 1.0),
           .prior = memory_.prior()};
     return start_wave(view.budget);
@@ -157,19 +173,20 @@ class Evidence final : public Method {
 
   void feedback(const Feedback& feedback) override {
     economy_.close(closed_, options_.train_cost);
+    noise_.add(feedback.probe, s_.range_scale);
     frozen_ = frozen_ || feedback.updated;
     closed_ = {};
   }
 
   std::vector<Metric> metrics() const override { return metrics_.all(); }
-  std::string save() const override { return save_state("evidence", 2, *this); }
+  std::string save() const override { return save_state("evidence", 3, *this); }
   void load(std::string_view blob, std::uint64_t) override {
-    load_state("evidence", 2, blob, *this);
+    load_state("evidence", 3, blob, *this);
   }
 
   template <class V>
   void state(V& v) {
-    v(memory_), v(economy_), v(length_divisor_), v(frozen_);
+    v(memory_), v(economy_), v(noise_), v(length_divisor_), v(frozen_);
     v(s_), v(closed_), v(pool_), v(waiting_), v(metrics_);
     v(regression_), v(shown_);
   }
@@ -180,9 +197,9 @@ class Evidence final : public Method {
                ? std::pow(memory_.relative_length(prompt), options_.length_power)
                : 1;
   }
-  double default_target(double rollouts) const {
+  double default_target(double rollouts, const GroupRule& rule) const {
     const double balanced = options_.n_max / 4.0;  // x of half right, half wrong
-    return std::max(rollouts / 8, 1.0) * options_.group.weight(balanced);
+    return std::max(rollouts / 8, 1.0) * rule.weight(balanced);
   }
   void show(std::span<const PromptRef> prompts) {
     for (const PromptRef& prompt : prompts) {
@@ -198,10 +215,9 @@ class Evidence final : public Method {
   BetaBelief belief(PromptId prompt) const { return memory_.belief(prompt, prior(prompt)); }
   void learn_prior();
   double charge(double felt_length) const { return s_.price * options_.train_cost * felt_length; }
-  PairKeeper keeper(double felt_length) const { return {options_.group, charge(felt_length)}; }
+  PairKeeper keeper(double felt_length) const { return {s_.rule, charge(felt_length)}; }
   TrainedPart trained_part(const Tally& tally) const {
-    return allot::trained_part(tally, options_.group, charge(felt_length(tally.prompt)),
-                               s_.range_scale);
+    return allot::trained_part(tally, s_.rule, charge(felt_length(tally.prompt)), s_.range_scale);
   }
   double generated() const {
     double sum = 0;
@@ -235,6 +251,7 @@ class Evidence final : public Method {
 
   // Over the run.
   EvidenceMemory memory_;
+  PromptNoise noise_;
   EvidencePrice economy_;
   RateRegression regression_;
   double length_divisor_ = 0;  // mean length at the first update
@@ -383,6 +400,7 @@ TrainBatch Evidence::finalize() {
                              .admitted = ships,
                              .shipped = ships ? batch.groups.back().count : 0});
   }
+  if (options_.prompt_noise == kMeasured) batch.probe = noise_.choose(batch);
   memory_.close(pool_.tallies());
   learn_prior();
   set_metrics(dropped_mixed);
@@ -413,6 +431,7 @@ void Evidence::set_metrics(std::uint32_t dropped_mixed) {
   const double compute = closed_.compute(options_.train_cost);
   metrics_.clear();
   metrics_.set("price", s_.price);
+  metrics_.set("prompt_noise", s_.rule.prompt_noise);
   metrics_.set("evidence", closed_.evidence);
   metrics_.set_share("evidence_per_unit", closed_.evidence, compute);
   metrics_.set("waves", s_.wave);

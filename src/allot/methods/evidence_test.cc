@@ -42,6 +42,13 @@ double group_x(const TrainBatch& batch, const TrainGroup& group) {
   return x;
 }
 
+// As the specification has it: no prompt noise, unless the settings name one, and first price 0.
+Controller specified(Settings settings = {}, std::uint64_t seed = 1) {
+  settings.insert(settings.begin(),
+                  {{"alloc.evidence.prompt_noise", "0"}, {"alloc.evidence.first_price", "0"}});
+  return controller_of("evidence", settings, seed);
+}
+
 TEST(Evidence, FirstBlocksThenTheBestBlockThenDone) {
   // Price 0: a mixed pair has the index of belief (2, 2), whose best block is 12; one-sided pairs
   // ask for 2 more. A target of 3 is met by the first wave.
@@ -49,7 +56,7 @@ TEST(Evidence, FirstBlocksThenTheBestBlockThenDone) {
   for (int i = 0; i < 8; ++i)
     for (const double reward : {1.0, 0.0})
       script.outcomes[2].push_back(testing::rewards({reward})[0]);
-  Controller controller = controller_of("evidence", {{"alloc.evidence.target", "3"}});
+  Controller controller = specified({{"alloc.evidence.target", "3"}});
   const Played p = play(controller, script, budget_of(3, 64));
   EXPECT_EQ(p.requested(2), 16u);  // 2 + 12 + the 2 that still fit
   EXPECT_EQ(p.batch.norm, Norm::Fixed);
@@ -75,7 +82,7 @@ TEST(Evidence, GroupsThatAreNotWorthTheirTrainingAreLeftOut) {
       for (const double reward : {1.0, 0.0})
         good.outcomes[id].push_back(testing::rewards({reward})[0]);
   }
-  Controller controller = controller_of("evidence", {{"alloc.evidence.first_block", "8"}});
+  Controller controller = specified({{"alloc.evidence.first_block", "8"}});
   play(controller, good, budget_of(20, 320));
   // Now 1 of 8 or 16: x = .88 or .94 is less than price * 3 * 8 = 1.5.
   Script poor{{}, {}, {}};
@@ -102,7 +109,7 @@ TEST(Evidence, PromptsThatPromiseMoreAreStarted) {
     if (id % 2 == 0)
       for (std::size_t i = 0; i < 16; i += 2) script.outcomes[id][i] = verdicts(1, 0)[0];
   }
-  Controller controller = controller_of("evidence", {{"alloc.evidence.target", "25"}});
+  Controller controller = specified({{"alloc.evidence.target", "25"}});
   play(controller, script, budget_of(20, 320));
   const Played p = play(controller, script, budget_of(20, 320), 1);
   std::uint32_t even = 0, odd = 0;
@@ -122,7 +129,7 @@ TEST(Evidence, OfTheMoreFrequentRewardOnlyWhatIsWorthItsTrainingIsKept) {
   const Settings settings = {{"alloc.evidence.keep", "worth"},
                              {"alloc.evidence.first_block", "16"},
                              {"alloc.evidence.first_price", "0.0208333333333"}};
-  Controller controller = controller_of("evidence", settings);
+  Controller controller = specified(settings);
   const Played p = play(controller, script, budget_of(8, 128));
   std::set<std::vector<std::uint32_t>> choices;
   for (const TrainGroup& group : p.batch.groups) {
@@ -157,7 +164,7 @@ TEST_P(EvidenceDirection, IsParallelToTheWeightedGradients) {
     StreamWorld world({.seed = seed, .prompts = kPrompts, .pass_rate = rate});
     const Settings settings = {{"alloc.evidence.candidates_per_start", "1"},
                                {"alloc.evidence.keep", GetParam()}};
-    Controller controller = controller_of("evidence", settings, seed);
+    Controller controller = specified(settings, seed);
     for (int i = 0; i < 3000; ++i) {
       const DrivenStep step = drive_step(controller, world, budget_of(20, 320));
       if (i >= 20) visit(step, world);  // the price has settled
@@ -209,7 +216,7 @@ TEST(Evidence, GroupsSaturateWherePromptsHaveDirectionsOfTheirOwn) {
   }
   const Settings settings = {{"alloc.evidence.prompt_noise", "2"},
                              {"alloc.evidence.first_block", "16"}};
-  Controller controller = controller_of("evidence", settings);
+  Controller controller = specified(settings);
   const Played p = play(controller, script, budget_of(8, 128));
   EXPECT_NEAR(p.batch.fixed, 16 / 9.0, 1e-6);  // the target: 4 balanced groups' evidence
   ASSERT_FALSE(p.batch.items.empty());
@@ -225,7 +232,7 @@ TEST(Evidence, GroupsSaturateWherePromptsHaveDirectionsOfTheirOwn) {
 TEST(Evidence, StepsHoldEqualEvidenceOrReachTheirCap) {
   for (std::uint64_t seed = 0; seed < 6; ++seed) {
     StreamWorld world({.seed = seed, .prompts = 3000});
-    Controller controller = controller_of("evidence", {}, seed);
+    Controller controller = specified({}, seed);
     for (int i = 0; i < 12; ++i) {
       const DrivenStep step = drive_step(controller, world, budget_of(16, 256));
       const auto m = own_metrics(step);
@@ -242,7 +249,7 @@ TEST(Evidence, OverspendsLittle) {
   for (const double rate : {0.0, 1.0, 0.5}) {
     StreamWorld world({.seed = 4, .prompts = 3000, .pass_rate = [=](PromptId) { return rate; }});
     Controller controller =
-        controller_of("evidence", {{"alloc.evidence.target", "1000"}, {"alloc.evidence.cap", "4"}});
+        specified({{"alloc.evidence.target", "1000"}, {"alloc.evidence.cap", "4"}});
     for (int i = 0; i < 10; ++i) {
       const DrivenStep step = drive_step(controller, world, budget_of(16, 256));
       double tokens = 0, rollouts = 0, trained = 0;
@@ -264,7 +271,7 @@ TEST(Evidence, OverspendsLittle) {
 TEST(Evidence, PriceFollowsThePool) {
   double rate = 0.5;
   StreamWorld world({.seed = 2, .prompts = 3000, .pass_rate = [&](PromptId) { return rate; }});
-  Controller controller = controller_of("evidence");
+  Controller controller = specified();
   double alive = 0, last = 0;
   for (int i = 0; i < 30; ++i) {
     rate = i < 10 ? 0.5 : i % 2 ? 0.0 : 1.0;
@@ -289,7 +296,7 @@ TEST(Evidence, RewardsOnAnotherScaleCountTheSame) {
         script.outcomes[id].push_back(outcome);
       }
     }
-    Controller controller = controller_of("evidence");
+    Controller controller = specified();
     return play(controller, script, budget_of(20, 320)).metrics.at("alloc/evidence/evidence");
   };
   EXPECT_NEAR(evidence_at(100), evidence_at(1), 1e-3);
@@ -299,7 +306,7 @@ TEST(Evidence, RewardsOnAnotherScaleCountTheSame) {
 TEST(Evidence, LengthPowerPrefersShortAnswers) {
   const auto mean_length = [](const char* power) {
     StreamWorld world({.seed = 3, .prompts = 60});
-    Controller controller = controller_of("evidence", {{"alloc.evidence.length_power", power}});
+    Controller controller = specified({{"alloc.evidence.length_power", power}});
     double sum = 0;
     for (int i = 0; i < 20; ++i)
       sum +=
@@ -309,6 +316,24 @@ TEST(Evidence, LengthPowerPrefersShortAnswers) {
   EXPECT_LT(mean_length("1"), mean_length("0") - 0.01);
 }
 
+// Steps of saturating groups follow, in which more prompts get fewer rollouts each.
+TEST(Evidence, MeasuresPromptNoiseFromTheGradientsOfProbedGroups) {
+  StreamWorld world({.prompts = 4096, .prompt_noise = 2});
+  Controller controller = controller_of("evidence");
+  const DrivenStep first = drive_step(controller, world, budget_of(32, 256));
+  EXPECT_FALSE(first.batch.probe.empty());
+  EXPECT_DOUBLE_EQ(own_metrics(first).at("prompt_noise"), 0.5);
+  DrivenStep last = first;
+  for (int i = 0; i < 10; ++i) last = drive_step(controller, world, budget_of(32, 256));
+  EXPECT_NEAR(own_metrics(last).at("prompt_noise"), 2, .1);
+  EXPECT_LT(last.batch.fixed, first.batch.fixed);
+  EXPECT_LE(last.batch.probe.size(), 2u);
+}
+
+TEST(Evidence, RefusesPromptNoiseBelowZeroOtherThanMeasured) {
+  EXPECT_THROW(controller_of("evidence", {{"alloc.evidence.prompt_noise", "-0.5"}}), Error);
+}
+
 TEST(Evidence, RefusesAFirstBlockBeyondTheLargestGroup) {
   EXPECT_THROW(controller_of("evidence", {{"alloc.evidence.first_block", "20"}}), Error);
 }
@@ -316,7 +341,7 @@ TEST(Evidence, RefusesAFirstBlockBeyondTheLargestGroup) {
 // New prompts in every step; those with embedding 1 are right half the time, the others never.
 // Share of the first kind among the prompts started in the last steps.
 double promising_share(const Settings& settings) {
-  Controller controller = controller_of("evidence", settings);
+  Controller controller = specified(settings);
   RandomStream random({3, RandomUse::Test, 9});
   PromptId next = 1;
   double promising = 0, started = 0;

@@ -9,6 +9,8 @@ namespace allot::sim {
 namespace {
 
 constexpr double kMomentum = 0.9, kSecondMoment = 0.99;
+// RandomKey::seq of the draws.
+constexpr std::uint32_t kUpdateNoise = 1, kProbeNoise = 16;
 
 double outer_normaliser(const TrainBatch& batch) {
   switch (batch.norm) {
@@ -61,7 +63,8 @@ Feedback SimLearner::update(const TrainBatch& batch, const RolloutStore& store) 
     signal_ += sum;
     add_gradient(gradient_, sum, policy_.world(), group.prompt);
   }
-  add_noise();
+  add_noise(gradient_, noise_, kUpdateNoise);
+  feedback.probe = probe(batch, store);
   step();
   feedback.mean_reward = static_cast<float>(reward / static_cast<double>(batch.items.size()));
   feedback.after = policy_.version();
@@ -69,12 +72,52 @@ Feedback SimLearner::update(const TrainBatch& batch, const RolloutStore& store) 
   return feedback;
 }
 
-void SimLearner::add_noise() {
+void SimLearner::add_noise(Parameters& to, double power, std::uint32_t key) const {
   const double scale =
-      std::sqrt(noise_ * policy_.world().options().noise / (kSkills + kIdiosyncratic));
-  RandomStream random({seed_, RandomUse::Simulator, policy_.version(), 0, 1});
-  for (double& x : gradient_.theta) x += scale * random.normal();
-  for (double& x : gradient_.psi) x += scale * random.normal();
+      std::sqrt(power * policy_.world().options().noise / (kSkills + kIdiosyncratic));
+  RandomStream random({seed_, RandomUse::Simulator, policy_.version(), 0, key});
+  for (double& x : to.theta) x += scale * random.normal();
+  for (double& x : to.psi) x += scale * random.normal();
+}
+
+// sum A s over half of a group; `power` becomes its sum of A^2.
+Parameters SimLearner::half_gradient(const TrainBatch& batch, const RolloutStore& store,
+                                     std::uint32_t place, bool first, double& power) {
+  const TrainGroup& group = batch.groups[place];
+  const std::uint32_t middle = group.first + group.count / 2;
+  const double p = policy_.pass_rate(group.prompt);
+  Parameters gradient;
+  double sum = 0;
+  power = 0;
+  for (std::uint32_t i = first ? group.first : middle;
+       i < (first ? middle : group.first + group.count); ++i) {
+    const StoredRollout& stored = store.get(batch.items[i].rollout);
+    const double advantage = batch.items[i].advantage;
+    sum += advantage * ((stored.score.correct ? 1 : 0) - p);
+    power += advantage * advantage;
+    cost_.trained += stored.rollout.length();
+  }
+  add_gradient(gradient, sum, policy_.world(), group.prompt);
+  add_noise(gradient, power, kProbeNoise + 2 * place + first);
+  return gradient;
+}
+
+GradientProbe SimLearner::probe(const TrainBatch& batch, const RolloutStore& store) {
+  GradientProbe probe;
+  Parameters total;
+  for (const std::uint32_t place : batch.probe) {
+    ProbedGroup group;
+    Parameters sum = half_gradient(batch, store, place, true, group.first_power);
+    const Parameters second = half_gradient(batch, store, place, false, group.second_power);
+    group.first_square = sum.squared_length();
+    group.second_square = second.squared_length();
+    sum.add(1, second);
+    group.inner = (sum.squared_length() - group.first_square - group.second_square) / 2;
+    total.add(1, sum);
+    probe.groups.push_back(group);
+  }
+  probe.sum_square = total.squared_length();
+  return probe;
 }
 
 void SimLearner::step() {

@@ -5,6 +5,8 @@
 // One rollout's score is one unit, whether the loss averages or sums its tokens: neither its signal
 // nor its noise grows with its length here. The noise of all rollouts is drawn at once: one
 // N(0, I) scaled by sqrt(sum c^2 R / (K + D)). Source: simulator, "World", "Optimizer".
+//
+// Probed groups are computed a second time, with noise of their own, and paid for.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +49,11 @@ class SimLearner final : public Learner {
   const Parameters& gradient() const { return gradient_; }
 
  private:
-  void add_noise();
+  // N(0, I) scaled to the noise of rollouts whose squared coefficients sum to `power`.
+  void add_noise(Parameters& to, double power, std::uint32_t key) const;
+  Parameters half_gradient(const TrainBatch& batch, const RolloutStore& store, std::uint32_t group,
+                           bool first, double& power);
+  GradientProbe probe(const TrainBatch& batch, const RolloutStore& store);
   void step();
 
   Policy& policy_;

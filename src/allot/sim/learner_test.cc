@@ -128,5 +128,29 @@ TEST(SimLearner, AdvantagesOfZeroChangeNothing) {
   EXPECT_EQ(policy.parameters().squared_length(), 0);
 }
 
+// E of the squares: noise 200 per rollout, and directions (a, c) of length sqrt(1 + 9).
+TEST(SimLearner, ProbesHalvesOfGroupsWithNoiseOfTheirOwn) {
+  const World world({}, 1);
+  double inner = 0, square = 0;
+  constexpr int kDraws = 4000;
+  for (std::uint64_t seed = 0; seed < kDraws; ++seed) {
+    Policy policy(world);
+    Shipped shipped = two_groups(Norm::PerRollout);
+    shipped.batch.probe = {1};
+    SimLearner learner(policy, {.lr = 0}, seed);
+    const GradientProbe probe = learner.update(shipped.batch, shipped.store).probe;
+    ASSERT_EQ(probe.groups.size(), 1u);
+    const ProbedGroup& g = probe.groups[0];
+    EXPECT_DOUBLE_EQ(g.first_power, 1 + .25);  // advantages 1, -.5, whatever the weight
+    EXPECT_NEAR(probe.sum_square, g.first_square + g.second_square + 2 * g.inner, 1e-9);
+    EXPECT_EQ(learner.cost().trained, 2 * 200u + 2 * 4 * 400u);
+    inner += g.inner / kDraws;
+    square += g.first_square / kDraws;
+  }
+  const double p = Policy(world).pass_rate(8), sum = (1 - p) + .5 * p;
+  EXPECT_NEAR(inner, sum * sum * 10, 2);
+  EXPECT_NEAR(square, 200 * 1.25 + sum * sum * 10, 3);
+}
+
 }  // namespace
 }  // namespace allot::sim

@@ -33,6 +33,11 @@ class Books final : public Recorder {
         shipped += stored.rollout.length() / 1000.0;
         coefficient[group.prompt] += double{item.weight} * item.advantage * stored.score.reward;
       }
+    for (const std::uint32_t place : record.batch.probe) {  // computed a second time
+      const TrainGroup& group = record.batch.groups[place];
+      for (std::uint32_t i = group.first; i < group.first + group.count; ++i)
+        shipped += record.store.get(record.batch.items[i].rollout).rollout.length() / 1000.0;
+    }
     for (const RolloutId id : record.generated)
       generated += record.store.get(id).rollout.length() / 1000.0;
     for (const Issued& issued : record.issued) prompts.push_back(issued.prompt);

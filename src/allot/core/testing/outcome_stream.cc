@@ -223,7 +223,25 @@ class StepDriver {
     f.after = w_.policy_;
     for (const TrainItem& item : out_.batch.items)
       f.items.push_back({item.rollout, 1 + 0.01f * static_cast<float>(item.rollout % 7), 0.125f});
+    probe(f.probe);
     c_.feedback(f);
+  }
+
+  // What gradients are on average: noise of power 1 per rollout, directions without a common part.
+  void probe(GradientProbe& probe) const {
+    for (const std::uint32_t place : out_.batch.probe) {
+      const TrainGroup& group = out_.batch.groups[place];
+      ProbedGroup g;
+      for (std::uint32_t i = 0; i < group.count; ++i) {
+        const double a = out_.batch.items[group.first + i].advantage;
+        (i < group.count / 2 ? g.first_power : g.second_power) += a * a;
+      }
+      g.first_square = g.first_power + s_.prompt_noise * g.first_power * g.first_power;
+      g.second_square = g.second_power + s_.prompt_noise * g.second_power * g.second_power;
+      g.inner = s_.prompt_noise * g.first_power * g.second_power;
+      probe.sum_square += g.first_square + g.second_square + 2 * g.inner;
+      probe.groups.push_back(g);
+    }
   }
 
   Controller& c_;

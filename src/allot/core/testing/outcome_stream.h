@@ -32,6 +32,7 @@ struct StreamSettings {
 
   // Shares of outcomes that end otherwise; the rest is Ok and Scored.
   double failed = 0, truncated = 0, not_scorable = 0, verifier_error = 0, no_answer = 0;
+  double prompt_noise = 0.5;      // power of a prompt's direction over a rollout's noise, in probes
   double shaping = 0;             // > 0: adds uniform noise of this size to every reward
   std::uint32_t max_tokens = 64;  // lengths are uniform in 1 .. max_tokens
 
