@@ -44,8 +44,8 @@ double peak(int repeats) {
   std::vector<float> weight(kSize * kSize, 0.5f), a(kSize * kSize, 0.25f);
   std::vector<const float*> outputs;
   for (int j = 0; j < kSize; ++j) outputs.push_back(weight.data() + j * kSize);
-  const kernels::PackedMatrix<float> packed(outputs, kSize);
-  const int width = packed.panels * kernels::packed_panel_width<float>();
+  const auto packed = kernels::pack_matrix<float>(outputs, kSize, nullptr);
+  const int width = packed.columns();
   std::vector<float> c(static_cast<std::size_t>(kSize) * width);
   double best = 1e9;
   for (int i = 0; i < repeats; ++i) {

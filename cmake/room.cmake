@@ -3,7 +3,8 @@
 # One folder under src/allot becomes one static library that links only what its row of the table
 # allows. `x_test.cc` files become one test program per room; files in `testing/` are helpers for
 # tests (of this room and of rooms that may use it) and never part of the product. Files in
-# `kernels/` are the number kernels: torch-free, and compiled for this processor (ALLOT_NATIVE).
+# `kernels/` are the number kernels: torch-free, always optimized, and compiled once per instruction
+# set (kernels/variant.h).
 function(allot_room name)
   cmake_parse_arguments(ROOM "" "PROGRAM" "USES;TESTS_USE;LIBS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/allot/${name})
@@ -15,6 +16,9 @@ function(allot_room name)
   list(FILTER helpers INCLUDE REGEX "/testing/[^/]*\\.cc$")
   list(FILTER main INCLUDE REGEX "/main\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/testing/|/main\\.cc$")
+  set(kernels ${sources})
+  list(FILTER kernels INCLUDE REGEX "/kernels/[^/]*\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "/kernels/[^/]*\\.cc$")
 
   set(target allot_${name})
   set(uses ${ROOM_USES})
@@ -25,11 +29,7 @@ function(allot_room name)
     add_library(${target} STATIC ${sources})
     set(scope PUBLIC)
     allot_compile_options(${target})
-    # Number kernels: always optimized, and for this machine's processor where ALLOT_NATIVE.
-    set(kernels ${sources})
-    list(FILTER kernels INCLUDE REGEX "/kernels/[^/]*\\.cc$")
-    set_source_files_properties(${kernels} PROPERTIES
-      COMPILE_OPTIONS "-O3;$<$<BOOL:${ALLOT_NATIVE}>:-march=native>")
+    allot_kernels(${target} ${kernels})
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -72,6 +72,35 @@ function(allot_room name)
     endif()
     add_test(NAME ${name} COMMAND ${target}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
+  endif()
+endfunction()
+
+# allot_kernels(TARGET sources..): the builds of a room's kernels become part of its library.
+function(allot_kernels target)
+  if(NOT ARGN)
+    return()
+  endif()
+  set(sets portable)
+  set(options_portable -DALLOT_KERNEL_SET_IS_PORTABLE)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")  # as lm/instruction_set.cc asks the processor
+    list(APPEND sets avx2 avx512)
+    set(options_avx2 -mavx2 -mfma)
+    set(options_avx512 ${options_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl
+      -mprefer-vector-width=512)
+  endif()
+  set(objects)
+  foreach(set ${sets})
+    set(build ${target}_${set})
+    add_library(${build} OBJECT ${ARGN})
+    allot_compile_options(${build})
+    target_include_directories(${build} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    target_compile_options(${build} PRIVATE -O3 -DALLOT_KERNEL_SET=${set} ${options_${set}})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${build}>)
+    list(APPEND objects $<TARGET_OBJECTS:${build}>)
+  endforeach()
+  if(ALLOT_TESTS AND NOT ALLOT_SANITIZE)
+    add_test(NAME kernel_symbols COMMAND ${CMAKE_SOURCE_DIR}/scripts/check_kernel_symbols ${CMAKE_NM}
+      ${objects} COMMAND_EXPAND_LISTS)
   endif()
 endfunction()
 

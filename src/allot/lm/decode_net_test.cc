@@ -10,11 +10,11 @@
 #include "allot/lm/decode_weights.h"
 #include "allot/lm/forward.h"
 #include "allot/lm/testing/examples.h"
+#include "allot/lm/testing/instruction_sets.h"
 
 namespace allot::lm {
 namespace {
 
-using kernels::DecodeNet;
 using kernels::DecodeRow;
 using kernels::DecodeScratch;
 using kernels::KeyValueCache;
@@ -35,7 +35,7 @@ at::Tensor full_logits(const Model& exact, const std::vector<std::int32_t>& toke
 template <class T>
 double largest_error(const Model& exact, const Model& model, int prompt, int response, int chunk) {
   const ModelConfig& config = model.config();
-  const DecodeNet<T> net(config, weight_pointers<T>(model));
+  const auto net = kernels::make_decode_net(config, weight_pointers<T>(model));
   RandomStream stream({.seed = 1, .use = RandomUse::Test, .prompt = 17});
   std::vector<std::int32_t> tokens;
   for (int i = 0; i < prompt + response; ++i) {
@@ -46,8 +46,8 @@ double largest_error(const Model& exact, const Model& model, int prompt, int res
   KeyValueCache<T> prefix(config, prompt), own(config, response);
   double worst = 0;
   const auto run = [&](const std::vector<DecodeRow<T>>& rows, int first) {
-    net.forward(rows, scratch);
-    const T* logits = net.logits(0, static_cast<int>(rows.size()), scratch);
+    net->forward(rows, scratch);
+    const T* logits = net->logits(0, static_cast<int>(rows.size()), scratch);
     for (std::size_t r = 0; r < rows.size(); ++r) {
       const double* row = wanted.const_data_ptr<double>() + (first + r) * config.vocab;
       for (int v = 0; v < config.vocab; ++v) {
@@ -69,20 +69,22 @@ double largest_error(const Model& exact, const Model& model, int prompt, int res
 }
 
 TEST(DecodeNet, GivesTheLogitsOfTheFullForwardPass) {
-  std::vector<NamedConfig> configs = example_configs();
-  configs.push_back({"size_s", {}});
-  for (const auto& [name, config] : configs) {
-    const Model exact = lively_model(config, 8, at::kDouble);
-    const Model single = lively_model(config, 8, at::kFloat);
-    for (const auto& [prompt, response] : {std::pair{1, 1}, {16, 20}, {17, 33}, {40, 5}}) {
-      for (const int chunk : {1, 13, 64}) {
-        EXPECT_LT(largest_error<double>(exact, exact, prompt, response, chunk), 1e-10)
-            << name << " " << prompt << " + " << response;
-        EXPECT_LT(largest_error<float>(exact, single, prompt, response, chunk), 5e-5)
-            << name << " " << prompt << " + " << response;
+  for_each_instruction_set([&] {
+    std::vector<NamedConfig> configs = example_configs();
+    configs.push_back({"size_s", {}});
+    for (const auto& [name, config] : configs) {
+      const Model exact = lively_model(config, 8, at::kDouble);
+      const Model single = lively_model(config, 8, at::kFloat);
+      for (const auto& [prompt, response] : {std::pair{1, 1}, {16, 20}, {17, 33}, {40, 5}}) {
+        for (const int chunk : {1, 13, 64}) {
+          EXPECT_LT(largest_error<double>(exact, exact, prompt, response, chunk), 1e-10)
+              << name << " " << prompt << " + " << response;
+          EXPECT_LT(largest_error<float>(exact, single, prompt, response, chunk), 5e-5)
+              << name << " " << prompt << " + " << response;
+        }
       }
     }
-  }
+  });
 }
 
 }  // namespace

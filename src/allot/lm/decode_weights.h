@@ -1,7 +1,7 @@
 // A model's weights as the torch-free decoder takes them. Internal to lm/.
 #pragma once
 
-#include "allot/lm/kernels/decode_net.h"
+#include "allot/lm/decode_state.h"
 #include "allot/lm/model.h"
 
 namespace allot::lm {

@@ -296,7 +296,7 @@ class DecodeBackend final : public GeneratorBackend {
   GenerationCost run(const std::vector<GenerationRequest>& requests,
                      const std::function<bool(GeneratedSequence&&)>& finished,
                      const std::atomic<bool>* stop) override {
-    if (!net_) net_ = std::make_unique<DecodeNet<T>>(model_.config(), weight_pointers<T>(model_));
+    if (!net_) net_ = make_decode_net(model_.config(), weight_pointers<T>(model_));
     std::uint64_t sequences = 0;
     std::uint32_t longest = 1;
     for (const GenerationRequest& request : requests) {

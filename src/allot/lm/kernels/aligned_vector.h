@@ -26,6 +26,18 @@ struct CacheLineAllocator {
 template <class T>
 using AlignedVector = std::vector<T, CacheLineAllocator<T>>;
 
+}  // namespace allot::lm::kernels
+
+// Their functions are made once, in lm/decode_state.cc, and never by a kernel file (variant.h).
+extern template class std::vector<float, allot::lm::kernels::CacheLineAllocator<float>>;
+extern template class std::vector<double, allot::lm::kernels::CacheLineAllocator<double>>;
+extern template class std::vector<const float*,
+                                  allot::lm::kernels::CacheLineAllocator<const float*>>;
+extern template class std::vector<const double*,
+                                  allot::lm::kernels::CacheLineAllocator<const double*>>;
+
+namespace allot::lm::kernels {
+
 // The smallest multiple of 16 that is not below n: a whole number of vectors on every processor.
 constexpr int round_up_16(int n) { return (n + 15) / 16 * 16; }
 

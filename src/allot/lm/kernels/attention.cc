@@ -7,11 +7,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <vector>
 
+#include "allot/lm/kernels/aligned_vector.h"
 #include "allot/lm/kernels/small_matmul.h"
 
 namespace allot::lm::kernels {
+namespace ALLOT_KERNEL_SET {
 namespace {
 
 constexpr int kBlock = kRowPadding;  // queries per block
@@ -45,7 +46,7 @@ class Buffer {
   }
 
  private:
-  std::vector<T> values_;
+  AlignedVector<T> values_;
 };
 
 // from: one kv head of k or v, [rows, row_stride]. to [keys][width], padding columns 0.
@@ -307,12 +308,18 @@ void attention_backward(const HeadShape& shape, std::span<const Segment> segment
   for (const Segment& s : segments) pass.run(s);
 }
 
-#define ALLOT_INSTANTIATE(T)                                                                    \
-  template void attention_forward<T>(const HeadShape&, std::span<const Segment>, const T*,      \
-                                     const T*, const T*, T*, T*);                               \
-  template void attention_backward<T>(const HeadShape&, std::span<const Segment>, const T*,     \
-                                      const T*, const T*, const T*, const T*, const T*, T*, T*, \
-                                      T*);
+}  // namespace ALLOT_KERNEL_SET
+
+#define ALLOT_INSTANTIATE(T)                                                                       \
+  ALLOT_KERNEL(void, attention_forward<T>,                                                         \
+               (const HeadShape& shape, std::span<const Segment> segments, const T* q, const T* k, \
+                const T* v, T* out, T* log_sum),                                                   \
+               (shape, segments, q, k, v, out, log_sum))                                           \
+  ALLOT_KERNEL(                                                                                    \
+      void, attention_backward<T>,                                                                 \
+      (const HeadShape& shape, std::span<const Segment> segments, const T* q, const T* k,          \
+       const T* v, const T* out, const T* log_sum, const T* d_out, T* d_q, T* d_k, T* d_v),        \
+      (shape, segments, q, k, v, out, log_sum, d_out, d_q, d_k, d_v))
 ALLOT_INSTANTIATE(float)
 ALLOT_INSTANTIATE(double)
 #undef ALLOT_INSTANTIATE

@@ -7,6 +7,7 @@
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
+namespace ALLOT_KERNEL_SET {
 namespace {
 
 // Combines all lanes by a tree of exchanges; every lane of the result holds the same number.
@@ -200,9 +201,15 @@ void decode_attention(const T* query, int heads, int head_dim, const CachePiece<
   }
 }
 
-template void decode_attention<float>(const float*, int, int, const CachePiece<float>&,
-                                      const CachePiece<float>&, AlignedVector<float>&, float*);
-template void decode_attention<double>(const double*, int, int, const CachePiece<double>&,
-                                       const CachePiece<double>&, AlignedVector<double>&, double*);
+}  // namespace ALLOT_KERNEL_SET
+
+#define ALLOT_INSTANTIATE(T)                                                          \
+  ALLOT_KERNEL(void, decode_attention<T>,                                             \
+               (const T* query, int heads, int head_dim, const CachePiece<T>& prefix, \
+                const CachePiece<T>& own, AlignedVector<T>& scores, T* out),          \
+               (query, heads, head_dim, prefix, own, scores, out))
+ALLOT_INSTANTIATE(float)
+ALLOT_INSTANTIATE(double)
+#undef ALLOT_INSTANTIATE
 
 }  // namespace allot::lm::kernels

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/random.h"
+#include "allot/lm/testing/instruction_sets.h"
 
 namespace allot::lm::kernels {
 namespace {
@@ -68,41 +69,69 @@ using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(DecodeAttention, Types);
 
 TYPED_TEST(DecodeAttention, EqualsSoftmaxAttention) {
-  using T = TypeParam;
-  const double tolerance = sizeof(T) == 4 ? 3e-6 : 1e-14;
-  for (const int head_dim : {2, 8, 16, 18, 24, 32, 40, 64, 80}) {
-    for (const int heads : {1, 2, 3, 4, 5, 7}) {
-      for (const auto& [prefix_length, own_length] :
-           {std::pair{0, 1}, {0, 16}, {0, 17}, {1, 1}, {16, 5}, {15, 33}, {31, 64}, {70, 90}}) {
-        const Piece<T> prefix(prefix_length, head_dim, 1), own(own_length, head_dim, 2);
-        RandomStream stream({.seed = 3, .use = RandomUse::Test});
-        AlignedVector<T> query(heads * head_dim), out(heads * head_dim + 16), scores;
-        for (T& q : query) q = static_cast<T>(stream.normal() / std::sqrt(head_dim));
-        decode_attention(query.data(), heads, head_dim, prefix.view(), own.view(), scores,
-                         out.data());
-        const std::vector<double> wanted = expected(query, heads, head_dim, prefix, own);
-        for (int i = 0; i < heads * head_dim; ++i) {
-          ASSERT_NEAR(out[i], wanted[i], tolerance)
-              << head_dim << " x " << heads << ", " << prefix_length << " + " << own_length;
+  for_each_instruction_set([&] {
+    using T = TypeParam;
+    const double tolerance = sizeof(T) == 4 ? 3e-6 : 1e-14;
+    for (const int head_dim : {2, 8, 16, 18, 24, 32, 40, 64, 80}) {
+      for (const int heads : {1, 2, 3, 4, 5, 7}) {
+        for (const auto& [prefix_length, own_length] :
+             {std::pair{0, 1}, {0, 16}, {0, 17}, {1, 1}, {16, 5}, {15, 33}, {31, 64}, {70, 90}}) {
+          const Piece<T> prefix(prefix_length, head_dim, 1), own(own_length, head_dim, 2);
+          RandomStream stream({.seed = 3, .use = RandomUse::Test});
+          AlignedVector<T> query(heads * head_dim), out(heads * head_dim + 16), scores;
+          for (T& q : query) q = static_cast<T>(stream.normal() / std::sqrt(head_dim));
+          decode_attention(query.data(), heads, head_dim, prefix.view(), own.view(), scores,
+                           out.data());
+          const std::vector<double> wanted = expected(query, heads, head_dim, prefix, own);
+          for (int i = 0; i < heads * head_dim; ++i) {
+            ASSERT_NEAR(out[i], wanted[i], tolerance)
+                << head_dim << " x " << heads << ", " << prefix_length << " + " << own_length;
+          }
         }
       }
     }
-  }
+  });
+}
+
+TYPED_TEST(DecodeAttention, EqualsSoftmaxAttentionForRandomLengths) {
+  using T = TypeParam;
+  const double tolerance = sizeof(T) == 4 ? 3e-6 : 1e-14;
+  for_each_instruction_set([&] {
+    RandomStream stream({.seed = 7, .use = RandomUse::Test});
+    for (int i = 0; i < 20; ++i) {
+      const int head_dim = 2 * (1 + static_cast<int>(stream.below(40))),
+                heads = 1 + static_cast<int>(stream.below(8)),
+                length = i == 0 ? 2048 : 1 + static_cast<int>(stream.below(2048)),
+                prefix_length = static_cast<int>(stream.below(length));
+      const Piece<T> prefix(prefix_length, head_dim, 1), own(length - prefix_length, head_dim, 2);
+      AlignedVector<T> query(heads * head_dim), out(heads * head_dim + 16), scores;
+      for (T& q : query) q = static_cast<T>(stream.normal() / std::sqrt(head_dim));
+      decode_attention(query.data(), heads, head_dim, prefix.view(), own.view(), scores,
+                       out.data());
+      const std::vector<double> wanted = expected(query, heads, head_dim, prefix, own);
+      for (int d = 0; d < heads * head_dim; ++d) {
+        ASSERT_NEAR(out[d], wanted[d], tolerance)
+            << head_dim << " x " << heads << ", " << prefix_length << " of " << length;
+      }
+    }
+  });
 }
 
 // One score far above the others, and scores far below zero.
 TYPED_TEST(DecodeAttention, StandsLargeScores) {
-  using T = TypeParam;
-  const int head_dim = 16;
-  Piece<T> none(0, head_dim, 1), own(20, head_dim, 2);
-  AlignedVector<T> query(head_dim, T(0)), out(head_dim + 16), scores;
-  query[0] = T(-1000);
-  int best = 0;
-  for (int t = 1; t < 20; ++t) {
-    if (own.keys[t * head_dim] < own.keys[best * head_dim]) best = t;
-  }
-  decode_attention(query.data(), 1, head_dim, none.view(), own.view(), scores, out.data());
-  for (int d = 0; d < head_dim; ++d) EXPECT_NEAR(out[d], own.values[best * head_dim + d], 1e-3);
+  for_each_instruction_set([&] {
+    using T = TypeParam;
+    const int head_dim = 16;
+    Piece<T> none(0, head_dim, 1), own(20, head_dim, 2);
+    AlignedVector<T> query(head_dim, T(0)), out(head_dim + 16), scores;
+    query[0] = T(-1000);
+    int best = 0;
+    for (int t = 1; t < 20; ++t) {
+      if (own.keys[t * head_dim] < own.keys[best * head_dim]) best = t;
+    }
+    decode_attention(query.data(), 1, head_dim, none.view(), own.view(), scores, out.data());
+    for (int d = 0; d < head_dim; ++d) EXPECT_NEAR(out[d], own.values[best * head_dim + d], 1e-3);
+  });
 }
 
 }  // namespace

@@ -6,90 +6,31 @@
 // bit for bit, except through the keys and values they put into a cache that it reads.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
-#include "allot/lm/config.h"
-#include "allot/lm/kernels/aligned_vector.h"
-#include "allot/lm/kernels/decode_attention.h"
+#include "allot/lm/decode_state.h"
 
 namespace allot::lm::kernels {
-
-// Weights as in lm::Model, contiguous; null where the configuration has none.
-template <class T>
-struct WeightPointers {
-  struct Layer {
-    const T *input_norm, *q, *k, *v, *q_bias, *k_bias, *v_bias, *q_norm, *k_norm, *o, *post_norm;
-    const T *gate, *up, *down;
-  };
-  const T *embedding, *final_norm, *head;
-  std::vector<Layer> layers;
-};
-
-// Keys and values of up to `capacity` consecutive positions in every layer.
-template <class T>
-class KeyValueCache {
- public:
-  KeyValueCache(const ModelConfig& config, int capacity);
-
-  // In the layout of CachePiece.
-  T* keys(int layer, int kv_head) { return data_.data() + offset(layer, kv_head); }
-  T* values(int layer, int kv_head) { return keys(layer, kv_head) + half_size_; }
-  // The first `length` positions.
-  CachePiece<T> piece(int layer, int kv_head, int length) const {
-    const T* keys = data_.data() + offset(layer, kv_head);
-    return {keys, keys + half_size_, length};
-  }
-
- private:
-  std::size_t offset(int layer, int kv_head) const {
-    return (static_cast<std::size_t>(layer) * kv_heads_ + kv_head) * 2 * half_size_;
-  }
-
-  int kv_heads_;
-  std::size_t half_size_;  // of the keys, and of the values, of one layer and head
-  AlignedVector<T> data_;  // [layers][kv_heads]{keys, values}
-};
-
-template <class T>
-struct DecodeRow {
-  std::int32_t token = 0;
-  const KeyValueCache<T>* prefix = nullptr;  // may be null
-  int prefix_length = 0;                     // positions of it that this row attends to
-  KeyValueCache<T>* own = nullptr;
-  int index = 0;  // where in `own` this row's keys and values go; it attends to own[0 .. index]
-};
-
-// Scratch of one thread, for up to `rows` rows per call.
-template <class T>
-struct DecodeScratch {
-  DecodeScratch(const ModelConfig& config, int rows);
-
-  int rows;
-  // Row-major; each stride is padded to whole panels of the packed product.
-  int dim_stride, qkv_stride, query_stride, head_stride, ffn_stride, vocab_stride;
-  AlignedVector<T> residual, normed, qkv, query, mixed, inner, logits;
-  AlignedVector<T> scores;
-};
 
 template <class T>
 class DecodeNet {
  public:
-  // Copies the weights into packed form, except the embedding, which is referred to.
-  DecodeNet(const ModelConfig& config, const WeightPointers<T>& weights);
-  ~DecodeNet();
+  virtual ~DecodeNet();
 
   // Runs the rows (at most scratch.rows) through all layers and fills their caches.
-  void forward(std::span<const DecodeRow<T>> rows, DecodeScratch<T>& scratch) const;
+  virtual void forward(std::span<const DecodeRow<T>> rows, DecodeScratch<T>& scratch) const = 0;
 
   // Logits of rows [first, first + count) of the last forward() call, [count][vocab_stride].
-  const T* logits(int first, int count, DecodeScratch<T>& scratch) const;
-
- private:
-  struct Packed;
-  std::unique_ptr<Packed> packed_;
+  virtual const T* logits(int first, int count, DecodeScratch<T>& scratch) const = 0;
 };
+extern template class DecodeNet<float>;
+extern template class DecodeNet<double>;
+
+// Copies the weights into packed form for the instruction set in force, except the embedding, which
+// is referred to.
+template <class T>
+std::unique_ptr<DecodeNet<T>> make_decode_net(const ModelConfig& config,
+                                              const WeightPointers<T>& weights);
 
 }  // namespace allot::lm::kernels

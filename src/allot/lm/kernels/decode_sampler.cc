@@ -7,6 +7,7 @@
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
+namespace ALLOT_KERNEL_SET {
 namespace {
 
 constexpr int kBlock = 16;
@@ -151,9 +152,15 @@ SampledToken<T> sample_token(const T* logits, int vocab, const SamplerSettings& 
   return result;
 }
 
-template SampledToken<float> sample_token(const float*, int, const SamplerSettings&, float,
-                                          SamplerScratch<float>&);
-template SampledToken<double> sample_token(const double*, int, const SamplerSettings&, float,
-                                           SamplerScratch<double>&);
+}  // namespace ALLOT_KERNEL_SET
+
+#define ALLOT_INSTANTIATE(T)                                                                \
+  ALLOT_KERNEL(SampledToken<T>, sample_token<T>,                                            \
+               (const T* logits, int vocab, const SamplerSettings& settings, float uniform, \
+                SamplerScratch<T>& scratch),                                                \
+               (logits, vocab, settings, uniform, scratch))
+ALLOT_INSTANTIATE(float)
+ALLOT_INSTANTIATE(double)
+#undef ALLOT_INSTANTIATE
 
 }  // namespace allot::lm::kernels

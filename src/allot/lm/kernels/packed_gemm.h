@@ -8,7 +8,7 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
+#include <span>
 
 #include "allot/lm/kernels/aligned_vector.h"
 
@@ -17,19 +17,21 @@ namespace allot::lm::kernels {
 template <class T>
 struct PackedMatrix {
   int inputs = 0, panels = 0;
+  int panel_width = 0;  // outputs per panel: two vectors of the instruction set it was packed for
   AlignedVector<T> data;
 
-  PackedMatrix() = default;
-  // `outputs` has one row of `inputs` weights per output; a null row stands for zeros. `gain`
-  // [inputs] multiplies the weights (null: ones): a norm's gain folded into what follows it.
-  PackedMatrix(const std::vector<const T*>& outputs, int inputs, const T* gain = nullptr);
+  int columns() const { return panels * panel_width; }  // of C, with padding
 };
 
-// Outputs per panel; also the unit to which the columns of C are padded.
-template <class T>
-int packed_panel_width();
+// A multiple of every panel's width.
+inline constexpr int kWidestPanel = 32;
 
-// c[r][j] = sum_i a[r][i] W[j][i]; a [rows, lda], c [rows, ldc], ldc >= panels * panel width (the
+// `outputs` has one row of `inputs` weights per output; a null row stands for zeros. `gain`
+// [inputs] multiplies the weights (null: ones): a norm's gain folded into what follows it.
+template <class T>
+PackedMatrix<T> pack_matrix(std::span<const T* const> outputs, int inputs, const T* gain);
+
+// c[r][j] = sum_i a[r][i] W[j][i]; a [rows, lda], c [rows, ldc], ldc >= weight.columns() (the
 // columns beyond the outputs become 0).
 template <class T>
 void packed_multiply(const T* a, std::ptrdiff_t lda, int rows, const PackedMatrix<T>& weight, T* c,

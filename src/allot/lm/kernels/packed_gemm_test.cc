@@ -1,22 +1,13 @@
 // Against products in double precision, and bit for bit against themselves in other tiles.
 #include "allot/lm/kernels/packed_gemm.h"
 
-#include <cmath>
-
 #include <gtest/gtest.h>
 
-#include "allot/core/random.h"
+#include "allot/lm/testing/instruction_sets.h"
+#include "allot/lm/testing/random_arrays.h"
 
 namespace allot::lm::kernels {
 namespace {
-
-template <class T>
-AlignedVector<T> normals(std::size_t n, std::uint64_t seed) {
-  RandomStream stream({.seed = seed, .use = RandomUse::Test});
-  AlignedVector<T> out(n);
-  for (T& x : out) x = static_cast<T>(stream.normal());
-  return out;
-}
 
 template <class T>
 struct Product {
@@ -33,8 +24,8 @@ struct Product {
     for (int j = 0; j < outputs; ++j) {
       pointers.push_back(j % 5 == 3 ? nullptr : w.data() + static_cast<std::size_t>(j) * inputs);
     }
-    packed = PackedMatrix<T>(pointers, inputs, gain.data());
-    ldc = packed.panels * packed_panel_width<T>();
+    packed = pack_matrix<T>(pointers, inputs, gain.data());
+    ldc = packed.columns();
     c.assign(static_cast<std::size_t>(rows) * ldc, T(99));
     packed_multiply(a.data(), lda, rows, packed, c.data(), ldc);
   }
@@ -54,32 +45,55 @@ using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(PackedGemm, Types);
 
 TYPED_TEST(PackedGemm, EqualsTheProductForEveryTileHeight) {
-  const double tolerance = sizeof(TypeParam) == 4 ? 2e-5 : 1e-13;
-  for (int rows = 1; rows <= 27; ++rows) {
-    for (const auto& [outputs, inputs] : {std::pair{1, 1}, {33, 17}, {96, 24}, {150, 40}}) {
-      const Product<TypeParam> p(rows, outputs, inputs);
-      for (int r = 0; r < rows; ++r) {
-        for (int j = 0; j < p.ldc; ++j) {
-          ASSERT_NEAR(p.c[r * p.ldc + j], p.expected(r, j), tolerance * std::sqrt(inputs) * 4)
-              << rows << " rows, " << outputs << " outputs, element " << r << ", " << j;
+  for_each_instruction_set([&] {
+    const double tolerance = sizeof(TypeParam) == 4 ? 2e-5 : 1e-13;
+    for (int rows = 1; rows <= 27; ++rows) {
+      for (const auto& [outputs, inputs] : {std::pair{1, 1}, {33, 17}, {96, 24}, {150, 40}}) {
+        const Product<TypeParam> p(rows, outputs, inputs);
+        for (int r = 0; r < rows; ++r) {
+          for (int j = 0; j < p.ldc; ++j) {
+            ASSERT_NEAR(p.c[r * p.ldc + j], p.expected(r, j), tolerance * std::sqrt(inputs) * 4)
+                << rows << " rows, " << outputs << " outputs, element " << r << ", " << j;
+          }
         }
       }
     }
-  }
+  });
+}
+
+TYPED_TEST(PackedGemm, EqualsTheProductForRandomShapes) {
+  const double tolerance = sizeof(TypeParam) == 4 ? 2e-5 : 1e-13;
+  for_each_instruction_set([&] {
+    RandomStream stream({.seed = 4, .use = RandomUse::Test});
+    for (int i = 0; i < 12; ++i) {
+      const int rows = 1 + static_cast<int>(stream.below(70)),
+                outputs = 1 + static_cast<int>(stream.below(200)),
+                inputs = i == 0 ? 2048 : 1 + static_cast<int>(stream.below(2048));
+      const Product<TypeParam> p(rows, outputs, inputs);
+      for (int element = 0; element < 500; ++element) {
+        const int r = static_cast<int>(stream.below(rows)),
+                  j = static_cast<int>(stream.below(p.ldc));
+        ASSERT_NEAR(p.c[r * p.ldc + j], p.expected(r, j), tolerance * std::sqrt(inputs) * 4)
+            << rows << " x " << outputs << " x " << inputs << ", element " << r << ", " << j;
+      }
+    }
+  });
 }
 
 TYPED_TEST(PackedGemm, GivesARowTheSameBitsWhateverItsNeighbours) {
-  const Product<TypeParam> whole(64, 100, 50);
-  for (const int rows : {1, 2, 3, 5, 7, 12, 13, 29}) {
-    for (int first = 0; first + rows <= 64; first += 11) {
-      AlignedVector<TypeParam> c(rows * whole.ldc);
-      packed_multiply(whole.a.data() + first * whole.lda, whole.lda, rows, whole.packed, c.data(),
-                      whole.ldc);
-      for (int i = 0; i < rows * whole.ldc; ++i) {
-        ASSERT_EQ(c[i], whole.c[first * whole.ldc + i]) << rows << " rows from " << first;
+  for_each_instruction_set([&] {
+    const Product<TypeParam> whole(64, 100, 50);
+    for (const int rows : {1, 2, 3, 5, 7, 12, 13, 29}) {
+      for (int first = 0; first + rows <= 64; first += 11) {
+        AlignedVector<TypeParam> c(rows * whole.ldc);
+        packed_multiply(whole.a.data() + first * whole.lda, whole.lda, rows, whole.packed, c.data(),
+                        whole.ldc);
+        for (int i = 0; i < rows * whole.ldc; ++i) {
+          ASSERT_EQ(c[i], whole.c[first * whole.ldc + i]) << rows << " rows from " << first;
+        }
       }
     }
-  }
+  });
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
-inline namespace ALLOT_VECTOR_NAMESPACE {
+namespace ALLOT_KERNEL_SET {
 
 // A tile is kTileRows x 2 vectors: as many sums as the registers hold beside the operands.
 inline constexpr int kTileRows = ALLOT_VECTOR_BYTES == 64 ? 12 : 6;
@@ -99,5 +99,5 @@ void packed_gemm(const T* a, std::ptrdiff_t lda, int rows, const PackedMatrix<T>
   }
 }
 
-}  // namespace ALLOT_VECTOR_NAMESPACE
+}  // namespace ALLOT_KERNEL_SET
 }  // namespace allot::lm::kernels

@@ -3,11 +3,12 @@
 #include "allot/lm/kernels/rms_norm.h"
 
 #include <cmath>
-#include <vector>
 
+#include "allot/lm/kernels/aligned_vector.h"
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
+namespace ALLOT_KERNEL_SET {
 namespace {
 
 template <class T>
@@ -48,7 +49,7 @@ void residual_norm_forward(const T* x, const T* delta, const T* weight, std::int
 template <class T>
 void residual_norm_backward(const T* sum, const T* weight, const T* inverse, const T* d_out,
                             const T* d_sum, std::int64_t rows, int dim, T* d_input, T* d_weight) {
-  std::vector<T> g(dim);
+  AlignedVector<T> g(dim);
   for (std::int64_t r = 0; r < rows; ++r) {
     const T* s = sum + r * dim;
     const T* dy = d_out + r * dim;
@@ -68,12 +69,18 @@ void residual_norm_backward(const T* sum, const T* weight, const T* inverse, con
   }
 }
 
-#define ALLOT_INSTANTIATE(T)                                                                      \
-  template T inverse_rms<T>(const T*, int, double);                                               \
-  template void residual_norm_forward<T>(const T*, const T*, const T*, std::int64_t, int, double, \
-                                         T*, T*, T*);                                             \
-  template void residual_norm_backward<T>(const T*, const T*, const T*, const T*, const T*,       \
-                                          std::int64_t, int, T*, T*);
+}  // namespace ALLOT_KERNEL_SET
+
+#define ALLOT_INSTANTIATE(T)                                                                     \
+  ALLOT_KERNEL(T, inverse_rms<T>, (const T* x, int dim, double eps), (x, dim, eps))              \
+  ALLOT_KERNEL(void, residual_norm_forward<T>,                                                   \
+               (const T* x, const T* delta, const T* weight, std::int64_t rows, int dim,         \
+                double eps, T* sum, T* out, T* inverse),                                         \
+               (x, delta, weight, rows, dim, eps, sum, out, inverse))                            \
+  ALLOT_KERNEL(void, residual_norm_backward<T>,                                                  \
+               (const T* sum, const T* weight, const T* inverse, const T* d_out, const T* d_sum, \
+                std::int64_t rows, int dim, T* d_input, T* d_weight),                            \
+               (sum, weight, inverse, d_out, d_sum, rows, dim, d_input, d_weight))
 ALLOT_INSTANTIATE(float)
 ALLOT_INSTANTIATE(double)
 #undef ALLOT_INSTANTIATE

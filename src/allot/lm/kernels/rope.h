@@ -37,7 +37,8 @@ struct RopeTable {
 
 // Rotates one head of 2 * half numbers. `to` may be `from`.
 template <class T>
-inline void rotate(const T* from, const T* cos, const T* sin, int half, T* to) {
+[[gnu::always_inline]] inline void rotate(const T* from, const T* cos, const T* sin, int half,
+                                          T* to) {
   for (int i = 0; i < half; ++i) {
     const T a = from[i], b = from[i + half];
     to[i] = a * cos[i] - b * sin[i];
@@ -47,7 +48,8 @@ inline void rotate(const T* from, const T* cos, const T* sin, int half, T* to) {
 
 // The transpose, which is the inverse: gradients of `rotate`.
 template <class T>
-inline void rotate_back(const T* from, const T* cos, const T* sin, int half, T* to) {
+[[gnu::always_inline]] inline void rotate_back(const T* from, const T* cos, const T* sin, int half,
+                                               T* to) {
   for (int i = 0; i < half; ++i) {
     const T a = from[i], b = from[i + half];
     to[i] = a * cos[i] + b * sin[i];

@@ -1,8 +1,10 @@
 #include "allot/lm/kernels/rope_rows.h"
 
 #include "allot/lm/kernels/rope.h"
+#include "allot/lm/kernels/variant.h"
 
 namespace allot::lm::kernels {
+namespace ALLOT_KERNEL_SET {
 
 template <class T>
 void rotate_rows(const T* from, const std::int32_t* positions, const T* cos, const T* sin,
@@ -27,11 +29,17 @@ void rotate_rows_back(T* values, const std::int32_t* positions, const T* cos, co
   }
 }
 
-#define ALLOT_INSTANTIATE(T)                                                                    \
-  template void rotate_rows<T>(const T*, const std::int32_t*, const T*, const T*, std::int64_t, \
-                               int, int, T*);                                                   \
-  template void rotate_rows_back<T>(T*, const std::int32_t*, const T*, const T*, std::int64_t,  \
-                                    int, int);
+}  // namespace ALLOT_KERNEL_SET
+
+#define ALLOT_INSTANTIATE(T)                                                              \
+  ALLOT_KERNEL(void, rotate_rows<T>,                                                      \
+               (const T* from, const std::int32_t* positions, const T* cos, const T* sin, \
+                std::int64_t rows, int heads, int half, T* to),                           \
+               (from, positions, cos, sin, rows, heads, half, to))                        \
+  ALLOT_KERNEL(void, rotate_rows_back<T>,                                                 \
+               (T * values, const std::int32_t* positions, const T* cos, const T* sin,    \
+                std::int64_t rows, int heads, int half),                                  \
+               (values, positions, cos, sin, rows, heads, half))
 ALLOT_INSTANTIATE(float)
 ALLOT_INSTANTIATE(double)
 #undef ALLOT_INSTANTIATE

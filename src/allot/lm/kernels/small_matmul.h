@@ -12,7 +12,7 @@
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
-inline namespace ALLOT_VECTOR_NAMESPACE {
+namespace ALLOT_KERNEL_SET {
 
 enum class Read { Rows, Columns };
 enum class Write { Set, Add };
@@ -88,5 +88,5 @@ inline void multiply(int rows, int columns, int inner, const T* a, std::ptrdiff_
   }
 }
 
-}  // namespace ALLOT_VECTOR_NAMESPACE
+}  // namespace ALLOT_KERNEL_SET
 }  // namespace allot::lm::kernels

@@ -6,6 +6,7 @@
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
+namespace ALLOT_KERNEL_SET {
 namespace {
 
 template <class T>
@@ -69,9 +70,17 @@ void softmax_rows_backward(T* logits, const T* log_sum, const T* weight, std::in
   }
 }
 
-#define ALLOT_INSTANTIATE(T)                                                        \
-  template void softmax_rows_forward<T>(T*, std::int64_t, std::int64_t, T, T*, T*); \
-  template void softmax_rows_backward<T>(T*, const T*, const T*, std::int64_t, std::int64_t, T);
+}  // namespace ALLOT_KERNEL_SET
+
+#define ALLOT_INSTANTIATE(T)                                                                  \
+  ALLOT_KERNEL(                                                                               \
+      void, softmax_rows_forward<T>,                                                          \
+      (T * logits, std::int64_t rows, std::int64_t vocab, T scale, T * log_sum, T * entropy), \
+      (logits, rows, vocab, scale, log_sum, entropy))                                         \
+  ALLOT_KERNEL(void, softmax_rows_backward<T>,                                                \
+               (T * logits, const T* log_sum, const T* weight, std::int64_t rows,             \
+                std::int64_t vocab, T scale),                                                 \
+               (logits, log_sum, weight, rows, vocab, scale))
 ALLOT_INSTANTIATE(float)
 ALLOT_INSTANTIATE(double)
 #undef ALLOT_INSTANTIATE

@@ -5,6 +5,7 @@
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
+namespace ALLOT_KERNEL_SET {
 namespace {
 
 template <class T>
@@ -71,9 +72,15 @@ void swiglu_backward(const T* gate, const T* up, const T* d_out, std::int64_t co
   store_some(d_up + i, slopes.up, left);
 }
 
-#define ALLOT_INSTANTIATE(T)                                             \
-  template void swiglu_forward<T>(const T*, const T*, std::int64_t, T*); \
-  template void swiglu_backward<T>(const T*, const T*, const T*, std::int64_t, T*, T*);
+}  // namespace ALLOT_KERNEL_SET
+
+#define ALLOT_INSTANTIATE(T)                                                                      \
+  ALLOT_KERNEL(void, swiglu_forward<T>, (const T* gate, const T* up, std::int64_t count, T* out), \
+               (gate, up, count, out))                                                            \
+  ALLOT_KERNEL(                                                                                   \
+      void, swiglu_backward<T>,                                                                   \
+      (const T* gate, const T* up, const T* d_out, std::int64_t count, T* d_gate, T* d_up),       \
+      (gate, up, d_out, count, d_gate, d_up))
 ALLOT_INSTANTIATE(float)
 ALLOT_INSTANTIATE(double)
 #undef ALLOT_INSTANTIATE

@@ -1,8 +1,7 @@
 // Short vectors of numbers for the kernels: GCC and clang vector extensions, no intrinsics.
 //
-// A kernel file is compiled for this machine (ALLOT_NATIVE) or for the baseline; the width follows
-// from that. Everything here lies in an inline namespace named after the width, so that files
-// compiled for different processors may be linked together. Include it in sources only.
+// A kernel file is compiled once per instruction set (variant.h); the width follows from that, and
+// everything here lies in the set's namespace. Include it in sources of this folder only.
 #pragma once
 
 #include <cmath>
@@ -11,20 +10,19 @@
 #include <cstring>
 #include <limits>
 
+#include "allot/lm/kernels/variant.h"
+
 #if defined(__AVX512F__)
 #define ALLOT_VECTOR_BYTES 64
-#define ALLOT_VECTOR_NAMESPACE bytes64
 #elif defined(__AVX2__) && defined(__FMA__)
 #define ALLOT_VECTOR_BYTES 32
-#define ALLOT_VECTOR_NAMESPACE bytes32
 #else
 #define ALLOT_VECTOR_BYTES 16
-#define ALLOT_VECTOR_NAMESPACE bytes16
 #endif
 #define ALLOT_INLINE [[gnu::always_inline]] inline
 
 namespace allot::lm::kernels {
-inline namespace ALLOT_VECTOR_NAMESPACE {
+namespace ALLOT_KERNEL_SET {
 
 template <class T>
 struct VectorTypes {
@@ -145,5 +143,5 @@ ALLOT_INLINE Vec<T> exp(Vec<T> x) {
   return x < Terms::low ? Vec<T>{} : p * power;
 }
 
-}  // namespace ALLOT_VECTOR_NAMESPACE
+}  // namespace ALLOT_KERNEL_SET
 }  // namespace allot::lm::kernels
