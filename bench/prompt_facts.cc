@@ -1,4 +1,5 @@
-// What a language model tells of its prompts beyond their outcomes: facts that allocation could use.
+// What a language model tells of its prompts beyond their outcomes: facts that allocation could
+// use.
 //
 //   bench/prompt_facts CONFIG [--set key=value ..] [--prompts 256] [--rollouts 32]
 //
@@ -187,7 +188,8 @@ void Facts::print_prompt_noise() {
   const double rollout_noise = (noise - own_power * square_weight) / noise_weight;
   std::printf(
       "prompt noise: %.0f prompts with two rewards in both halves; per rollout noise %.4g, common "
-      "signal %.4g, power of a prompt's direction %.4g: prompt_noise = %.3f (common / noise %.4f)\n",
+      "signal %.4g, power of a prompt's direction %.4g: prompt_noise = %.3f (common / noise "
+      "%.4f)\n",
       used, rollout_noise, common, own_power, (own_power - common) / rollout_noise,
       common / rollout_noise);
 }

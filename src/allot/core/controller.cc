@@ -367,8 +367,8 @@ namespace {
 // A learner's numbers may overflow, but they may not spoil what a method remembers.
 void check_probe(const GradientProbe& probe) {
   for (const ProbedGroup& g : probe.groups)
-    for (const double x : {g.first_power, g.second_power, g.first_square, g.second_square, g.inner,
-                           probe.sum_square})
+    for (const double x : {g.first_sum, g.second_sum, g.first_power, g.second_power, g.first_square,
+                           g.second_square, g.inner, probe.sum_square})
       if (!std::isfinite(x)) misuse("feedback", concat("a probed gradient has the number ", x));
 }
 

@@ -77,7 +77,7 @@ TEST_F(Rules, VerbsComeInOrder) {
   EXPECT_SAYS(c.feedback({.step = 0, .updated = true}), "batch was empty");
   EXPECT_SAYS(c.feedback({.step = 0, .items = {{7}}}), "rollout 7");
   Feedback spoilt{.step = 0};
-  spoilt.probe.groups = {{.25, .25, 1, std::numeric_limits<double>::infinity(), 0}};
+  spoilt.probe.groups = {{.5, -.5, .25, .25, 1, std::numeric_limits<double>::infinity(), 0}};
   EXPECT_SAYS(c.feedback(spoilt), "probed gradient");
   EXPECT_TRUE(puppet.feedback.empty());
   c.feedback({.step = 0});

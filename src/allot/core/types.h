@@ -163,7 +163,8 @@ struct ItemStat {
 // log-probability, a half's gradient is sum A s over its items, weights left out; the first half
 // are the group's first count / 2 items.
 struct ProbedGroup {
-  double first_power = 0, second_power = 0;    // sum A^2 of each half
+  double first_sum = 0, second_sum = 0;        // sum A of each half
+  double first_power = 0, second_power = 0;    // sum A^2
   double first_square = 0, second_square = 0;  // squared length of each half's gradient
   double inner = 0;                            // product of the two
 };

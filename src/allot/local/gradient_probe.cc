@@ -34,7 +34,7 @@ std::vector<std::uint32_t> rows_of(const TrainRows& rows, std::uint32_t place) {
 
 struct Half {
   Gradient gradient;
-  double power = 0;
+  double sum = 0, power = 0;  // of A and of A^2
 };
 
 }  // namespace
@@ -50,6 +50,7 @@ ProbedGradients probe_gradients(const lm::Model& model, const TrainRows& rows,
     for (const std::uint32_t i : which) {
       const TrainRow& row = rows.rows[i];
       if (!row.active()) continue;
+      h.sum += row.advantage;
       h.power += row.advantage * row.advantage;
       active.push_back(i);
       omega.push_back(1 / row.weight);
@@ -64,7 +65,9 @@ ProbedGradients probe_gradients(const lm::Model& model, const TrainRows& rows,
     const std::vector<std::uint32_t> which = rows_of(rows, place);
     const Half first = half(std::span(which).first(which.size() / 2));
     const Half second = half(std::span(which).subspan(which.size() / 2));
-    out.probe.groups.push_back({.first_power = first.power,
+    out.probe.groups.push_back({.first_sum = first.sum,
+                                .second_sum = second.sum,
+                                .first_power = first.power,
                                 .second_power = second.power,
                                 .first_square = product(first.gradient, first.gradient),
                                 .second_square = product(second.gradient, second.gradient),

@@ -73,16 +73,19 @@ TEST(GradientProbe, IsWhatEveryRolloutByItselfGives) {
   for (std::size_t k = 0; k < places.size(); ++k) {
     const TrainGroup& group = batch.groups[places[k]];
     Vector half[2];
-    double power[2] = {};
+    double sum[2] = {}, power[2] = {};
     for (std::uint32_t i = 0; i < group.count; ++i) {
       const int h = i < group.count / 2 ? 0 : 1;
       const TrainItem& item = batch.items[group.first + i];
       const double a = item.advantage;
+      sum[h] += a;
       power[h] += a * a;
       add(half[h], a,
           score(world.model, rows.prompts[places[k]], store.get(item.rollout).rollout.tokens));
     }
     const ProbedGroup& g = found.probe.groups[k];
+    EXPECT_NEAR(g.first_sum, sum[0], 1e-12);
+    EXPECT_NEAR(g.second_sum, sum[1], 1e-12);
     EXPECT_NEAR(g.first_power, power[0], 1e-12);
     EXPECT_NEAR(g.second_power, power[1], 1e-12);
     EXPECT_NEAR(g.first_square / dot(half[0], half[0]), 1, 1e-9);

@@ -173,7 +173,7 @@ class Evidence final : public Method {
 
   void feedback(const Feedback& feedback) override {
     economy_.close(closed_, options_.train_cost);
-    noise_.add(feedback.probe, s_.range_scale);
+    noise_.add(feedback.probe, probed_, s_.range_scale);
     frozen_ = frozen_ || feedback.updated;
     closed_ = {};
   }
@@ -187,7 +187,7 @@ class Evidence final : public Method {
   template <class V>
   void state(V& v) {
     v(memory_), v(economy_), v(noise_), v(length_divisor_), v(frozen_);
-    v(s_), v(closed_), v(pool_), v(waiting_), v(metrics_);
+    v(s_), v(closed_), v(probed_), v(pool_), v(waiting_), v(metrics_);
     v(regression_), v(shown_);
   }
 
@@ -214,6 +214,7 @@ class Evidence final : public Method {
   }
   BetaBelief belief(PromptId prompt) const { return memory_.belief(prompt, prior(prompt)); }
   void learn_prior();
+  void ask_for_probes(TrainBatch& batch);
   double charge(double felt_length) const { return s_.price * options_.train_cost * felt_length; }
   PairKeeper keeper(double felt_length) const { return {s_.rule, charge(felt_length)}; }
   TrainedPart trained_part(const Tally& tally) const {
@@ -258,7 +259,8 @@ class Evidence final : public Method {
   bool frozen_ = false;        // there was one
 
   OpenStep s_;
-  EvidencePrice::Step closed_;  // a finished step whose feedback has not come
+  EvidencePrice::Step closed_;                  // a finished step whose feedback has not come
+  std::vector<PromptNoise::RateError> probed_;  // by its TrainBatch::probe
   TallyPool pool_;
   std::vector<PromptId> waiting_;                 // candidates not yet looked at, in stream order
   std::map<PromptId, std::vector<float>> shown_;  // embeddings of the step's candidates
@@ -400,11 +402,21 @@ TrainBatch Evidence::finalize() {
                              .admitted = ships,
                              .shipped = ships ? batch.groups.back().count : 0});
   }
-  if (options_.prompt_noise == kMeasured) batch.probe = noise_.choose(batch);
+  probed_.clear();
+  if (options_.prompt_noise == kMeasured) ask_for_probes(batch);
   memory_.close(pool_.tallies());
   learn_prior();
   set_metrics(dropped_mixed);
   return batch;
+}
+
+void Evidence::ask_for_probes(TrainBatch& batch) {
+  batch.probe = noise_.choose(batch);
+  for (const std::uint32_t place : batch.probe) {
+    const TrainGroup& group = batch.groups[place];
+    probed_.push_back(PromptNoise::rate_error(
+        std::span(batch.items).subspan(group.first, group.count), belief(group.prompt)));
+  }
 }
 
 // From first blocks, which were asked for without a look at their outcomes.

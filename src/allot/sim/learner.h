@@ -51,8 +51,11 @@ class SimLearner final : public Learner {
  private:
   // N(0, I) scaled to the noise of rollouts whose squared coefficients sum to `power`.
   void add_noise(Parameters& to, double power, std::uint32_t key) const;
-  Parameters half_gradient(const TrainBatch& batch, const RolloutStore& store, std::uint32_t group,
-                           bool first, double& power);
+  struct Half {
+    double sum = 0, power = 0;  // of A and of A^2
+    Parameters gradient;        // sum A s
+  };
+  Half half_of(const TrainBatch& batch, const RolloutStore& store, std::uint32_t place, bool first);
   GradientProbe probe(const TrainBatch& batch, const RolloutStore& store);
   void step();
 

@@ -231,14 +231,20 @@ class StepDriver {
   void probe(GradientProbe& probe) const {
     for (const std::uint32_t place : out_.batch.probe) {
       const TrainGroup& group = out_.batch.groups[place];
+      const double p = w_.pass_rate(group.prompt);
       ProbedGroup g;
+      double first = 0, second = 0;  // sum A (r - p)
       for (std::uint32_t i = 0; i < group.count; ++i) {
-        const double a = out_.batch.items[group.first + i].advantage;
-        (i < group.count / 2 ? g.first_power : g.second_power) += a * a;
+        const TrainItem& item = out_.batch.items[group.first + i];
+        const double a = item.advantage;
+        const bool in_first = i < group.count / 2;
+        (in_first ? first : second) += a * ((w_.rollouts().at(item.rollout).correct ? 1 : 0) - p);
+        (in_first ? g.first_sum : g.second_sum) += a;
+        (in_first ? g.first_power : g.second_power) += a * a;
       }
-      g.first_square = g.first_power + s_.prompt_noise * g.first_power * g.first_power;
-      g.second_square = g.second_power + s_.prompt_noise * g.second_power * g.second_power;
-      g.inner = s_.prompt_noise * g.first_power * g.second_power;
+      g.first_square = g.first_power + s_.prompt_noise * first * first;
+      g.second_square = g.second_power + s_.prompt_noise * second * second;
+      g.inner = s_.prompt_noise * first * second;
       probe.sum_square += g.first_square + g.second_square + 2 * g.inner;
       probe.groups.push_back(g);
     }
