@@ -1,6 +1,6 @@
-// What deciding costs: nanoseconds per rollout and milliseconds per step of each method by itself,
-// for 1,024 prompts per step, and with 1,000,000 prompts known, where also the time of plan(), the
-// bytes of state per prompt and the allocations per rollout are measured.
+// What deciding costs: nanoseconds per rollout, milliseconds per step and allocations per rollout
+// of each method by itself, for 1,024 prompts per step; and with 1,000,000 prompts known the time
+// of plan() and of a step, and the bytes of state per prompt.
 //
 //   bench/decide [--methods a,b] [--prompts 1024] [--pool 1000000] [--steps 20] [--json]
 //

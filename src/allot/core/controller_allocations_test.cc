@@ -1,12 +1,8 @@
 // What the Controller takes from the heap once its buffers have grown: a bounded number of blocks
 // per step, nothing per rollout. A host may report a hundred thousand outcomes one at a time.
-//
-// The counter below is the whole test program's: it replaces operator new, and only counts.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -16,39 +12,13 @@
 
 #include "allot/core/controller.h"
 #include "allot/core/random.h"
+#include "allot/core/testing/allocations.h"
 #include "allot/core/testing/outcome_stream.h"
-
-// A sanitizer has an operator new of its own and checks that it is paired with its delete.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define ALLOT_COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define ALLOT_COUNTS_ALLOCATIONS 0
-#endif
-#endif
-#ifndef ALLOT_COUNTS_ALLOCATIONS
-#define ALLOT_COUNTS_ALLOCATIONS 1
-#endif
-
-namespace {
-thread_local std::uint64_t allocations = 0;
-}  // namespace
-
-// Never inlined: where GCC 12 sees the free() of a delete beside its new, it warns of a mismatch.
-#if ALLOT_COUNTS_ALLOCATIONS
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  void* const memory = std::malloc(size > 0 ? size : 1);
-  if (!memory) throw std::bad_alloc();
-  ++allocations;
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
 
 namespace allot {
 namespace {
+
+using testing::counted;
 
 constexpr std::uint32_t kPrompts = 512, kGroup = 8, kSteps = 12, kSettled = 6;
 constexpr std::uint64_t kRollouts = std::uint64_t{kPrompts} * kGroup;
@@ -103,14 +73,6 @@ struct Taken {
   std::uint64_t plan = 0, observe = 0, finalize = 0, feedback = 0;
   std::uint64_t all() const { return plan + observe + finalize + feedback; }
 };
-
-template <class Call>
-auto counted(std::uint64_t& sum, Call call) {
-  const std::uint64_t before = allocations;
-  auto result = call();
-  sum += allocations - before;
-  return result;
-}
 
 class Host {
  public:
@@ -182,7 +144,7 @@ std::string case_name(const ::testing::TestParamInfo<Case>& info) {
 }
 
 TEST_P(ControllerAllocations, NonePerRollout) {
-  if (!ALLOT_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer replaces operator new";
+  if (!testing::counts_allocations()) GTEST_SKIP() << "a sanitizer replaces operator new";
   const auto [grain, reports] = GetParam();
   Host host(grain, reports);
   Taken sum;

@@ -64,9 +64,7 @@ class Aero final : public Method {
     pool_.clear();
     seed_ = view.seed, step_ = view.step;
     exploring_ = true;
-    const std::uint64_t affordable = affordable_rollouts(view.budget);
-    const auto n = within_bounds(static_cast<std::uint32_t>(options_.explore), view.budget);
-    Decision decision = ask(request_each(ids_of(view.candidates), n, affordable, pool_));
+    Decision decision = ask_each(view, static_cast<std::uint32_t>(options_.explore), pool_);
     const std::uint64_t spent = pool_.outstanding();
     rescue_.open(std::max(view.budget.rollouts, spent) - spent);  // hard caps: in observe()
     return decision;
@@ -87,15 +85,16 @@ class Aero final : public Method {
   }
 
   TrainBatch finalize() override {
-    const auto curated = curate(pool_.groups(), options_.curation, rule_, seed_, step_);
+    const Curation curation = curate(pool_.groups(), options_.curation, rule_, seed_, step_);
     TrainBatch batch;
     batch.norm = Norm::PerGroup;
-    for (const CuratedGroup& c : curated) {
-      const std::uint32_t n = ship(batch, *c.group, c.kept, c.advantages);
+    for (std::size_t i = 0; i < pool_.size(); ++i) {
+      const Group& group = pool_.groups()[i];
+      const std::uint32_t n = ship(batch, group, curation.kept[i], curation.advantages[i]);
       const auto baseline = n > 0 ? SingletonBaseline::Exists : SingletonBaseline::None;
-      report(batch, *c.group, c.group->cause(rule_.resolution, baseline), n);
+      report(batch, group, group.cause(rule_.resolution, baseline), n);
     }
-    metrics_ = curation_metrics(curated);
+    metrics_ = curation_metrics(curation);
     metrics_.set("pool_used", rescue_.used());
     metrics_.set("rescued", rescue_.rescued());
     metrics_.set("rescue_rounds", rescue_.rounds());

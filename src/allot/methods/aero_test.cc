@@ -2,6 +2,7 @@
 // method's specification).
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -254,6 +255,28 @@ TEST(Aero, UnusedTokensComeBackForTheRescue) {
   const Played p = play(controller, {{1}, {}, {{1, verdicts(0, 40)}}}, budget);
   // 80 tokens are left: three rounds of two (60, 40, 20 left), then one (10 left), then none.
   EXPECT_EQ(p.requested(1), 15u);
+}
+
+// Why beliefs count the first round alone (contract, section 5): where sampling stops at a success,
+// the pass rate of all rollouts is too high. The first round's is held right by contract_test.cc.
+TEST(Aero, PassRateOfAllRolloutsIsTooHigh) {
+  constexpr double kRate = 0.3;
+  StreamWorld world({.seed = 9, .prompts = 4000, .pass_rate = [](PromptId) { return kRate; }});
+  Controller controller = controller_of("aero");  // explores 4, then pairs until a success
+  double sum = 0, squares = 0, groups = 0;
+  for (int i = 0; i < 30; ++i) {
+    std::map<PromptId, std::vector<bool>> verdicts;
+    for (const Outcome& outcome : drive_step(controller, world, budget_of(100, 800)).reported)
+      verdicts[outcome.prompt].push_back(outcome.correct);
+    for (const auto& [prompt, correct] : verdicts) {
+      const double share = static_cast<double>(std::count(correct.begin(), correct.end(), true)) /
+                           static_cast<double>(correct.size());
+      sum += share, squares += share * share, ++groups;
+    }
+  }
+  const double mean = sum / groups;
+  const double error = std::sqrt((squares / groups - mean * mean) / groups);
+  EXPECT_GT(mean, kRate + 5 * error);
 }
 
 TEST(Aero, SizesFollowTheGroupSize) {

@@ -12,6 +12,7 @@
 #include "allot/methods/parts/requests.h"
 #include "allot/methods/parts/response_buffer.h"
 #include "allot/methods/parts/reused_group.h"
+#include "allot/methods/parts/selectors.h"
 #include "allot/methods/parts/stages.h"
 #include "allot/methods/registry.h"
 
@@ -59,9 +60,7 @@ class Ar3po final : public Method {
     pool_.clear();
     seed_ = view.seed, step_ = view.step, policy_ = view.policy, stage_ = 1;
     buffer_.forget(view.lost);
-    const auto k = static_cast<std::uint32_t>(options_.stage_size);
-    return ask(request_each(ids_of(view.candidates), within_bounds(k, view.budget),
-                            affordable_rollouts(view.budget), pool_));
+    return ask_each(view, static_cast<std::uint32_t>(options_.stage_size), pool_);
   }
 
   Decision observe(const Events& events) override {
@@ -74,29 +73,28 @@ class Ar3po final : public Method {
   }
 
   TrainBatch finalize() override {
-    std::vector<ReusedGroup> members;
-    Ragged<double> rewards;
-    for (const Group& group : pool_.groups()) {
-      RandomStream stream = selection_stream(seed_, step_, group.prompt);
-      members.push_back(with_reuse(group, buffer_.of(group.prompt), options_.reuse, stream));
-      members.back().add_rewards(rewards);
-    }
-    const auto advantages = group_advantages(rewards, rule_);
+    ReusedGroups members;
+    for (const Group& group : pool_.groups())
+      members.add(group, buffer_.of(group.prompt), options_.reuse,
+                  selection_stream(seed_, step_, group.prompt));
+    const auto advantages = group_advantages(std::move(members.rewards), rule_);
     // The mean over the planned prompts, with and without signal, of means over their members.
     TrainBatch batch{.norm = Norm::Fixed, .fixed = std::max(1.0, double(pool_.size()))};
     reused_.clear();
     double age = 0;
-    for (std::size_t i = 0; i < members.size(); ++i) {
-      const bool has_reused = members[i].reused && has_signal(advantages[i]);
-      const auto n = ship(batch, members[i], advantages[i], options_.reuse.mode);
-      const ZeroCause cause = members[i].group->cause(rule_.resolution);
-      report(batch, *members[i].group, has_reused ? ZeroCause::None : cause, n);
+    Ragged<EarlierResponse> correct;
+    for (std::size_t i = 0; i < pool_.size(); ++i) {
+      const Group& group = pool_.groups()[i];
+      const auto n = members.ship(i, group, advantages[i], options_.reuse.mode, batch);
+      const bool has_reused = members.reused[i] && n > 0;
+      report(batch, group, has_reused ? ZeroCause::None : group.cause(rule_.resolution), n);
+      add_correct_responses(group, correct);
       if (!has_reused) continue;
-      reused_.push_back(members[i].reused->id);
-      age += policy_ - members[i].reused->behaviour;
+      reused_.push_back(members.reused[i]->id);
+      age += policy_ - members.reused[i]->behaviour;
     }
-    for (const Group& group : pool_.groups())  // after the reuse: not in the step that made it
-      buffer_.push(group.prompt, correct_responses(group),
+    for (std::size_t i = 0; i < pool_.size(); ++i)  // after the reuse: not in the step that made it
+      buffer_.push(pool_.groups()[i].prompt, correct[i],
                    static_cast<std::size_t>(options_.reuse.buffer), batch);
     set_metrics(age);
     return batch;

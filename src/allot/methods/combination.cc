@@ -1,11 +1,11 @@
 #include "allot/methods/combination.h"
 
-#include <map>
 #include <utility>
 #include <vector>
 
 #include "allot/core/delivery.h"
 #include "allot/core/error.h"
+#include "allot/core/prompt_table.h"
 #include "allot/core/state.h"
 
 namespace allot {
@@ -168,11 +168,11 @@ class Combination final : public Method {
   Version policy_ = 0;
   std::uint64_t seed_ = 0;
   std::uint32_t groups_ = 0;
-  Budget left_;                               // of the last event
-  std::vector<RolloutId> lost_;               // of the inner method, since the last step
-  std::vector<RolloutId> dropped_;            // what the chooser wanted to hold
-  std::vector<PromptId> chosen_;              // in the chooser's order
-  std::map<PromptId, std::uint32_t> wanted_;  // rollouts that the chooser asked for
+  Budget left_;                        // of the last event
+  std::vector<RolloutId> lost_;        // of the inner method, since the last step
+  std::vector<RolloutId> dropped_;     // what the chooser wanted to hold
+  std::vector<PromptId> chosen_;       // in the chooser's order
+  PromptTable<std::uint32_t> wanted_;  // rollouts that the chooser asked for
   std::vector<OwnedOutcome> first_round_;
   bool choosing_ = false;  // the inner method has not started its step
 };

@@ -482,25 +482,5 @@ INSTANTIATE_TEST_SUITE_P(All, MethodContract, ::testing::ValuesIn(contenders()),
                            return name;
                          });
 
-// The counterpart of 12: pooling all rollouts of a method that stops at a success is biased.
-TEST(StoppedGroups, PassRateOfThePoolIsTooHigh) {
-  constexpr double kRate = 0.3;
-  StreamWorld world({.seed = 9, .prompts = 4000, .pass_rate = [](PromptId) { return kRate; }});
-  Controller controller = controller_of("aero");  // explores 4, then pairs until a success
-  double sum = 0, squares = 0, groups = 0;
-  for (int i = 0; i < 30; ++i) {
-    const DrivenStep step = drive_step(controller, world, budget_of(100, 800));
-    for (const auto& [prompt, outcomes] : seen_by_prompt(step)) {
-      double right = 0;
-      for (const Outcome& outcome : outcomes) right += outcome.correct;
-      const double share = right / static_cast<double>(outcomes.size());
-      sum += share, squares += share * share, ++groups;
-    }
-  }
-  const double mean = sum / groups;
-  const double error = std::sqrt((squares / groups - mean * mean) / groups);
-  EXPECT_GT(mean, kRate + 5 * error);
-}
-
 }  // namespace
 }  // namespace allot

@@ -48,11 +48,10 @@ struct Score {
   }
 };
 
-std::vector<double> sizes(std::span<const double> advantages) {
-  std::vector<double> out;
-  out.reserve(advantages.size());
-  for (const double a : advantages) out.push_back(std::abs(a));
-  return out;
+double mean_size(std::span<const double> advantages) {
+  double sum = 0;
+  for (const double a : advantages) sum += std::abs(a);
+  return advantages.empty() ? 0 : sum / static_cast<double>(advantages.size());
 }
 
 class DynamicPruning final : public Method {
@@ -99,10 +98,16 @@ class DynamicPruning final : public Method {
     batch.norm = Norm::Fixed;
     batch.fixed = static_cast<double>(std::max<std::uint64_t>(whole_, 1));
     const auto advantages = group_advantages(scored_rewards(groups_.groups()), rule_);
-    Totals totals;
-    for (std::size_t g = 0; g < advantages.size(); ++g)
-      thin(batch, groups_.groups()[g], advantages[g], weights_[g], totals);
-    note(totals);
+    Thinned thinned;
+    for (std::size_t g = 0; g < advantages.size(); ++g) {
+      const Group& group = groups_.groups()[g];
+      score(group, advantages[g], thinned);
+      thin(group, advantages[g], weights_[g], thinned);
+      const std::uint32_t n = ship(batch, group, thinned.kept.back(), thinned.estimates.back());
+      report(batch, group, group.cause(rule_.resolution), n);
+      if (n > 0) note_shipped(group, thinned);
+    }
+    set_metrics(thinned);
     return batch;
   }
 
@@ -126,79 +131,81 @@ class DynamicPruning final : public Method {
   }
 
  private:
-  struct Totals {
-    double weights = 0, largest = 0, scores = 0, scored_groups = 0, dropped = 0;
+  // What thinning leaves, a list per group, and sums for the metrics.
+  struct Thinned {
+    Ragged<std::uint32_t> kept;  // positions in the group
+    Ragged<WeightedAdvantage> estimates;
     std::vector<std::uint32_t> lengths;  // of what is shipped
+    double weights = 0, largest = 0, scores = 0, scored_groups = 0, dropped = 0;
   };
 
   // 0 for a skipped prompt. One without history is always kept.
   std::vector<double> prompt_weights(std::span<const PromptRef> candidates) const {
-    std::vector<double> known, uniforms, weights(candidates.size(), 1);
+    std::vector<double> known, weights(candidates.size(), 1);
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const PromptId id = candidates[i].id;
-      const Score* score = scores_.find(id);
+      const Score* score = scores_.find(candidates[i].id);
       if (!score) continue;
       known.push_back(score->mean_abs_advantage);
-      uniforms.push_back(
-          RandomStream({seed_, RandomUse::Method, step_, id, kPromptDraw}).uniform());
       places.push_back(i);
     }
-    const auto drawn = thinning_weights(known, mean_of(known), options_.prompt_rate, uniforms);
-    for (std::size_t k = 0; k < places.size(); ++k) weights[places[k]] = drawn[k];
+    const double mean = mean_of(known);
+    for (std::size_t k = 0; k < places.size(); ++k) {
+      const PromptId id = candidates[places[k]].id;
+      RandomStream random({seed_, RandomUse::Method, step_, id, kPromptDraw});
+      weights[places[k]] = thinning_weight(known[k], mean, options_.prompt_rate, random.uniform());
+    }
     return weights;
   }
 
-  // Scores the prompt by its whole group, ships what thinning leaves of it, and reports it.
-  void thin(TrainBatch& batch, const Group& group, std::span<const double> advantages,
-            double prompt_weight, Totals& totals) {
-    const std::vector<double> abs = sizes(advantages);
-    const double mean = mean_of(abs);
-    const RandomStream random({seed_, RandomUse::Method, step_, group.prompt, kRolloutDraw});
-    std::vector<double> uniforms;
-    uniforms.reserve(abs.size());
-    for (const std::uint32_t i : group.scored())
-      uniforms.push_back(random.uniform_at(group[i].seq));
-    const auto weights = thinning_weights(abs, mean, options_.rollout_rate, uniforms);
-    std::vector<std::uint32_t> kept;
-    std::vector<double> kept_advantages, kept_weights;
-    kept.reserve(abs.size()), kept_advantages.reserve(abs.size()), kept_weights.reserve(abs.size());
-    std::size_t k = 0;
-    for (const std::uint32_t i : group.scored()) {
-      totals.weights += prompt_weight * weights[k];
-      totals.dropped += weights[k] == 0;
-      if (weights[k] > 0) {
-        kept.push_back(i);
-        kept_advantages.push_back(advantages[k]);
-        kept_weights.push_back(prompt_weight * weights[k]);
-      }
-      ++k;
-    }
-    if (!has_signal(kept_advantages)) kept.clear();
-    const std::size_t first = batch.items.size();
-    const std::uint32_t shipped = ship(batch, group, kept, kept_advantages);
-    for (std::uint32_t k = 0; k < shipped; ++k) {
-      batch.items[first + k].weight = static_cast<float>(kept_weights[k]);
-      totals.largest = std::max(totals.largest, kept_weights[k]);
-      totals.lengths.push_back(group[kept[k]].tokens);
-    }
-    report(batch, group, group.cause(rule_.resolution), shipped);
-    if (abs.size() < 2) return;  // nothing was compared
+  // Of the whole group. With fewer than two rewards nothing was compared.
+  void score(const Group& group, std::span<const double> advantages, Thinned& out) {
+    if (advantages.size() < 2) return;
+    const double mean = mean_size(advantages);
     scores_[group.prompt] = {mean, step_};
-    totals.scores += mean;
-    ++totals.scored_groups;
+    out.scores += mean;
+    ++out.scored_groups;
   }
 
-  void note(const Totals& totals) {
+  // Adds a list to `kept` and `estimates`.
+  void thin(const Group& group, std::span<const double> advantages, double prompt_weight,
+            Thinned& out) const {
+    const double mean = mean_size(advantages);
+    const RandomStream random({seed_, RandomUse::Method, step_, group.prompt, kRolloutDraw});
+    auto advantage = advantages.begin();
+    for (const std::uint32_t i : group.scored()) {
+      const double uniform = random.uniform_at(group[i].seq);
+      const double weight = prompt_weight * thinning_weight(std::abs(*advantage), mean,
+                                                            options_.rollout_rate, uniform);
+      out.weights += weight;
+      out.dropped += weight == 0;
+      if (weight > 0) {
+        out.kept.push(i);
+        out.estimates.push({*advantage, weight});
+      }
+      ++advantage;
+    }
+    out.kept.close();
+    out.estimates.close();
+  }
+
+  // What was added last.
+  static void note_shipped(const Group& group, Thinned& out) {
+    for (const WeightedAdvantage& estimate : out.estimates.back())
+      out.largest = std::max(out.largest, estimate.weight);
+    for (const std::uint32_t i : out.kept.back()) out.lengths.push_back(group[i].tokens);
+  }
+
+  void set_metrics(const Thinned& thinned) {
     metrics_.set("prompts_skipped", skipped_);
-    metrics_.set("completions_dropped", totals.dropped);
-    metrics_.set("weight_max", totals.largest);
-    metrics_.set_share("weight_sum_over_Z", totals.weights, whole_);
-    metrics_.set_share("score_mean", totals.scores, totals.scored_groups);
-    if (max_tokens_ == 0 || totals.lengths.empty()) return;
+    metrics_.set("completions_dropped", thinned.dropped);
+    metrics_.set("weight_max", thinned.largest);
+    metrics_.set_share("weight_sum_over_Z", thinned.weights, whole_);
+    metrics_.set_share("score_mean", thinned.scores, thinned.scored_groups);
+    if (max_tokens_ == 0 || thinned.lengths.empty()) return;
     const auto rows =
-        pack_rows(totals.lengths, max_tokens_, static_cast<std::size_t>(options_.packing_window));
-    metrics_.set("packing_fill", row_fill(totals.lengths, rows, max_tokens_));
+        pack_rows(thinned.lengths, max_tokens_, static_cast<std::size_t>(options_.packing_window));
+    metrics_.set("packing_fill", row_fill(thinned.lengths, rows, max_tokens_));
   }
 
   PruningOptions options_;

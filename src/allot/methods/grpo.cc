@@ -16,8 +16,7 @@ struct GrpoOptions {
   void fields(V& v) {
     v("ship_zero", ship_zero,
       "train on groups without signal too, with advantage 0: they dilute the mean over groups as "
-      "in "
-      "the plain loss");
+      "in the plain loss");
   }
   void validate(const AllocOptions& shared) const { require_group_of_two(shared); }
 };
@@ -34,8 +33,7 @@ class Grpo final : public Method {
 
   Decision plan(const BatchView& view) override {
     pool_.clear();
-    return ask(request_each(ids_of(view.candidates), within_bounds(n_, view.budget),
-                            affordable_rollouts(view.budget), pool_));
+    return ask_each(view, n_, pool_);
   }
 
   Decision observe(const Events& events) override { return await_all(events, pool_); }

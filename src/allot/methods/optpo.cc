@@ -12,6 +12,7 @@
 #include "allot/methods/parts/majority.h"
 #include "allot/methods/parts/metric_list.h"
 #include "allot/methods/parts/requests.h"
+#include "allot/methods/parts/spares.h"
 #include "allot/methods/registry.h"
 
 namespace allot {
@@ -77,20 +78,21 @@ class Optpo final : public Method {
 
   Decision plan(const BatchView& view) override {
     pool_.clear();
+    for (auto& [prompt, poll] : polls_) spares_.give(std::move(poll));
     polls_.clear();
-    const auto n = within_bounds(static_cast<std::uint32_t>(options_.first()), view.budget);
     const auto most = within_bounds(static_cast<std::uint32_t>(options_.cap), view.budget);
-    const std::uint64_t affordable = affordable_rollouts(view.budget);
-    Decision decision = ask(request_each(ids_of(view.candidates), n, affordable, pool_));
+    Decision decision = ask_each(view, static_cast<std::uint32_t>(options_.first()), pool_);
     // What a hard cap leaves is dealt out now: were it left to who asks first, decisions would
     // depend on the order of completion.
-    const std::uint64_t rest = affordable - pool_.outstanding(), prompts = pool_.size();
+    const std::uint64_t rest = affordable_rollouts(view.budget) - pool_.outstanding();
+    const std::uint64_t prompts = pool_.size();
     for (std::uint64_t i = 0; i < prompts; ++i) {
       const Group& group = pool_.groups()[i];
       const std::uint64_t share = rest / prompts + (i < rest % prompts);
-      polls_[group.prompt].cap =
-          group.requested + static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                share, most - std::min(most, group.requested)));
+      Poll& poll = polls_[group.prompt];
+      poll = spares_.take();
+      poll.cap = group.requested + static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                       share, most - std::min(most, group.requested)));
     }
     return decision;
   }
@@ -106,22 +108,19 @@ class Optpo final : public Method {
   }
 
   TrainBatch finalize() override {
-    std::vector<std::vector<Outcome>> judged;
     Ragged<double> rewards;
     for (const Group& group : pool_.groups()) {
-      judged.push_back(judged_by_majority(group, polls_[group.prompt].ballot));
-      for (const std::uint32_t i : group.scored()) rewards.push(judged.back()[i].reward);
+      const auto label = polls_[group.prompt].ballot.leader();
+      for (const std::uint32_t i : group.scored()) rewards.push(judged(group[i], label).reward);
       rewards.close();
     }
-    const auto advantages = group_advantages(rewards, rule_);
+    const auto advantages = group_advantages(std::move(rewards), rule_);
     TrainBatch batch;  // Norm::PerGroup
-    for (std::size_t i = 0; i < judged.size(); ++i) {
+    for (std::size_t i = 0; i < pool_.size(); ++i) {
       const Group& group = pool_.groups()[i];
-      const Ballot& ballot = polls_[group.prompt].ballot;
-      const bool tie = ballot.classes() > 0 && !ballot.leader();
       const std::uint32_t n =
           has_signal(advantages[i]) ? ship_scored(batch, group, advantages[i]) : 0;
-      report(batch, group, tie ? ZeroCause::Tie : zero_cause(judged[i], rule_.resolution), n);
+      report(batch, group, cause_of(group, polls_[group.prompt].ballot), n);
     }
     metrics_ = poll_metrics(pool_.groups(), polls_, options_.rule());
     return batch;
@@ -139,6 +138,14 @@ class Optpo final : public Method {
   }
 
  private:
+  ZeroCause cause_of(const Group& group, const Ballot& ballot) const {
+    const auto label = ballot.leader();
+    if (ballot.classes() > 0 && !label) return ZeroCause::Tie;
+    SignalTally tally;
+    for (const OwnedOutcome& rollout : group.rollouts) tally.add(judged(rollout.record, label));
+    return tally.cause(rule_.resolution);
+  }
+
   void count(const Outcome& outcome, Decision& decision) {
     Poll& poll = polls_[outcome.prompt];
     if (poll.stopped) return;  // a cancelled one
@@ -158,6 +165,7 @@ class Optpo final : public Method {
   AdvantageRule rule_;
   GroupPool pool_;
   PromptTable<Poll> polls_;
+  Spares<Poll> spares_;
   MetricList metrics_;
 };
 

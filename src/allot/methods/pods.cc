@@ -6,8 +6,8 @@
 #include "allot/methods/parts/batch_builder.h"
 #include "allot/methods/parts/max_variance.h"
 #include "allot/methods/parts/metric_list.h"
+#include "allot/methods/parts/pool_estimators.h"
 #include "allot/methods/parts/requests.h"
-#include "allot/methods/parts/sampled_pool.h"
 #include "allot/methods/registry.h"
 
 namespace allot {
@@ -56,31 +56,22 @@ class Pods final : public Method {
 
   Decision plan(const BatchView& view) override {
     pool_.clear();
-    const auto n = static_cast<std::uint32_t>(options_.rollouts);
-    return ask(request_each(ids_of(view.candidates), within_bounds(n, view.budget),
-                            affordable_rollouts(view.budget), pool_));
+    return ask_each(view, static_cast<std::uint32_t>(options_.rollouts), pool_);
   }
 
   Decision observe(const Events& events) override { return await_all(events, pool_); }
 
   TrainBatch finalize() override {
-    std::vector<Selection> all;
-    Ragged<double> compared;  // the rewards that statistics are taken of
-    for (const Group& group : pool_.groups()) {
-      all.push_back(selection_of(group));
-      if (options_.statistics == Statistics::Kept)
-        group.add_rewards(all.back().kept, compared);
-      else
-        group.add_rewards(group.scored(), compared);
-    }
-    const auto advantages = group_advantages(compared, rule_);
+    const Ragged<double> rewards = scored_rewards(pool_.groups());
+    const Selections selections = select(rewards);
+    const Ragged<WeightedAdvantage> weighted = estimates(rewards, selections);
     TrainBatch batch;  // Norm::PerGroup
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      const Group& group = *all[i].group;
-      const auto n = ship(batch, group, all[i].kept, estimates(all[i], advantages[i]));
+    for (std::size_t i = 0; i < pool_.size(); ++i) {
+      const Group& group = pool_.groups()[i];
+      const auto n = ship(batch, group, selections.kept[i], weighted[i]);
       report(batch, group, group.cause(rule_.resolution), n);
     }
-    set_metrics(all);
+    set_metrics(rewards, selections);
     return batch;
   }
 
@@ -95,60 +86,76 @@ class Pods final : public Method {
   }
 
  private:
-  struct Selection {
-    const Group* group = nullptr;
-    VarianceSubset subset;  // indices into the scored rollouts
-    Positions kept;         // in group->rollouts
+  // A list per group.
+  struct Selections {
+    Ragged<std::uint32_t> indices;        // into the scored rollouts
+    Ragged<std::uint32_t> kept;           // the same as positions in the group
+    Ragged<double> rewards;               // of these
+    std::vector<std::uint32_t> from_top;  // how many of them are the largest rewards
   };
 
-  Selection selection_of(const Group& group) const {
-    const Positions scored = positions(group.scored());
-    Selection out{
-        &group,
-        max_variance_subset(group.rewards(scored), static_cast<std::uint32_t>(options_.kept)),
-        {}};
-    out.kept.reserve(out.subset.kept.size());
-    for (const std::uint32_t i : out.subset.kept) out.kept.push_back(scored[i]);
+  Selections select(const Ragged<double>& rewards) const {
+    Selections out;
+    Ragged<std::uint32_t> scored;
+    for (std::size_t g = 0; g < rewards.size(); ++g) {
+      scored.add(pool_.groups()[g].scored());
+      out.from_top.push_back(add_max_variance_subset(
+          rewards[g], static_cast<std::uint32_t>(options_.kept), out.indices));
+      for (const std::uint32_t i : out.indices.back()) {
+        out.kept.push(scored.back()[i]);
+        out.rewards.push(rewards[g][i]);
+      }
+      out.kept.close();
+      out.rewards.close();
+    }
     return out;
   }
 
-  // `advantages`: of the kept rollouts, or of all scored ones.
-  std::vector<WeightedAdvantage> estimates(const Selection& selection,
-                                           std::span<const double> advantages) const {
-    const Group& group = *selection.group;
-    if (options_.statistics == Statistics::Strata)
-      return pool_advantages(PoolEstimator::Strata, verdict_rows(group, positions(group.scored())),
-                             verdict_rows(group, selection.kept), rule_.resolution);
-    std::vector<WeightedAdvantage> out;
-    out.reserve(selection.kept.size());
-    for (std::size_t k = 0; k < selection.kept.size(); ++k)
-      out.push_back(
-          {advantages[options_.statistics == Statistics::Kept ? k : selection.subset.kept[k]]});
+  // By verdict as stratum.
+  Ragged<WeightedAdvantage> strata_estimates(const Ragged<double>& rewards,
+                                             const Selections& selections) const {
+    Ragged<WeightedAdvantage> out;
+    Ragged<PoolRow> kept;
+    for (std::size_t g = 0; g < rewards.size(); ++g) {
+      const Group& group = pool_.groups()[g];
+      for (const std::uint32_t i : selections.kept[g])
+        kept.push({group[i].reward, group[i].correct});
+      kept.close();
+      add_pool_advantages(PoolEstimator::Strata, {rewards[g], group.correct_count()}, kept.back(),
+                          rule_.resolution, out);
+    }
     return out;
   }
 
-  static std::vector<PoolRow> verdict_rows(const Group& group,
-                                           std::span<const std::uint32_t> positions) {
-    std::vector<PoolRow> rows;
-    rows.reserve(positions.size());
-    for (const std::uint32_t i : positions) rows.push_back({group[i].reward, group[i].correct});
-    return rows;
+  Ragged<WeightedAdvantage> estimates(const Ragged<double>& rewards,
+                                      const Selections& selections) const {
+    if (options_.statistics == Statistics::Strata) return strata_estimates(rewards, selections);
+    Ragged<WeightedAdvantage> out;
+    const bool of_kept = options_.statistics == Statistics::Kept;
+    const auto advantages = group_advantages(of_kept ? selections.rewards : rewards, rule_);
+    for (std::size_t g = 0; g < rewards.size(); ++g) {
+      const auto indices = selections.indices[g];
+      for (std::size_t k = 0; k < indices.size(); ++k)
+        out.push({advantages[g][of_kept ? k : indices[k]]});
+      out.close();
+    }
+    return out;
   }
 
-  void set_metrics(const std::vector<Selection>& all) {
+  void set_metrics(const Ragged<double>& rewards, const Selections& selections) {
     double scored = 0, equal = 0, top = 0, kept = 0, correct = 0, pool_std = 0, kept_std = 0;
-    for (const Selection& s : all) {
-      const std::vector<double> rewards = s.group->rewards(positions(s.group->scored()));
-      scored += !rewards.empty();
-      if (degenerate(rewards, rule_.resolution)) {
-        equal += !rewards.empty();
+    for (std::size_t g = 0; g < rewards.size(); ++g) {
+      const auto all = rewards[g];
+      scored += !all.empty();
+      if (degenerate(all, rule_.resolution)) {
+        equal += !all.empty();
         continue;
       }
-      top += s.subset.from_top;
-      kept += static_cast<double>(s.kept.size());
-      for (const std::uint32_t i : s.kept) correct += (*s.group)[i].correct;
-      pool_std += standard_deviation(rewards, 0);
-      kept_std += standard_deviation(s.group->rewards(s.kept), 0);
+      top += selections.from_top[g];
+      kept += static_cast<double>(selections.kept[g].size());
+      for (const std::uint32_t i : selections.kept[g]) correct += pool_.groups()[g][i].correct;
+      pool_std += standard_deviation(all, 0);
+      kept_std += standard_deviation(selections.rewards[g], 0);
     }
     metrics_.clear();
     metrics_.set_share("all_equal_share", equal, scored);

@@ -64,8 +64,7 @@ class ReinforceAda final : public Method {
   Decision plan(const BatchView& view) override {
     pool_.clear();
     round_ = 1;
-    return ask(request_each(ids_of(view.candidates), within_bounds(size(), view.budget),
-                            affordable_rollouts(view.budget), pool_));
+    return ask_each(view, size(), pool_);
   }
 
   // A round is counted completely, also beyond the stopping condition.
@@ -84,14 +83,14 @@ class ReinforceAda final : public Method {
 
   TrainBatch finalize() override {
     TrainBatch batch{.norm = Norm::PerToken};
-    const std::vector<SampledPool> all = pools();
-    const auto estimates = weighted_advantages(all, options_.estimate, rule_);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      const Group& group = *all[i].group;
-      const std::uint32_t n = ship(batch, group, all[i].kept, estimates[i]);
+    const SampledPools pools = sampled_pools(pool_.groups(), options_.threshold, kept());
+    const auto estimates = weighted_advantages(pools, options_.estimate, rule_);
+    for (std::size_t i = 0; i < pool_.size(); ++i) {
+      const Group& group = pool_.groups()[i];
+      const std::uint32_t n = ship(batch, group, pools.kept[i], estimates[i]);
       report(batch, group, group.cause(rule_.resolution), n);
     }
-    metrics_ = pool_metrics(all, options_.threshold, estimates, options_.stop, kept(),
+    metrics_ = pool_metrics(pools, options_.threshold, estimates, options_.stop, kept(),
                             static_cast<std::uint32_t>(options_.rounds));
     return batch;
   }
@@ -112,13 +111,6 @@ class ReinforceAda final : public Method {
  private:
   std::uint32_t size() const { return static_cast<std::uint32_t>(options_.round_size); }
   std::uint32_t kept() const { return static_cast<std::uint32_t>(options_.kept); }
-
-  std::vector<SampledPool> pools() const {
-    std::vector<SampledPool> all;
-    for (const Group& group : pool_.groups())
-      all.push_back(sampled_pool(group, options_.threshold, kept()));
-    return all;
-  }
 
   ReinforceAdaOptions options_;
   AdvantageRule rule_;

@@ -59,8 +59,7 @@ class RolloutBandit final : public Method {
     longest_ = view.budget.max_tokens;
     scheduler_.open(seed_);
     forget(view.lost);
-    return ask(request_each(ids_of(view.candidates), within_bounds(group_size_, view.budget),
-                            affordable_rollouts(view.budget), pool_));
+    return ask_each(view, group_size_, pool_);
   }
 
   Decision observe(const Events& events) override { return await_all(events, pool_); }
@@ -72,7 +71,8 @@ class RolloutBandit final : public Method {
     scheduler_.report(metrics_);
     add_arms();
     const std::vector<double> scores = scheduler_.scores(arms_, step_);
-    const std::vector<std::uint32_t> taken = choose(scores);
+    const Ragged<std::uint32_t> choices = choose(scores);
+    const std::span<const std::uint32_t> taken = choices.values();
     TrainBatch batch = batch_of_arms(taken);
     if (!taken.empty() && means) {
       std::vector<const Arm*> selected;
@@ -165,36 +165,33 @@ class RolloutBandit final : public Method {
     }
   }
 
-  // Positions in arms_, ascending.
-  std::vector<std::uint32_t> choose(const std::vector<double>& scores) {
+  // Positions in arms_, ascending; a list per group, or one of all.
+  Ragged<std::uint32_t> choose(const std::vector<double>& scores) {
     const double epsilon = scheduler_.trained() ? options_.epsilon : 1;
     const auto size = static_cast<std::uint32_t>(arms_.size());
-    std::vector<std::uint32_t> taken;
+    Ragged<std::uint32_t> taken;
     std::uint32_t explored = 0;
-    const auto take = [&](std::uint32_t first, std::uint32_t count, std::uint32_t k, PromptId key) {
-      const ArmChoice choice = choose_arms(std::span(scores).subspan(first, count), k, epsilon,
-                                           choice_stream(seed_, step_, key));
-      for (const std::uint32_t i : choice.taken) taken.push_back(first + i);
-      explored += choice.explored;
+    const auto take = [&](ArmRange from, std::uint32_t k, PromptId key) {
+      explored += choose_arms(scores, from, k, epsilon, choice_stream(seed_, step_, key), taken);
     };
     if (options_.mode == Mode::Global) {
       const std::uint64_t half = std::uint64_t{groups_wanted_} * group_size_ / 2;
       const std::uint64_t kept =
           options_.kept > 0 ? static_cast<std::uint64_t>(options_.kept) : half;
-      take(0, size, static_cast<std::uint32_t>(std::min<std::uint64_t>(kept, size)), 0);
+      take({0, size}, static_cast<std::uint32_t>(std::min<std::uint64_t>(kept, size)), 0);
     } else {
       for (std::uint32_t first = 0; first < size; first += arms_[first].pool_n) {
         const std::uint32_t n = arms_[first].pool_n;
         const auto k = static_cast<std::uint32_t>(std::ceil(options_.share * n - 1e-9));
-        take(first, n, k, arms_[first].prompt);
+        take({first, n}, k, arms_[first].prompt);
       }
     }
-    metrics_.set_share("explore_share", explored, taken.size());
+    metrics_.set_share("explore_share", explored, taken.values().size());
     return taken;
   }
 
   // One group for the chosen arms of each prompt and round.
-  TrainBatch batch_of_arms(const std::vector<std::uint32_t>& taken) const {
+  TrainBatch batch_of_arms(std::span<const std::uint32_t> taken) const {
     TrainBatch batch;
     PromptTable<std::uint32_t> shipped;
     const Arm* before = nullptr;
@@ -225,7 +222,7 @@ class RolloutBandit final : public Method {
     return ids;
   }
 
-  void set_metrics(const std::vector<double>& scores, const std::vector<std::uint32_t>& taken,
+  void set_metrics(const std::vector<double>& scores, std::span<const std::uint32_t> taken,
                    const std::optional<RoundMeans>& means) {
     if (means) {
       metrics_.set("V", means->reward);

@@ -100,6 +100,11 @@ bool has_signal(std::span<const double> advantages) {
   return std::any_of(advantages.begin(), advantages.end(), [](double a) { return a != 0; });
 }
 
+bool has_signal(std::span<const WeightedAdvantage> advantages) {
+  return std::any_of(advantages.begin(), advantages.end(),
+                     [](const WeightedAdvantage& a) { return a.advantage != 0; });
+}
+
 double posterior_mean(double correct, double n, double a, double b) {
   return (correct + a) / (n + a + b);
 }

@@ -75,8 +75,14 @@ Ragged<double> group_advantages(Ragged<double> rewards, const AdvantageRule& rul
 // True if the rewards carry no signal: fewer than two, or max - min <= resolution.
 bool degenerate(std::span<const double> rewards, double resolution);
 
+// What a rollout counts in the update: its advantage, and the weight of its term of the loss.
+struct WeightedAdvantage {
+  double advantage = 0, weight = 1;
+};
+
 // True if training on these advantages can change anything: one of them is not 0.
 bool has_signal(std::span<const double> advantages);
+bool has_signal(std::span<const WeightedAdvantage> advantages);
 
 // Mean of the Beta posterior after `correct` of `n`; a, b > 0 keep it inside (0, 1).
 double posterior_mean(double correct, double n, double a, double b);

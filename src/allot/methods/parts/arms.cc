@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <compare>
 
 #include "allot/methods/parts/advantages.h"
 #include "allot/methods/parts/selectors.h"
@@ -40,19 +40,21 @@ ArmFeatures RunningMoments::standardised(const ArmFeatures& features) const {
   return out;
 }
 
-ArmChoice choose_arms(std::span<const double> scores, std::uint32_t k, double epsilon,
-                      RandomStream stream) {
-  ArmChoice choice;
-  for (std::uint32_t slot = 0; slot < k; ++slot) choice.explored += stream.uniform() < epsilon;
-  std::vector<std::uint32_t> order(scores.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::uint32_t a, std::uint32_t b) { return scores[a] > scores[b]; });
-  const std::uint32_t best = k - choice.explored;
-  choice.taken = random_subset(std::span(order).subspan(best), choice.explored, stream);
-  choice.taken.insert(choice.taken.end(), order.begin(), order.begin() + best);
-  std::sort(choice.taken.begin(), choice.taken.end());
-  return choice;
+std::uint32_t choose_arms(std::span<const double> scores, ArmRange from, std::uint32_t k,
+                          double epsilon, RandomStream stream, Ragged<std::uint32_t>& taken) {
+  std::uint32_t explored = 0;
+  for (std::uint32_t slot = 0; slot < k; ++slot) explored += stream.uniform() < epsilon;
+  for (std::uint32_t i = 0; i < from.count; ++i) taken.push(from.first + i);
+  const std::span<std::uint32_t> order = taken.open();
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const auto above = std::weak_order(scores[b], scores[a]);  // an order of NaN, too
+    return std::is_neq(above) ? std::is_lt(above) : a < b;
+  });
+  draw_to_front(order.subspan(k - explored), explored, stream);
+  std::sort(order.begin(), order.begin() + k);
+  taken.cut(k);
+  taken.close();
+  return explored;
 }
 
 double correlation(std::span<const double> a, std::span<const double> b) {

@@ -5,10 +5,10 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "allot/core/random.h"
 #include "allot/core/types.h"
+#include "allot/methods/parts/ragged.h"
 
 namespace allot {
 
@@ -71,15 +71,14 @@ class RunningMoments {
   ArmFeatures mean_{}, squares_{};
 };
 
-struct ArmChoice {
-  std::vector<std::uint32_t> taken;  // positions, ascending
-  std::uint32_t explored = 0;        // of them, taken at random
+// Adds a list: the positions, ascending, of k of the `count` arms from position `first` on. Each
+// slot is, with probability `epsilon`, filled uniformly at random after the others got the highest
+// scores (ties: the earlier one). Returns how many were taken at random. k <= count.
+struct ArmRange {
+  std::uint32_t first = 0, count = 0;
 };
-
-// k of the arms: each slot is, with probability `epsilon`, filled uniformly at random after the
-// others got the highest scores (ties: the earlier one). k <= number of scores.
-ArmChoice choose_arms(std::span<const double> scores, std::uint32_t k, double epsilon,
-                      RandomStream stream);
+std::uint32_t choose_arms(std::span<const double> scores, ArmRange from, std::uint32_t k,
+                          double epsilon, RandomStream stream, Ragged<std::uint32_t>& taken);
 
 // Pearson's; 0 where one side does not vary. Both have the same size.
 double correlation(std::span<const double> a, std::span<const double> b);

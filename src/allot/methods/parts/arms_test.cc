@@ -13,14 +13,31 @@ using Positions = std::vector<std::uint32_t>;
 
 RandomStream stream(std::uint64_t seed) { return RandomStream({seed, RandomUse::Test, 41, 0, 0}); }
 
+struct ArmChoice {
+  Positions taken;
+  std::uint32_t explored = 0;
+};
+
+// Of all arms; and the same, moved, where others stand before and behind them.
+ArmChoice choose(std::vector<double> scores, std::uint32_t k, double epsilon, std::uint64_t seed) {
+  const auto n = static_cast<std::uint32_t>(scores.size());
+  Ragged<std::uint32_t> taken;
+  const std::uint32_t explored = choose_arms(scores, {0, n}, k, epsilon, stream(seed), taken);
+  ArmChoice choice{{taken[0].begin(), taken[0].end()}, explored};
+  scores.insert(scores.begin(), 2, 100);
+  scores.push_back(100);
+  EXPECT_EQ(choose_arms(scores, {2, n}, k, epsilon, stream(seed), taken), explored);
+  for (std::uint32_t i = 0; i < k; ++i) EXPECT_EQ(taken[1][i], choice.taken[i] + 2);
+  return choice;
+}
+
 TEST(ChooseArms, HighestScoresAndIssueOrderOfTies) {
   const std::vector<double> scores = {.1, .9, .5, .9, .2, .5};
-  EXPECT_EQ(choose_arms(scores, 3, 0, stream(1)).taken, (Positions{1, 2, 3}));
-  EXPECT_EQ(choose_arms(scores, 6, 0, stream(1)).taken, (Positions{0, 1, 2, 3, 4, 5}));
-  EXPECT_TRUE(choose_arms({}, 0, 1, stream(1)).taken.empty());
+  EXPECT_EQ(choose(scores, 3, 0, 1).taken, (Positions{1, 2, 3}));
+  EXPECT_EQ(choose(scores, 6, 0, 1).taken, (Positions{0, 1, 2, 3, 4, 5}));
+  EXPECT_TRUE(choose({}, 0, 1, 1).taken.empty());
   // A constant scorer: issue order.
-  EXPECT_EQ(choose_arms(std::vector<double>(8, .3), 4, 0, stream(1)).taken,
-            (Positions{0, 1, 2, 3}));
+  EXPECT_EQ(choose(std::vector<double>(8, .3), 4, 0, 1).taken, (Positions{0, 1, 2, 3}));
 }
 
 // epsilon = 1 is the uniform choice: chi-square over all 70 subsets of four of eight.
@@ -29,7 +46,7 @@ TEST(ChooseArms, ExploringIsUniform) {
   std::map<Positions, double> times;
   constexpr int kDraws = 70000;
   for (std::uint64_t seed = 0; seed < kDraws; ++seed) {
-    const ArmChoice choice = choose_arms(scores, 4, 1, stream(seed));
+    const ArmChoice choice = choose(scores, 4, 1, seed);
     EXPECT_EQ(choice.explored, 4u);
     ++times[choice.taken];
   }
@@ -45,7 +62,7 @@ TEST(ChooseArms, ExploresTheShareAskedFor) {
   double explored = 0, worst = 0;
   constexpr int kDraws = 20000;
   for (std::uint64_t seed = 0; seed < kDraws; ++seed) {
-    const ArmChoice choice = choose_arms(scores, 4, .1, stream(seed));
+    const ArmChoice choice = choose(scores, 4, .1, seed);
     EXPECT_EQ(std::set<std::uint32_t>(choice.taken.begin(), choice.taken.end()).size(), 4u);
     explored += choice.explored;
     worst += choice.taken.back() == 7;

@@ -25,6 +25,12 @@ void Ballot::add(std::int64_t answer) {
   last_leader_ = now;
 }
 
+void Ballot::clear() {
+  votes_.clear();
+  last_leader_.reset();
+  changes_ = 0;
+}
+
 std::uint32_t Ballot::lead() const {
   std::uint32_t first = 0, second = 0;
   for (const auto& [answer, votes] : votes_) {

@@ -25,6 +25,7 @@ std::optional<std::uint32_t> needed_lead(const VoteRule& rule, std::uint32_t see
 class Ballot {
  public:
   void add(std::int64_t answer);
+  void clear();  // keeps the room of its votes
 
   std::uint32_t classes() const { return static_cast<std::uint32_t>(votes_.size()); }
   std::uint32_t lead() const;  // of the first over the second; 0 without votes

@@ -5,20 +5,26 @@
 namespace allot {
 namespace {
 
-template <class Positions>
+double advantage_of(double advantage) { return advantage; }
+double advantage_of(const WeightedAdvantage& estimate) { return estimate.advantage; }
+float weight_of(double) { return 1; }
+float weight_of(const WeightedAdvantage& estimate) { return static_cast<float>(estimate.weight); }
+
+template <class Positions, class Estimate>
 std::uint32_t add_group(TrainBatch& batch, const Group& group, Positions&& kept,
-                        std::span<const double> advantages, Anchor anchor) {
-  if (advantages.empty()) return 0;
-  const auto count = static_cast<std::uint32_t>(advantages.size());
+                        std::span<const Estimate> estimates, Anchor anchor) {
+  if (estimates.empty()) return 0;
+  const auto count = static_cast<std::uint32_t>(estimates.size());
   TrainGroup out{group.prompt, static_cast<std::uint32_t>(batch.items.size()), count};
   double sum = 0;
   for (const std::uint32_t i : group.scored()) sum += group[i].reward, ++out.pool_n;
   out.pool_mean = static_cast<float>(sum / out.pool_n);
   batch.groups.push_back(out);
-  std::uint32_t i = 0;
+  auto estimate = estimates.begin();
   for (const std::uint32_t position : kept) {
-    const auto advantage = static_cast<float>(advantages[i++]);
-    batch.items.push_back({group[position].id, advantage, 1.0f, anchor});
+    const auto advantage = static_cast<float>(advantage_of(*estimate));
+    batch.items.push_back({group[position].id, advantage, weight_of(*estimate), anchor});
+    ++estimate;
   }
   return count;
 }
@@ -28,6 +34,12 @@ std::uint32_t add_group(TrainBatch& batch, const Group& group, Positions&& kept,
 std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::uint32_t> kept,
                    std::span<const double> advantages, Anchor anchor) {
   return add_group(batch, group, kept, advantages.first(kept.size()), anchor);
+}
+
+std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::uint32_t> kept,
+                   std::span<const WeightedAdvantage> estimates) {
+  if (!has_signal(estimates)) return 0;
+  return add_group(batch, group, kept, estimates, Anchor::StepStart);
 }
 
 std::uint32_t ship_scored(TrainBatch& batch, const Group& group, std::span<const double> advantages,

@@ -16,7 +16,11 @@ namespace allot {
 std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::uint32_t> kept,
                    std::span<const double> advantages, Anchor anchor = Anchor::StepStart);
 
-// The same for all scored rollouts.
+// The same with a weight for each. Nothing is added without a signal.
+std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::uint32_t> kept,
+                   std::span<const WeightedAdvantage> estimates);
+
+// Of all scored rollouts.
 std::uint32_t ship_scored(TrainBatch& batch, const Group& group, std::span<const double> advantages,
                           Anchor anchor = Anchor::StepStart);
 

@@ -3,19 +3,22 @@
 #include <array>
 #include <cmath>
 
+#include "allot/methods/parts/selectors.h"
+
 namespace allot {
 namespace {
 
-Positions kept_of(const Group& group, Stratum stratum, const CurationOptions& options,
-                  RandomStream stream) {
-  Positions scored = positions(group.scored());
+// Adds the list of the group's kept positions.
+void add_kept(const Group& group, Stratum stratum, const CurationOptions& options,
+              RandomStream stream, Ragged<std::uint32_t>& kept) {
   if (stratum == Stratum::Partial)
-    return keep_correct_and_some_wrong(positions(group.scored_with(true)),
-                                       positions(group.scored_with(false)),
-                                       static_cast<std::uint32_t>(options.kept_wrong), stream);
-  if (!one_sided(stratum)) return scored;
-  if (options.degenerate == OneSidedScale::Off) return {};
-  return random_subset(scored, static_cast<std::uint32_t>(options.kept_one_sided), stream);
+    return add_correct_and_some_wrong(group, static_cast<std::uint32_t>(options.kept_wrong), stream,
+                                      kept);
+  if (!one_sided(stratum)) return kept.add(group.scored());
+  if (options.degenerate != OneSidedScale::Off)
+    for (const std::uint32_t i : group.scored()) kept.push(i);
+  leave_random_subset(kept, static_cast<std::uint32_t>(options.kept_one_sided), stream);
+  kept.close();
 }
 
 // The posterior counts all rollouts of the group, not only the kept ones.
@@ -35,54 +38,55 @@ bool none_correct_at_first(const Group& group) {
 
 }  // namespace
 
-std::vector<CuratedGroup> curate(const std::vector<Group>& groups, const CurationOptions& options,
-                                 const AdvantageRule& rule, std::uint64_t seed,
-                                 std::uint64_t step) {
-  std::vector<CuratedGroup> curated;
+Curation curate(std::span<const Group> groups, const CurationOptions& options,
+                const AdvantageRule& rule, std::uint64_t seed, std::uint64_t step) {
+  Curation out{groups, {}, {}, {}};
+  Ragged<std::uint32_t> chosen;
   Ragged<double> rewards;  // of mixed groups; empty for the others
   for (const Group& group : groups) {
-    CuratedGroup c{&group};
-    c.stratum = stratum_of(group.correct_count(), group.scored_count(), options.high);
-    c.kept = kept_of(group, c.stratum, options, selection_stream(seed, step, group.prompt));
-    if (one_sided(c.stratum))
+    const Stratum stratum = stratum_of(group.correct_count(), group.scored_count(), options.high);
+    add_kept(group, stratum, options, selection_stream(seed, step, group.prompt), chosen);
+    if (one_sided(stratum))
       rewards.close();
     else
-      group.add_rewards(c.kept, rewards);
-    curated.push_back(std::move(c));
+      group.add_rewards(chosen.back(), rewards);
+    out.strata.push_back(stratum);
   }
-  const auto advantages = group_advantages(std::move(rewards), rule);
-  for (std::size_t i = 0; i < curated.size(); ++i) {
-    CuratedGroup& c = curated[i];
-    if (one_sided(c.stratum))
-      c.advantages.assign(c.kept.size(), one_sided_advantage(*c.group, c.stratum, options));
+  const auto relative = group_advantages(std::move(rewards), rule);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    for (const double a : relative[i]) out.advantages.push(a);
+    if (one_sided(out.strata[i]))
+      out.advantages.push(chosen[i].size(), one_sided_advantage(groups[i], out.strata[i], options));
+    if (has_signal(out.advantages.open()))
+      for (const std::uint32_t position : chosen[i]) out.kept.push(position);
     else
-      c.advantages.assign(advantages[i].begin(), advantages[i].end());
-    if (has_signal(c.advantages)) continue;
-    c.kept.clear();
-    c.advantages.clear();
+      out.advantages.cut(0);
+    out.advantages.close();
+    out.kept.close();
   }
-  return curated;
+  return out;
 }
 
-MetricList curation_metrics(const std::vector<CuratedGroup>& curated) {
+MetricList curation_metrics(const Curation& curation) {
   struct Sum {
     std::size_t groups = 0, kept = 0;
     double abs_advantage = 0;
   };
   std::array<Sum, 5> of{};  // by Stratum
   std::size_t kept = 0, scored = 0, zero_at_first = 0;
-  for (const CuratedGroup& c : curated) {
-    Sum& sum = of[static_cast<std::size_t>(c.stratum)];
+  for (std::size_t i = 0; i < curation.groups.size(); ++i) {
+    const bool has_score = curation.strata[i] != Stratum::Unscored;
+    Sum& sum = of[static_cast<std::size_t>(curation.strata[i])];
     ++sum.groups;
-    sum.kept += c.kept.size();
-    for (const double a : c.advantages) sum.abs_advantage += std::abs(a);
-    kept += c.kept.size();
-    scored += c.stratum != Stratum::Unscored;
-    zero_at_first += c.stratum != Stratum::Unscored && none_correct_at_first(*c.group);
+    sum.kept += curation.kept[i].size();
+    for (const double a : curation.advantages[i]) sum.abs_advantage += std::abs(a);
+    kept += curation.kept[i].size();
+    scored += has_score;
+    zero_at_first += has_score && none_correct_at_first(curation.groups[i]);
   }
   const auto in = [&](Stratum stratum) { return of[static_cast<std::size_t>(stratum)]; };
   MetricList metrics;
-  metrics.set_share("kept_per_prompt", kept, curated.size());
+  metrics.set_share("kept_per_prompt", kept, curation.groups.size());
   metrics.set_share("share_partial", in(Stratum::Partial).groups, scored);
   metrics.set_share("share_high", in(Stratum::High).groups, scored);
   const std::size_t all_pass = in(Stratum::AllPass).kept > 0 ? in(Stratum::AllPass).groups : 0;

@@ -15,7 +15,7 @@
 #include "allot/methods/parts/advantages.h"
 #include "allot/methods/parts/group_pool.h"
 #include "allot/methods/parts/metric_list.h"
-#include "allot/methods/parts/selectors.h"
+#include "allot/methods/parts/ragged.h"
 #include "allot/methods/parts/strata.h"
 
 namespace allot {
@@ -45,19 +45,20 @@ struct CurationOptions {
   }
 };
 
-struct CuratedGroup {
-  const Group* group = nullptr;
-  Stratum stratum = Stratum::Unscored;
-  Positions kept;                  // in group->rollouts; empty: nothing is trained on
-  std::vector<double> advantages;  // of `kept`
+// Of the groups of a step; entry or list i belongs to groups[i].
+struct Curation {
+  std::span<const Group> groups;
+  std::vector<Stratum> strata;
+  Ragged<std::uint32_t> kept;  // positions in the group; empty: nothing is trained on
+  Ragged<double> advantages;   // of `kept`
 };
 
-// One per group, in order; refers to `groups`. Draws are keyed by (seed, step, prompt).
-std::vector<CuratedGroup> curate(const std::vector<Group>& groups, const CurationOptions& options,
-                                 const AdvantageRule& rule, std::uint64_t seed, std::uint64_t step);
+// Refers to `groups`. Draws are keyed by (seed, step, prompt).
+Curation curate(std::span<const Group> groups, const CurationOptions& options,
+                const AdvantageRule& rule, std::uint64_t seed, std::uint64_t step);
 
 // kept_per_prompt, share_{partial,high,all_pass_kept}, zero_ratio_{explore,after_rescue} and the
 // mean absolute advantage per stratum.
-MetricList curation_metrics(const std::vector<CuratedGroup>& curated);
+MetricList curation_metrics(const Curation& curation);
 
 }  // namespace allot

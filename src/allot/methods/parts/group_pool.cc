@@ -29,13 +29,6 @@ ScoredPositions Group::scored_with(bool correct) const { return ScoredPositions(
 std::uint32_t Group::scored_count() const { return scored().size(); }
 std::uint32_t Group::correct_count() const { return scored_with(true).size(); }
 
-std::vector<double> Group::rewards(std::span<const std::uint32_t> positions) const {
-  std::vector<double> out;
-  out.reserve(positions.size());
-  for (const std::uint32_t i : positions) out.push_back((*this)[i].reward);
-  return out;
-}
-
 ZeroCause Group::cause(double resolution, SingletonBaseline singletons) const {
   SignalTally tally;
   for (const OwnedOutcome& rollout : rollouts) tally.add(rollout.record);
@@ -47,6 +40,11 @@ void Group::add(const Outcome& outcome) {
   owned.record = outcome;
   owned.record.parts = {};
   owned.parts.assign(outcome.parts.begin(), outcome.parts.end());
+}
+
+void Group::clear() {
+  requested = 0;
+  rollouts.clear();
 }
 
 std::uint32_t age_of(const Group& group, Version policy) {
@@ -61,11 +59,7 @@ void add_scored_ids(const Group& group, std::vector<RolloutId>& ids) {
 }
 
 void GroupPool::clear() {
-  for (Group& group : groups_) {
-    group.requested = 0;
-    group.rollouts.clear();
-    spare_.push_back(std::move(group));
-  }
+  for (Group& group : groups_) spares_.give(std::move(group));
   groups_.clear();
   index_.clear();
   outstanding_ = 0;
@@ -75,13 +69,15 @@ void GroupPool::request(PromptId prompt, std::uint32_t n) {
   const std::uint32_t* place = index_.find(prompt);
   if (!place) {
     place = &(index_[prompt] = size());
-    groups_.push_back(spare_.empty() ? Group{} : std::move(spare_.back()));
-    if (!spare_.empty()) spare_.pop_back();
+    groups_.push_back(spares_.take());
     groups_.back().prompt = prompt;
   }
   Group& group = groups_[*place];
   group.requested += n;
-  group.rollouts.reserve(group.requested);
+  const std::size_t room = group.rollouts.capacity();
+  // By doubling: a prompt may be asked for a few more many times.
+  if (group.requested > room)
+    group.rollouts.reserve(std::max<std::size_t>(group.requested, 2 * room));
   outstanding_ += n;
 }
 

@@ -14,6 +14,7 @@
 #include "allot/core/types.h"
 #include "allot/core/zero_cause.h"
 #include "allot/methods/parts/ragged.h"
+#include "allot/methods/parts/spares.h"
 
 namespace allot {
 
@@ -77,6 +78,7 @@ struct Group {
 
   const Outcome& operator[](std::uint32_t position) const { return rollouts[position].record; }
   void add(const Outcome& outcome);
+  void clear();  // keeps the room of its rollouts
 
   // Positions in `rollouts`, ascending: found while they are walked through, nothing is stored.
   ScoredPositions scored() const;
@@ -90,7 +92,6 @@ struct Group {
 
   std::uint32_t scored_count() const;
   std::uint32_t correct_count() const;  // among the scored ones
-  std::vector<double> rewards(std::span<const std::uint32_t> positions) const;
   ZeroCause cause(double resolution, SingletonBaseline = SingletonBaseline::None) const;
 
   template <class V>
@@ -129,7 +130,7 @@ class GroupPool {
 
  private:
   std::vector<Group> groups_;
-  std::vector<Group> spare_;  // of earlier steps, empty: their room is used again
+  Spares<Group> spares_;
   PromptTable<std::uint32_t> index_;
   std::uint64_t outstanding_ = 0;
 };

@@ -4,17 +4,11 @@ namespace allot {
 
 bool casts_vote(const Outcome& outcome) { return is_scored(outcome) && outcome.answer_class >= 0; }
 
-std::vector<Outcome> judged_by_majority(const Group& group, const Ballot& ballot) {
-  const auto label = ballot.leader();
-  std::vector<Outcome> out;
-  out.reserve(group.rollouts.size());
-  for (const OwnedOutcome& rollout : group.rollouts) {
-    Outcome outcome = rollout.record;
-    outcome.parsed = casts_vote(outcome);
-    outcome.correct = label && outcome.parsed && outcome.answer_class == *label;
-    outcome.reward = outcome.correct ? 1 : 0;
-    out.push_back(outcome);
-  }
+Outcome judged(const Outcome& outcome, std::optional<std::int64_t> label) {
+  Outcome out = outcome;
+  out.parsed = casts_vote(outcome);
+  out.correct = label && out.parsed && outcome.answer_class == *label;
+  out.reward = out.correct ? 1 : 0;
   return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "allot/core/prompt_table.h"
@@ -18,6 +19,11 @@ struct Poll {
   std::uint32_t cap = 0;  // rollouts that it may take
   bool stopped = false;
 
+  void clear() {
+    ballot.clear();
+    cap = 0;
+    stopped = false;
+  }
   template <class V>
   void state(V& v) {
     v(ballot);
@@ -29,9 +35,9 @@ struct Poll {
 // A scored rollout with a readable answer.
 bool casts_vote(const Outcome& outcome);
 
-// The rollouts of the group with agreement in place of the verifier's reward and verdict. Without a
-// majority nothing agrees.
-std::vector<Outcome> judged_by_majority(const Group& group, const Ballot& ballot);
+// The outcome with agreement in place of the verifier's reward and verdict. Without a label, which
+// is the majority's answer, nothing agrees.
+Outcome judged(const Outcome& outcome, std::optional<std::int64_t> label);
 
 // rollouts_to_stop, cancelled, lead, capped_share, label_changes and classes, means over prompts;
 // agreement_with_gold, the share of labels that the verifier calls correct.

@@ -3,18 +3,16 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
+
+#include "allot/methods/parts/ragged.h"
 
 namespace allot {
 
-struct VarianceSubset {
-  std::vector<std::uint32_t> kept;  // indices into the rewards, ascending
-  std::uint32_t from_top = 0;       // how many of them are the largest rewards
-};
-
-// min(m, n) of the n rewards. The optimum is always the k largest and the m - k smallest; ties
-// among rewards keep their order (the first of the equal ones counts as larger), ties among k take
-// the smallest. O(n log n).
-VarianceSubset max_variance_subset(std::span<const double> rewards, std::uint32_t m);
+// Adds a list: the indices of min(m, n) of the n rewards, ascending. Returns k, how many of them
+// are the largest rewards: the optimum is always the k largest and the m - k smallest. Ties among
+// rewards keep their order (the first of the equal ones counts as larger), ties among k take the
+// smallest. O(n log n).
+std::uint32_t add_max_variance_subset(std::span<const double> rewards, std::uint32_t m,
+                                      Ragged<std::uint32_t>& kept);
 
 }  // namespace allot

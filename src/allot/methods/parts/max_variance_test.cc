@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -12,6 +13,19 @@
 
 namespace allot {
 namespace {
+
+struct VarianceSubset {
+  std::vector<std::uint32_t> kept;
+  std::uint32_t from_top = 0;
+};
+
+VarianceSubset max_variance_subset(const std::vector<double>& rewards, std::uint32_t m) {
+  Ragged<std::uint32_t> kept;
+  kept.add(std::vector<std::uint32_t>{7});  // what is there already stays
+  const std::uint32_t from_top = add_max_variance_subset(rewards, m, kept);
+  EXPECT_TRUE(kept.size() == 2 && kept[0].size() == 1 && kept[0][0] == 7);
+  return {{kept[1].begin(), kept[1].end()}, from_top};
+}
 
 double variance(const std::vector<double>& values) {
   const double deviation = standard_deviation(values, 0);

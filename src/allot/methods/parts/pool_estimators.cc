@@ -4,16 +4,12 @@
 #include <cmath>
 
 #include "allot/core/error.h"
-#include "allot/methods/parts/advantages.h"
 
 namespace allot {
 namespace {
 
-std::vector<double> rewards_of(std::span<const PoolRow> rows) {
-  std::vector<double> rewards;
-  rewards.reserve(rows.size());
-  for (const PoolRow& row : rows) rewards.push_back(row.reward);
-  return rewards;
+double share(std::size_t part, std::size_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
 double log_fix(double p, double right_per_wrong, bool positive) {
@@ -21,37 +17,42 @@ double log_fix(double p, double right_per_wrong, bool positive) {
   return positive ? 1 - p : -(1 - p) * right_per_wrong;
 }
 
+// The list that add_pool_advantages() adds, still open.
+void push_advantages(PoolEstimator estimator, const RewardPool& pool, std::span<const PoolRow> kept,
+                     double resolution, Ragged<WeightedAdvantage>& out) {
+  const bool flat = degenerate(pool.rewards, resolution);
+  const double mean = mean_of(pool.rewards), p = pool.positive_share(), k = positive_share(kept);
+  const bool both = k > 0 && k < 1;
+  for (const auto& [reward, positive] : kept) {
+    WeightedAdvantage a{flat ? 0 : reward - mean};
+    if (!flat && both && estimator == PoolEstimator::Strata)
+      a.weight = positive ? p / k : (1 - p) / (1 - k);
+    if (!flat && both && estimator == PoolEstimator::LogFix)
+      a.advantage = log_fix(p, k / (1 - k), positive);
+    out.push(a);
+  }
+}
+
 }  // namespace
 
 double positive_share(std::span<const PoolRow> rows) {
   const auto positives =
       std::count_if(rows.begin(), rows.end(), [](const PoolRow& row) { return row.positive; });
-  return rows.empty() ? 0 : static_cast<double>(positives) / static_cast<double>(rows.size());
+  return share(static_cast<std::size_t>(positives), rows.size());
 }
 
-std::vector<WeightedAdvantage> pool_advantages(PoolEstimator estimator,
-                                               std::span<const PoolRow> pool,
-                                               std::span<const PoolRow> kept, double resolution) {
-  std::vector<WeightedAdvantage> out(kept.size());
-  const std::vector<double> rewards = rewards_of(pool);
-  if (degenerate(rewards, resolution)) return out;
-  const double mean = mean_of(rewards), p = positive_share(pool), share = positive_share(kept);
-  const bool both = share > 0 && share < 1;
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    const bool positive = kept[i].positive;
-    out[i].advantage = kept[i].reward - mean;
-    if (!both) continue;
-    if (estimator == PoolEstimator::Strata)
-      out[i].weight = positive ? p / share : (1 - p) / (1 - share);
-    if (estimator == PoolEstimator::LogFix)
-      out[i].advantage = log_fix(p, share / (1 - share), positive);
-  }
-  return out;
+double RewardPool::positive_share() const { return share(positives, rewards.size()); }
+
+void add_pool_advantages(PoolEstimator estimator, const RewardPool& pool,
+                         std::span<const PoolRow> kept, double resolution,
+                         Ragged<WeightedAdvantage>& out) {
+  push_advantages(estimator, pool, kept, resolution, out);
+  out.close();
 }
 
-double objective_slope(RateObjective objective, double power, std::span<const PoolRow> pool) {
-  double p = positive_share(pool);
-  if (p == 0) p = 1 / (static_cast<double>(pool.size()) + 1);
+double objective_slope(RateObjective objective, double power, const RewardPool& pool) {
+  double p = pool.positive_share();
+  if (p == 0) p = 1 / (static_cast<double>(pool.rewards.size()) + 1);
   switch (objective) {
     case RateObjective::Log:
       return 1 / p;
@@ -75,18 +76,18 @@ void EstimateOptions::validate(std::string_view section) const {
   only_with(objective != RateObjective::PassRate, "objective", PoolEstimator::Strata, "strata");
 }
 
-std::vector<WeightedAdvantage> estimate(const EstimateOptions& options,
-                                        std::span<const PoolRow> pool,
-                                        std::span<const PoolRow> kept, double resolution) {
-  auto out = pool_advantages(options.estimator, pool, kept, resolution);
+void add_estimates(const EstimateOptions& options, const RewardPool& pool,
+                   std::span<const PoolRow> kept, double resolution,
+                   Ragged<WeightedAdvantage>& out) {
+  push_advantages(options.estimator, pool, kept, resolution, out);
   double weight = objective_slope(options.objective, options.power, pool);
-  if (options.inverse_root) weight /= std::sqrt(std::max(positive_share(pool), 1.0 / 16));
-  const double divisor = options.pool_std ? standard_deviation(rewards_of(pool), 0) + 1e-6 : 1;
-  for (WeightedAdvantage& a : out) {
+  if (options.inverse_root) weight /= std::sqrt(std::max(pool.positive_share(), 1.0 / 16));
+  const double divisor = options.pool_std ? standard_deviation(pool.rewards, 0) + 1e-6 : 1;
+  for (WeightedAdvantage& a : out.open()) {
     a.advantage /= divisor;
     a.weight *= weight;
   }
-  return out;
+  out.close();
 }
 
 }  // namespace allot

@@ -4,11 +4,9 @@
 // With p the share of positives in the pool, k+ and k- the kept ones and n = k+ + k-:
 //
 //   pool_mean   A = r - mean of the pool; weight 1
-//   strata      the same; weight p / (k+/n) on positives, (1-p) / (k-/n) on negatives: it undoes
-//   the
-//               selection, so that the sum estimates grad p
-//   log_fix     A+ = 1 - p^2/(1-p), A- = -p k+/k-  for p <= 1/2;  A+ = 1-p, A- = -(1-p) k+/k-
-//   above;
+//   strata      the same; weight p / (k+/n) on positives, (1-p) / (k-/n) on negatives: that undoes
+//               the selection, so that the sum estimates grad p
+//   log_fix     A+ = 1 - p^2/(1-p), A- = -p k+/k- for p <= 1/2, above A+ = 1-p, A- = -(1-p) k+/k-;
 //               with half of each kept it estimates grad log(p) / 2
 //
 // A pool without a positive or without a negative has no missing stratum to weigh: its weights are
@@ -17,11 +15,13 @@
 // section 9 (strata).
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "allot/core/options.h"
+#include "allot/methods/parts/advantages.h"
+#include "allot/methods/parts/ragged.h"
 
 namespace allot {
 
@@ -31,24 +31,27 @@ struct PoolRow {
   double reward = 0;
   bool positive = false;
 };
-struct WeightedAdvantage {
-  double advantage = 0, weight = 1;
+double positive_share(std::span<const PoolRow> rows);  // 0 of none
+
+// All scored rollouts of a prompt.
+struct RewardPool {
+  std::span<const double> rewards;
+  std::uint32_t positives = 0;  // among them
+
+  double positive_share() const;  // 0 of none
 };
 
-// Of KeptNorm nothing is computed here: it is a group advantage over the kept rows
-// (parts/advantages.h). Advantages are exactly 0 if the pool's rewards differ by at most
-// `resolution`, or by definition in a pool of one row.
-std::vector<WeightedAdvantage> pool_advantages(PoolEstimator estimator,
-                                               std::span<const PoolRow> pool,
-                                               std::span<const PoolRow> kept, double resolution);
-
-// Share of positives; 0 of none.
-double positive_share(std::span<const PoolRow> rows);
+// Adds a list: the advantages and weights of `kept`. Of KeptNorm nothing is computed here: it is a
+// group advantage over the kept rows (parts/advantages.h). Advantages are exactly 0 if the pool's
+// rewards differ by at most `resolution`, or by definition in a pool of one row.
+void add_pool_advantages(PoolEstimator estimator, const RewardPool& pool,
+                         std::span<const PoolRow> kept, double resolution,
+                         Ragged<WeightedAdvantage>& out);
 
 // The objective E[f(p)] has the gradient f'(p) grad p.
 enum class RateObjective { PassRate, Log, Power };
 // f'(p): 1, 1/p, or a p^(a-1). A pool of n without positives counts as one with 1/(n+1).
-double objective_slope(RateObjective objective, double power, std::span<const PoolRow> pool);
+double objective_slope(RateObjective objective, double power, const RewardPool& pool);
 
 struct EstimateOptions {
   PoolEstimator estimator = PoolEstimator::Strata;
@@ -80,9 +83,9 @@ struct EstimateOptions {
   void validate(std::string_view section) const;
 };
 
-// pool_advantages of one pool with the options' factors; KeptNorm excepted.
-std::vector<WeightedAdvantage> estimate(const EstimateOptions& options,
-                                        std::span<const PoolRow> pool,
-                                        std::span<const PoolRow> kept, double resolution);
+// add_pool_advantages with the options' factors; KeptNorm excepted.
+void add_estimates(const EstimateOptions& options, const RewardPool& pool,
+                   std::span<const PoolRow> kept, double resolution,
+                   Ragged<WeightedAdvantage>& out);
 
 }  // namespace allot

@@ -1,6 +1,8 @@
 #include "allot/methods/parts/pool_estimators.h"
 
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -14,16 +16,35 @@ std::vector<PoolRow> rows(int right, int wrong) {
   return out;
 }
 
+// Of a pool with so many right and wrong ones; refers to its rewards.
+struct Pool {
+  Pool(int right, int wrong) : positives(static_cast<std::uint32_t>(right)) {
+    for (const PoolRow& row : rows(right, wrong)) rewards.push_back(row.reward);
+  }
+  RewardPool all() const { return {rewards, positives}; }
+
+  std::vector<double> rewards;
+  std::uint32_t positives;
+};
+
+std::vector<WeightedAdvantage> pool_advantages(PoolEstimator estimator, const Pool& pool,
+                                               const std::vector<PoolRow>& kept) {
+  Ragged<WeightedAdvantage> out;
+  add_pool_advantages(estimator, pool.all(), kept, 0, out);
+  return {out.values().begin(), out.values().end()};
+}
+
 // The weighted kept rows are a pool of the same pass rate: weights average 1, and the weighted mean
 // of the advantages is 0 whatever was kept of each side.
 RC_GTEST_PROP(PoolEstimators, StrataWeightsRestoreThePool, ()) {
   const auto right = *rc::gen::inRange(1, 30), wrong = *rc::gen::inRange(1, 30);
   const auto kept_right = *rc::gen::inRange(1, right + 1);
   const auto kept_wrong = *rc::gen::inRange(1, wrong + 1);
-  const auto pool = rows(right, wrong), kept = rows(kept_right, kept_wrong);
+  const auto kept = rows(kept_right, kept_wrong);
+  const auto advantages = pool_advantages(PoolEstimator::Strata, Pool(right, wrong), kept);
   double weights = 0, positives = 0, sum = 0;
   for (std::size_t i = 0; i < kept.size(); ++i) {
-    const auto a = pool_advantages(PoolEstimator::Strata, pool, kept, 0)[i];
+    const auto& a = advantages[i];
     weights += a.weight / double(kept.size());
     positives += kept[i].positive * a.weight / double(kept.size());
     sum += a.weight * a.advantage;
@@ -38,11 +59,10 @@ TEST(PoolEstimators, LogCorrectionOfHalves) {
   for (const int right : {1, 8, 16, 24, 31}) {
     const double p = right / 32.0;
     const auto kept = rows(8, 8);
+    const auto advantages = pool_advantages(PoolEstimator::LogFix, Pool(right, 32 - right), kept);
     double gradient = 0;
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-      const auto a = pool_advantages(PoolEstimator::LogFix, rows(right, 32 - right), kept, 0)[i];
-      gradient += a.advantage * (kept[i].positive ? 1 - p : -p) / 16;
-    }
+    for (std::size_t i = 0; i < kept.size(); ++i)
+      gradient += advantages[i].advantage * (kept[i].positive ? 1 - p : -p) / 16;
     EXPECT_NEAR(gradient, .5 * (1 - p), 1e-12) << p;
   }
 }
@@ -50,18 +70,18 @@ TEST(PoolEstimators, LogCorrectionOfHalves) {
 TEST(PoolEstimators, OneSideHasNoSignal) {
   for (const auto estimator :
        {PoolEstimator::Strata, PoolEstimator::PoolMean, PoolEstimator::LogFix})
-    for (const auto& pool : {rows(0, 8), rows(8, 0), rows(1, 0), rows(0, 1)})
-      for (const auto& a : pool_advantages(estimator, pool, pool, 0)) {
+    for (const auto& [right, wrong] : {std::pair(0, 8), {8, 0}, {1, 0}, {0, 1}})
+      for (const auto& a : pool_advantages(estimator, Pool(right, wrong), rows(right, wrong))) {
         EXPECT_EQ(a.advantage, 0.0);
         EXPECT_EQ(a.weight, 1.0);
       }
 }
 
 TEST(PoolEstimators, Slopes) {
-  EXPECT_EQ(objective_slope(RateObjective::PassRate, 2, rows(1, 3)), 1);
-  EXPECT_EQ(objective_slope(RateObjective::Log, 2, rows(1, 3)), 4);
-  EXPECT_EQ(objective_slope(RateObjective::Power, 2, rows(1, 3)), .5);
-  EXPECT_EQ(objective_slope(RateObjective::Log, 2, rows(0, 7)), 8);  // as 1/8, not 0
+  EXPECT_EQ(objective_slope(RateObjective::PassRate, 2, Pool(1, 3).all()), 1);
+  EXPECT_EQ(objective_slope(RateObjective::Log, 2, Pool(1, 3).all()), 4);
+  EXPECT_EQ(objective_slope(RateObjective::Power, 2, Pool(1, 3).all()), .5);
+  EXPECT_EQ(objective_slope(RateObjective::Log, 2, Pool(0, 7).all()), 8);  // as 1/8, not 0
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Lists of different lengths, one after the other in one array: rewards, advantages or positions of
-// the groups of a step, without an allocation per group.
+// the groups of a step, without an allocation per group. Functions of parts/ that choose or compute
+// something for a group add it to such lists.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +24,11 @@ class Ragged {
     for (const auto& value : list) values_.push_back(value);
     close();
   }
-  // The same, value by value.
+  // The same, value by value; until it is closed, the list can still be changed.
   void push(T value) { values_.push_back(value); }
+  void push(std::size_t n, T value) { values_.insert(values_.end(), n, value); }
+  std::span<T> open() { return std::span(values_).subspan(start(size())); }
+  void cut(std::size_t n) { values_.resize(start(size()) + n); }  // leaves the first n of open()
   void close() { ends_.push_back(values_.size()); }
 
   std::size_t size() const { return ends_.size(); }  // lists
@@ -34,6 +38,7 @@ class Ragged {
   std::span<T> operator[](std::size_t i) {
     return std::span(values_).subspan(start(i), ends_[i] - start(i));
   }
+  std::span<const T> back() const { return (*this)[size() - 1]; }
   std::span<const T> values() const { return values_; }  // of all lists
 
   bool operator==(const Ragged&) const = default;

@@ -28,6 +28,7 @@ std::uint32_t within_bounds(std::uint32_t n, const Budget& budget) {
 std::vector<GenRequest> request_each(std::span<const PromptId> prompts, std::uint32_t n,
                                      std::uint64_t affordable, GroupPool& pool) {
   std::vector<GenRequest> requests;
+  requests.reserve(prompts.size());
   const std::uint64_t smallest = std::min<std::uint64_t>(n, 2);  // one alone has no baseline
   for (const PromptId prompt : prompts) {
     const auto m = static_cast<std::uint32_t>(std::min<std::uint64_t>(n, affordable));
@@ -55,6 +56,11 @@ std::vector<GenRequest> request_counts(std::span<const PromptId> prompts,
 Decision ask(std::vector<GenRequest> requests) {
   const bool nothing = requests.empty();
   return {.generate = std::move(requests), .done = nothing};
+}
+
+Decision ask_each(const BatchView& view, std::uint32_t n, GroupPool& pool) {
+  return ask(request_each(ids_of(view.candidates), within_bounds(n, view.budget),
+                          affordable_rollouts(view.budget), pool));
 }
 
 Decision await_all(const Events& events, GroupPool& pool) {

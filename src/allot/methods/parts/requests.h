@@ -34,6 +34,9 @@ std::vector<GenRequest> request_counts(std::span<const PromptId> prompts,
 // Asks for `requests`; a step that asks for nothing is over.
 Decision ask(std::vector<GenRequest> requests);
 
+// Asks for `n`, within the bounds of the budget, for each candidate as far as its caps reach.
+Decision ask_each(const BatchView& view, std::uint32_t n, GroupPool& pool);
+
 // Takes in what has come. For steps that ask once: over when everything has, or at the deadline.
 Decision await_all(const Events& events, GroupPool& pool);
 

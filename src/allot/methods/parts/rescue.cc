@@ -30,6 +30,7 @@ std::vector<GenRequest> Rescue::next(const RescueRule& rule, std::uint64_t seed,
   std::uint64_t affordable = affordable_rollouts(left);
   const std::uint64_t n_max = left.n_max > 0 ? std::min(rule.n_max, left.n_max) : rule.n_max;
   std::vector<PromptId> order = todo_;
+  requests.reserve(order.size());
   // The order decides who gets the last of the pool. Prompt 0 with a sequence number from 1 on is
   // a stream that no selection uses.
   RandomStream({seed, RandomUse::Method, step, 0, 1 + rounds_}).shuffle(std::span(order));

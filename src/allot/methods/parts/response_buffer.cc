@@ -20,7 +20,9 @@ void ResponseBuffer::push(PromptId prompt, std::span<const EarlierResponse> fres
   const auto first_kept = kept.begin() + static_cast<std::ptrdiff_t>(all - std::min(all, cap));
   for (auto old = kept.begin(); old != first_kept; ++old) batch.release.push_back(old->id);
   kept.erase(kept.begin(), first_kept);
-  kept.reserve(kept.size() + fresh.size());  // growth by doubling would waste a third of the record
+  const std::size_t needed = kept.size() + fresh.size(), room = kept.capacity();
+  // Never more than a full record takes, and seldom a block per response.
+  if (needed > room) kept.reserve(std::min(cap, std::max({needed, kFirstRoom, 2 * room})));
   for (const EarlierResponse& response : fresh) {
     kept.push_back(response);
     batch.hold.push_back(response.id);

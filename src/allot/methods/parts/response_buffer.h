@@ -55,6 +55,8 @@ class ResponseBuffer {
       v(responses);
     }
   };
+  static constexpr std::size_t kFirstRoom = 4;  // responses
+
   PromptTable<Record> of_;
 };
 

@@ -6,47 +6,49 @@
 
 namespace allot {
 
-void ReusedGroup::add_rewards(Ragged<double>& rewards) const {
-  for (const std::uint32_t i : kept) rewards.push((*group)[i].reward);
-  if (reused) rewards.push(reused->reward);
+void ReusedGroups::add(const Group& group, std::span<const EarlierResponse> earlier,
+                       const ReuseOptions& options, RandomStream stream) {
+  const std::uint32_t n = group.scored_count();
+  std::uint32_t left_out = n;  // by rank among the scored ones
+  std::optional<EarlierResponse>& old = reused.emplace_back();
+  if (n > 0 && group.correct_count() == 0 && !earlier.empty()) {
+    old =
+        options.draw == ReuseDraw::Newest ? earlier.back() : earlier[stream.below(earlier.size())];
+    if (options.place == ReusePlace::Replace)
+      left_out = static_cast<std::uint32_t>(stream.below(n));
+  }
+  std::uint32_t rank = 0;
+  for (const std::uint32_t i : group.scored()) {
+    if (rank++ == left_out) continue;
+    kept.push(i);
+    rewards.push(group[i].reward);
+  }
+  if (old) rewards.push(old->reward);
+  kept.close();
   rewards.close();
 }
 
-ReusedGroup with_reuse(const Group& group, std::span<const EarlierResponse> earlier,
-                       const ReuseOptions& options, RandomStream& stream) {
-  ReusedGroup members{&group, positions(group.scored()), {}};
-  if (members.kept.empty() || group.correct_count() > 0 || earlier.empty()) return members;
-  members.reused =
-      options.draw == ReuseDraw::Newest ? earlier.back() : earlier[stream.below(earlier.size())];
-  if (options.place == ReusePlace::Replace) {
-    const auto out = static_cast<std::ptrdiff_t>(stream.below(members.kept.size()));
-    members.kept.erase(members.kept.begin() + out);
-  }
-  return members;
-}
-
-std::uint32_t ship(TrainBatch& batch, const ReusedGroup& members,
-                   std::span<const double> advantages, ReuseMode mode) {
+std::uint32_t ReusedGroups::ship(std::size_t i, const Group& group,
+                                 std::span<const double> advantages, ReuseMode mode,
+                                 TrainBatch& batch) const {
   if (!has_signal(advantages)) return 0;
   const float weight = 1.0f / static_cast<float>(advantages.size());
-  ship(batch, *members.group, members.kept, advantages.first(members.kept.size()));
-  TrainGroup& group = batch.groups.back();
-  for (TrainItem& item : items_of(batch, group)) item.weight = weight;
-  if (members.reused) {
-    batch.items.push_back({members.reused->id, static_cast<float>(advantages.back()),
+  allot::ship(batch, group, kept[i], advantages.first(kept[i].size()));
+  TrainGroup& out = batch.groups.back();
+  for (TrainItem& item : items_of(batch, out)) item.weight = weight;
+  if (reused[i]) {
+    batch.items.push_back({reused[i]->id, static_cast<float>(advantages.back()),
                            mode == ReuseMode::Stopgrad ? 0.0f : weight,
                            mode == ReuseMode::Behaviour ? Anchor::Behaviour : Anchor::StepStart});
-    ++group.count;
+    ++out.count;
   }
-  return group.count;
+  return out.count;
 }
 
-std::vector<EarlierResponse> correct_responses(const Group& group) {
-  std::vector<EarlierResponse> responses;
-  responses.reserve(group.correct_count());
+void add_correct_responses(const Group& group, Ragged<EarlierResponse>& responses) {
   for (const std::uint32_t i : group.scored_with(true))
-    responses.push_back({group[i].id, group[i].behaviour, group[i].reward});
-  return responses;
+    responses.push({group[i].id, group[i].behaviour, group[i].reward});
+  responses.close();
 }
 
 MetricList stage_metrics(const std::vector<Group>& groups, std::uint32_t stages) {

@@ -13,7 +13,6 @@
 #include "allot/methods/parts/metric_list.h"
 #include "allot/methods/parts/ragged.h"
 #include "allot/methods/parts/response_buffer.h"
-#include "allot/methods/parts/selectors.h"
 
 namespace allot {
 
@@ -49,28 +48,26 @@ struct ReuseOptions {
   }
 };
 
-// The members of a group that advantages are computed over: `kept` (positions of scored rollouts),
-// then the earlier response.
-struct ReusedGroup {
-  const Group* group = nullptr;
-  Positions kept;
-  std::optional<EarlierResponse> reused;
+// The members of the groups of a step that advantages are computed over: of each the scored
+// rollouts, possibly one of them left out, then possibly an earlier response.
+struct ReusedGroups {
+  Ragged<std::uint32_t> kept;  // positions in the group
+  std::vector<std::optional<EarlierResponse>> reused;
+  Ragged<double> rewards;  // of the members
 
-  void add_rewards(Ragged<double>& rewards) const;  // as one list
+  // Reuses only if the group has scored rollouts, none of them correct, and `earlier` is not empty.
+  void add(const Group& group, std::span<const EarlierResponse> earlier,
+           const ReuseOptions& options, RandomStream stream);
+
+  // Adds the members of group i as one group, each with weight 1 / members, so that under
+  // Norm::Fixed every prompt is a mean over its members. Nothing is added without a signal. Returns
+  // the number of items.
+  std::uint32_t ship(std::size_t i, const Group& group, std::span<const double> advantages,
+                     ReuseMode mode, TrainBatch& batch) const;
 };
 
-// Reuses only if the group has scored rollouts, none of them correct, and `earlier` is not empty.
-ReusedGroup with_reuse(const Group& group, std::span<const EarlierResponse> earlier,
-                       const ReuseOptions& options, RandomStream& stream);
-
-// Adds the members as one group, each with weight 1 / members, so that under Norm::Fixed every
-// prompt is a mean over its members. Nothing is added without a signal. Returns the number of
-// items.
-std::uint32_t ship(TrainBatch& batch, const ReusedGroup& members,
-                   std::span<const double> advantages, ReuseMode mode);
-
-// What this step may keep of a group for later ones, in issue order.
-std::vector<EarlierResponse> correct_responses(const Group& group);
+// Adds a list: what this step may keep of a group for later ones, in issue order.
+void add_correct_responses(const Group& group, Ragged<EarlierResponse>& responses);
 
 // responses_per_prompt, solved_by_stage_1 .. _`stages` (share of prompts with a correct response by
 // then) and all_right_share (of prompts with a score).

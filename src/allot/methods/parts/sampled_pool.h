@@ -11,7 +11,7 @@
 #include "allot/methods/parts/group_pool.h"
 #include "allot/methods/parts/metric_list.h"
 #include "allot/methods/parts/pool_estimators.h"
-#include "allot/methods/parts/selectors.h"
+#include "allot/methods/parts/ragged.h"
 
 namespace allot {
 
@@ -20,11 +20,15 @@ enum class StopWhen {
   OnePositive  // one positive
 };
 
-struct SampledPool {
-  const Group* group = nullptr;
-  std::vector<PoolRow> rows;       // all scored rollouts, in issue order
-  Positions kept;                  // in group->rollouts
-  std::vector<PoolRow> kept_rows;  // of `kept`
+// The pools of a step; list i belongs to groups[i].
+struct SampledPools {
+  std::span<const Group> groups;
+  Ragged<double> rewards;  // of all scored rollouts, in issue order
+  std::vector<std::uint32_t> positives;
+  Ragged<std::uint32_t> kept;  // positions in the group
+  Ragged<PoolRow> kept_rows;   // of `kept`
+
+  RewardPool pool(std::size_t i) const { return {rewards[i], positives[i]}; }
 };
 
 // Has what `stop` asks for; a group without a scored rollout never has.
@@ -34,23 +38,18 @@ bool is_finished(const Group& group, double threshold, StopWhen stop, std::uint3
 // first negatives are kept, a side that is too short filled from the other. That is the released
 // rule for finished and unfinished prompts alike: what differs there between the two is only how a
 // shortfall is described.
-SampledPool sampled_pool(const Group& group, double threshold, std::uint32_t wanted);
+SampledPools sampled_pools(std::span<const Group> groups, double threshold, std::uint32_t wanted);
 
 // Of the kept rollouts of each pool, by `options`; KeptNorm is `rule` over the kept rollouts.
-std::vector<std::vector<WeightedAdvantage>> weighted_advantages(std::span<const SampledPool> pools,
-                                                                const EstimateOptions& options,
-                                                                const AdvantageRule& rule);
-
-// Adds `kept` (positions in `group.rollouts`) as one group. Nothing is added without a signal.
-// Returns the number of items.
-std::uint32_t ship(TrainBatch& batch, const Group& group, std::span<const std::uint32_t> kept,
-                   std::span<const WeightedAdvantage> estimates);
+Ragged<WeightedAdvantage> weighted_advantages(const SampledPools& pools,
+                                              const EstimateOptions& options,
+                                              const AdvantageRule& rule);
 
 // rounds and pool_size per prompt, finished_by_round_1 .. _`rounds`, one_sided (share of pools with
 // a score that lack positives or negatives), kept_positive, weight_positive and weight_negative
 // (means over what is trained on).
-MetricList pool_metrics(std::span<const SampledPool> pools, double threshold,
-                        const std::vector<std::vector<WeightedAdvantage>>& estimates, StopWhen stop,
+MetricList pool_metrics(const SampledPools& pools, double threshold,
+                        const Ragged<WeightedAdvantage>& estimates, StopWhen stop,
                         std::uint32_t wanted, std::uint32_t rounds);
 
 }  // namespace allot

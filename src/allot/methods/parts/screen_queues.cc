@@ -19,16 +19,14 @@ bool continued(const ScreenedGroup& entry) {
 void ScreenQueues::index() {
   pending_at_.clear();
   ready_at_.clear();
-  for (std::size_t i = 0; i < pending_.size(); ++i)
-    pending_at_.emplace(pending_[i].group.prompt, i);
-  for (std::size_t i = 0; i < ready_.size(); ++i) ready_at_.emplace(ready_[i].prompt, i);
+  for (std::size_t i = 0; i < pending_.size(); ++i) pending_at_[pending_[i].group.prompt] = i;
+  for (std::size_t i = 0; i < ready_.size(); ++i) ready_at_[ready_[i].prompt] = i;
 }
 
 const Group* ScreenQueues::find(PromptId prompt) const {
-  const auto pending = pending_at_.find(prompt);
-  if (pending != pending_at_.end()) return &pending_[pending->second].group;
-  const auto ready = ready_at_.find(prompt);
-  return ready != ready_at_.end() ? &ready_[ready->second] : nullptr;
+  if (const std::size_t* place = pending_at_.find(prompt)) return &pending_[*place].group;
+  const std::size_t* place = ready_at_.find(prompt);
+  return place ? &ready_[*place] : nullptr;
 }
 
 std::uint64_t ScreenQueues::rollouts() const {
@@ -63,8 +61,9 @@ std::uint32_t ScreenQueues::open(Version policy, std::uint32_t max_age,
 }
 
 void ScreenQueues::qualify(const Group& screened) {
-  pending_at_.emplace(screened.prompt, pending_.size());
-  pending_.push_back({screened, static_cast<std::uint32_t>(screened.rollouts.size()), false});
+  pending_at_[screened.prompt] = pending_.size();
+  pending_.push_back({spares_.take(), static_cast<std::uint32_t>(screened.rollouts.size())});
+  pending_.back().group = screened;
 }
 
 std::vector<PromptId> ScreenQueues::to_continue(std::uint64_t most) {
@@ -78,11 +77,11 @@ std::vector<PromptId> ScreenQueues::to_continue(std::uint64_t most) {
 }
 
 void ScreenQueues::add(const Outcome& outcome) {
-  const auto place = pending_at_.find(outcome.prompt);
-  if (place == pending_at_.end())
+  const std::size_t* place = pending_at_.find(outcome.prompt);
+  if (!place)
     throw Error(ErrorKind::Internal, "screen queues",
                 concat("an outcome of prompt ", outcome.prompt, " arrived, which is not pending"));
-  pending_[place->second].group.add(outcome);
+  pending_[*place].group.add(outcome);
 }
 
 void ScreenQueues::settle() {
@@ -98,8 +97,9 @@ void ScreenQueues::settle() {
 }
 
 void ScreenQueues::pop_ready(std::size_t n) {
-  ready_.erase(ready_.begin(),
-               ready_.begin() + static_cast<std::ptrdiff_t>(std::min(n, ready_.size())));
+  const auto end = ready_.begin() + static_cast<std::ptrdiff_t>(std::min(n, ready_.size()));
+  for (auto group = ready_.begin(); group != end; ++group) spares_.give(std::move(*group));
+  ready_.erase(ready_.begin(), end);
   index();
 }
 

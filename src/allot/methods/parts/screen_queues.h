@@ -5,9 +5,9 @@
 
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
+#include "allot/core/prompt_table.h"
 #include "allot/core/types.h"
 #include "allot/methods/parts/group_pool.h"
 
@@ -68,7 +68,8 @@ class ScreenQueues {
 
   std::vector<ScreenedGroup> pending_;
   std::vector<Group> ready_;
-  std::unordered_map<PromptId, std::size_t> pending_at_, ready_at_;  // places in the queues
+  Spares<Group> spares_;
+  PromptTable<std::size_t> pending_at_, ready_at_;  // places in the queues
 };
 
 }  // namespace allot

@@ -1,47 +1,41 @@
 #include "allot/methods/parts/selectors.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace allot {
-namespace {
-
-Positions merged(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b) {
-  Positions all;
-  all.reserve(a.size() + b.size());
-  std::merge(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(all));
-  return all;
-}
-
-}  // namespace
 
 RandomStream selection_stream(std::uint64_t seed, std::uint64_t step, PromptId prompt) {
   return RandomStream({seed, RandomUse::Method, step, prompt, 0});
 }
 
-Positions random_subset(std::span<const std::uint32_t> positions, std::uint32_t k,
-                        RandomStream stream) {
-  const auto n = static_cast<std::uint32_t>(positions.size());
-  Positions kept = stream.sample(n, std::min(k, n));
-  for (std::uint32_t& i : kept) i = positions[i];
-  std::sort(kept.begin(), kept.end());
-  return kept;
+void draw_to_front(std::span<std::uint32_t> values, std::uint32_t k, RandomStream stream) {
+  for (std::size_t i = 0; i < k; ++i)
+    std::swap(values[i], values[i + stream.below(values.size() - i)]);
 }
 
-Positions keep_correct_and_some_wrong(std::span<const std::uint32_t> correct,
-                                      std::span<const std::uint32_t> wrong,
-                                      std::uint32_t wrong_per_correct, RandomStream stream) {
-  const std::uint64_t wanted = std::uint64_t{wrong_per_correct} * correct.size();
-  const auto k = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, wrong.size()));
-  return merged(random_subset(wrong, k, stream), correct);
+void leave_random_subset(Ragged<std::uint32_t>& kept, std::uint32_t k, RandomStream stream) {
+  const std::span<std::uint32_t> all = kept.open();
+  k = std::min(k, static_cast<std::uint32_t>(all.size()));
+  draw_to_front(all, k, stream);
+  std::sort(all.begin(), all.begin() + k);
+  kept.cut(k);
 }
 
-Positions balanced_firsts(std::span<const std::uint32_t> correct,
-                          std::span<const std::uint32_t> wrong, std::uint32_t n) {
-  const std::size_t half = std::min<std::size_t>(n / 2, correct.size());
-  const std::size_t from_wrong = std::min<std::size_t>(n - half, wrong.size());
-  const std::size_t from_correct = std::min<std::size_t>(n - from_wrong, correct.size());
-  return merged(correct.first(from_correct), wrong.first(from_wrong));
+void add_correct_and_some_wrong(const Group& group, std::uint32_t wrong_per_correct,
+                                RandomStream stream, Ragged<std::uint32_t>& kept) {
+  const std::uint64_t wanted = std::uint64_t{wrong_per_correct} * group.correct_count();
+  const auto k = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, group.scored_count()));
+  for (const std::uint32_t i : group.scored_with(false)) kept.push(i);
+  leave_random_subset(kept, k, stream);
+  for (const std::uint32_t i : group.scored_with(true)) kept.push(i);
+  std::sort(kept.open().begin(), kept.open().end());
+  kept.close();
+}
+
+std::array<std::uint32_t, 2> balanced_firsts(std::array<std::uint32_t, 2> sides, std::uint32_t n) {
+  const std::uint32_t half = std::min(n / 2, sides[1]);
+  const std::uint32_t first = std::min(n - half, sides[0]);
+  return {first, std::min(n - first, sides[1])};
 }
 
 }  // namespace allot

@@ -9,6 +9,7 @@ namespace allot {
 std::vector<GenRequest> request_stage(std::span<const PromptId> prompts, std::uint32_t n,
                                       std::uint32_t tag, const Budget& left, GroupPool& pool) {
   std::vector<GenRequest> requests;
+  requests.reserve(prompts.size());
   std::uint64_t affordable = affordable_rollouts(left);
   for (const PromptId prompt : prompts) {
     const std::uint32_t have = pool.group(prompt).requested;

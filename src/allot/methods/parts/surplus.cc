@@ -8,7 +8,8 @@ namespace allot {
 std::vector<RolloutId> Surplus::keep(std::span<const Group* const> groups) {
   std::vector<RolloutId> held;
   for (const Group* group : groups) {
-    groups_.push_back(*group);
+    groups_.push_back(spares_.take());
+    groups_.back() = *group;
     add_scored_ids(*group, held);
   }
   return held;
@@ -29,7 +30,10 @@ void Surplus::expire(Version policy, std::uint32_t max_age, std::span<const Roll
 
 void Surplus::drop_oldest(std::size_t n) {
   const auto end = groups_.begin() + static_cast<std::ptrdiff_t>(std::min(n, groups_.size()));
-  for (auto group = groups_.begin(); group != end; ++group) add_scored_ids(*group, released_);
+  for (auto group = groups_.begin(); group != end; ++group) {
+    add_scored_ids(*group, released_);
+    spares_.give(std::move(*group));
+  }
   groups_.erase(groups_.begin(), end);
 }
 

@@ -41,6 +41,7 @@ class Surplus {
 
  private:
   std::vector<Group> groups_;
+  Spares<Group> spares_;
   std::vector<RolloutId> released_;
   std::uint64_t expired_ = 0;
 };

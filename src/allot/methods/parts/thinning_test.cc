@@ -1,6 +1,7 @@
 #include "allot/methods/parts/thinning.h"
 
 #include <set>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -10,13 +11,12 @@ namespace allot {
 namespace {
 
 TEST(Thinning, DropsOrRaisesWhatIsBelow) {
-  const std::vector<double> values = {.1, .5, .2, .5};
-  EXPECT_EQ(thinning_weights(values, .4, .75, {.7, 0, .8, 0}), (std::vector<double>{0, 1, 4, 1}));
-  EXPECT_EQ(thinning_weights(values, .4, 0, {0, 0, 0, 0}), (std::vector<double>{1, 1, 1, 1}));
+  EXPECT_EQ(thinning_weight(.1, .4, .75, .7), 0);
+  EXPECT_EQ(thinning_weight(.2, .4, .75, .8), 4);
+  EXPECT_EQ(thinning_weight(.5, .4, .75, 0), 1);
+  EXPECT_EQ(thinning_weight(.1, .4, 0, 0), 1);
   // Nothing is below the mean of equal values, whatever its rounding.
-  const std::vector<double> equal(3, .1);
-  EXPECT_EQ(thinning_weights(equal, (.1 + .1 + .1) / 3, .5, {0, 0, 0}),
-            (std::vector<double>{1, 1, 1}));
+  EXPECT_EQ(thinning_weight(.1, (.1 + .1 + .1) / 3, .5, 0), 1);
 }
 
 TEST(Thinning, ExpectationIsTheWhole) {
@@ -26,12 +26,9 @@ TEST(Thinning, ExpectationIsTheWhole) {
   double sum = 0, whole = 0;
   for (const double value : values) whole += value;
   constexpr int kDraws = 20000;
-  for (int draw = 0; draw < kDraws; ++draw) {
-    std::vector<double> uniforms(values.size());
-    for (double& u : uniforms) u = random.uniform();
-    const auto weights = thinning_weights(values, .5, .7, uniforms);
-    for (std::size_t i = 0; i < values.size(); ++i) sum += weights[i] * values[i];
-  }
+  for (int draw = 0; draw < kDraws; ++draw)
+    for (const double value : values)
+      sum += thinning_weight(value, .5, .7, random.uniform()) * value;
   EXPECT_NEAR(sum / kDraws / whole, 1, .005);
 }
 
@@ -55,9 +52,9 @@ TEST(Packing, FillsAtLeastAsFirstFit) {
       length = static_cast<std::uint32_t>(1 + random.below(1024));
     const auto rows = pack_rows(lengths, 1024, 64);
     std::set<std::size_t> seen;
-    for (const auto& row : rows) {
+    for (std::size_t row = 0; row < rows.size(); ++row) {
       std::uint32_t used = 0;
-      for (const std::size_t i : row) {
+      for (const std::size_t i : rows[row]) {
         used += lengths[i];
         EXPECT_TRUE(seen.insert(i).second);
       }
@@ -74,10 +71,10 @@ TEST(Packing, FillsAtLeastAsFirstFit) {
 TEST(Packing, LooksNoFurtherThanTheWindow) {
   const std::vector<std::uint32_t> lengths = {6, 7, 4, 3};
   EXPECT_EQ(pack_rows(lengths, 10, 1).size(), 3u);  // 6 | 7 | 4 3
-  EXPECT_EQ(pack_rows(lengths, 10, 4), (std::vector<std::vector<std::size_t>>{{1, 3}, {0, 2}}));
+  EXPECT_EQ(pack_rows(lengths, 10, 4), (Ragged<std::size_t>{{1, 3}, {0, 2}}));
   EXPECT_EQ(pack_rows(std::vector<std::uint32_t>{5, 11, 5}, 10, 4),
-            (std::vector<std::vector<std::size_t>>{{0, 2}}));  // 11 has no row
-  EXPECT_TRUE(pack_rows({}, 10, 4).empty());
+            (Ragged<std::size_t>{{0, 2}}));  // 11 has no row
+  EXPECT_EQ(pack_rows({}, 10, 4).size(), 0u);
 }
 
 }  // namespace
