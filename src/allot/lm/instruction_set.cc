@@ -56,8 +56,8 @@ ForcedInstructionSet::ForcedInstructionSet(InstructionSet set) : before_(instruc
   const auto& sets = supported_instruction_sets();
   if (std::find(sets.begin(), sets.end(), set) == sets.end()) {
     throw Error(ErrorKind::Config, "lm.instruction_set",
-                concat("the instruction set ", to_string(set), " was asked for; this processor has ",
-                       to_string(sets.back()), " at most"));
+                concat("the instruction set ", to_string(set),
+                       " was asked for; this processor has ", to_string(sets.back()), " at most"));
   }
   in_force() = set;
 }

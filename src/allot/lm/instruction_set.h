@@ -2,8 +2,8 @@
 //
 // Every file of kernels/ is compiled once per set (cmake/room.cmake), and its public functions lead
 // to the build of the set in force (kernels/variant.h). The widest one that the processor has is in
-// force from the start, so one binary serves every x86-64 machine; elsewhere there is Portable only.
-// Results differ between sets by rounding, never within one.
+// force from the start, so one binary serves every x86-64 machine; elsewhere there is Portable
+// only. Results differ between sets by rounding, never within one.
 #pragma once
 
 #include <cstdint>

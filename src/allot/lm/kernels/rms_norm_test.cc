@@ -57,8 +57,9 @@ TYPED_TEST(RmsNorm, EqualsTheLoopInDoublePrecision) {
     for (const int dim : {1, 3, 8, 16, 24, 31, 96, 127, 320, 896, 2048}) {
       for (const int rows : {1, 3}) {
         const std::size_t size = static_cast<std::size_t>(rows) * dim;
-        const auto x = normals<T>(size, 1), delta = normals<T>(size, 2), weight = normals<T>(dim, 3),
-                   d_out = normals<T>(size, 4), d_sum = normals<T>(size, 5);
+        const auto x = normals<T>(size, 1), delta = normals<T>(size, 2),
+                   weight = normals<T>(dim, 3), d_out = normals<T>(size, 4),
+                   d_sum = normals<T>(size, 5);
         for (const auto* residual : {&delta, static_cast<const AlignedVector<T>*>(nullptr)}) {
           const auto* pass = residual ? &d_sum : nullptr;
           const Norm wanted = exact_norm(x, residual, weight, d_out, pass, rows, dim);

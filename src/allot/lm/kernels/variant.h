@@ -72,9 +72,9 @@ template <auto Public>
 #endif
 
 // `name` is an instance of a template that a header of kernels/ declares.
-#define ALLOT_KERNEL(result, name, parameters, arguments)                     \
-  ALLOT_KERNEL_PUBLIC(result, name, parameters, arguments)                    \
-  template <>                                                                 \
+#define ALLOT_KERNEL(result, name, parameters, arguments)                         \
+  ALLOT_KERNEL_PUBLIC(result, name, parameters, arguments)                        \
+  template <>                                                                     \
   decltype(&kernels::name) build_of<&kernels::name, builds::ALLOT_KERNEL_SET>() { \
-    return &ALLOT_KERNEL_SET::name;                                           \
+    return &ALLOT_KERNEL_SET::name;                                               \
   }
