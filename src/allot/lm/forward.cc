@@ -1,16 +1,16 @@
-// The transformer over packed rows: embedding, layers, last norm. What differs between the fused
-// and the reference path hides behind ForwardOps; matrix products are the library's in both.
+// The transformer over packed rows: checks, and the choice of the path.
 #include "allot/lm/forward.h"
 
 #include <cmath>
+#include <memory>
+#include <utility>
 
-#include <ATen/ops/embedding.h>
-#include <ATen/ops/linear.h>
+#include <ATen/core/grad_mode.h>
 
 #include "allot/core/error.h"
 #include "allot/lm/autograd_functions.h"
-#include "allot/lm/forward_ops.h"
-#include "allot/lm/index_tensor.h"
+#include "allot/lm/forward_reference.h"
+#include "allot/lm/fused_layers.h"
 #include "allot/lm/score_chunks.h"
 
 namespace allot::lm {
@@ -52,7 +52,7 @@ void check(const PackedRows& rows, const ModelConfig& config) {
 }
 
 void check(Kernels kernels, const Model& model) {
-  if (kernels == Kernels::Fused && !has_fused_kernels(model)) {
+  if (kernels != Kernels::Reference && !has_fused_kernels(model)) {
     throw Error(ErrorKind::Internal, "forward",
                 "fused kernels were asked for; they need a CPU model in float or double",
                 "ask has_fused_kernels() first");
@@ -69,20 +69,11 @@ PackedRows filled_up(PackedRows rows) {
   return rows;
 }
 
-at::Tensor attention_block(const ModelConfig& config, const Layer& layer, const at::Tensor& x,
-                           ForwardOps& ops) {
-  at::Tensor q = at::linear(x, layer.q, layer.q_bias);
-  at::Tensor k = at::linear(x, layer.k, layer.k_bias);
-  const at::Tensor v = at::linear(x, layer.v, layer.v_bias);
-  if (config.qk_norm) {
-    q = ops.norm(q.view({-1, config.head_dim}), layer.q_norm).view(q.sizes());
-    k = ops.norm(k.view({-1, config.head_dim}), layer.k_norm).view(k.sizes());
-  }
-  return at::linear(ops.attention(q, k, v), layer.o);
-}
-
-at::Tensor feed_forward(const Layer& layer, const at::Tensor& x, ForwardOps& ops) {
-  return at::linear(ops.swiglu(at::linear(x, layer.gate), at::linear(x, layer.up)), layer.down);
+at::Tensor fused(const Model& model, const PackedRows& rows, Kernels kernels) {
+  std::shared_ptr<FusedLayers> layers = make_fused_layers(
+      model, rows, kernels == Kernels::FusedBf16 ? ProductType::Bf16 : ProductType::Same);
+  const bool gradients = at::GradMode::is_enabled() && model.embedding.requires_grad();
+  return gradients ? layer_outputs(model, std::move(layers)) : layers->forward_without_gradient();
 }
 
 }  // namespace
@@ -92,27 +83,12 @@ bool has_fused_kernels(const Model& model) {
 }
 
 at::Tensor hidden_states(const Model& model, const PackedRows& given, Kernels kernels) {
-  const ModelConfig& config = model.config();
-  check(given, config);
+  check(given, model.config());
   check(kernels, model);
   const PackedRows rows = filled_up(given);
-  const auto ops =
-      kernels == Kernels::Fused ? make_fused_ops(model, rows) : make_reference_ops(model, rows);
-
-  at::Tensor x = at::embedding(model.embedding, index_tensor(rows.tokens, model.device()));
-  at::Tensor normed = ops->norm(x, model.layers[0].input_norm);
-  for (int i = 0; i < config.layers; ++i) {
-    const Layer& layer = model.layers[i];
-    const ResidualNorm middle =
-        ops->residual_norm(x, attention_block(config, layer, normed, *ops), layer.post_norm);
-    const at::Tensor& next_norm =
-        i + 1 < config.layers ? model.layers[i + 1].input_norm : model.final_norm;
-    const ResidualNorm end =
-        ops->residual_norm(middle.sum, feed_forward(layer, middle.out, *ops), next_norm);
-    x = end.sum;
-    normed = end.out;
-  }
-  return normed.narrow(0, 0, given.rows());
+  const at::Tensor hidden = kernels == Kernels::Reference ? reference_hidden_states(model, rows)
+                                                          : fused(model, rows, kernels);
+  return hidden.narrow(0, 0, given.rows());
 }
 
 TokenScores score_targets(const Model& model, const at::Tensor& hidden, const PackedRows& rows,

@@ -9,9 +9,11 @@
 
 namespace allot::lm {
 
-// Two implementations of the same mathematics. Fused: own CPU kernels with hand-written gradients
-// (float and double). Reference: library operations only; readable, runs on every device.
-enum class Kernels { Fused, Reference };
+// Implementations of the same mathematics. Fused: own CPU kernels with hand-written gradients
+// (float and double). FusedBf16: likewise, but the factors of the layers' matrix products are
+// rounded to BF16 (sums in F32, results rounded to BF16); weights, gradients, the head and all else
+// keep the model's type. Reference: library operations only; readable, runs on every device.
+enum class Kernels { Fused, FusedBf16, Reference };
 
 // Final hidden states after the last norm. [rows, dim]
 at::Tensor hidden_states(const Model& model, const PackedRows& rows, Kernels kernels);

@@ -3,6 +3,8 @@
 // Attention gathers the segments into padded batches. Segments whose lengths have the same number
 // of binary digits share a batch, so that at most half of it is padding. Key j of a segment is row
 // j of its prefix, then its own rows; query i sees keys j <= prefix_length + i.
+#include "allot/lm/forward_reference.h"
+
 #include <algorithm>
 #include <bit>
 #include <map>
@@ -11,13 +13,14 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/silu.h>
 
-#include "allot/lm/forward_ops.h"
 #include "allot/lm/index_tensor.h"
 #include "allot/lm/kernels/rope.h"
 
@@ -60,9 +63,15 @@ Batch make_batch(const std::vector<Segment>& segments, at::Device device) {
   return batch;
 }
 
-class ReferenceOps : public ForwardOps {
+struct ResidualNorm {
+  at::Tensor sum;  // x + delta
+  at::Tensor out;  // RMSNorm of it
+};
+
+// What the rows of one call need: gather indices and angles.
+class Operations {
  public:
-  ReferenceOps(const Model& model, const PackedRows& rows) : config_(model.config()) {
+  Operations(const Model& model, const PackedRows& rows) : config_(model.config()) {
     std::map<int, std::vector<Segment>> by_length;
     for (const Segment& s : rows.segments) {
       by_length[std::bit_width(static_cast<std::uint32_t>(s.length))].push_back(s);
@@ -80,17 +89,20 @@ class ReferenceOps : public ForwardOps {
     make_angles(model, rows);
   }
 
-  at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) override {
+  // RMSNorm over the last dimension. x [n, size], weight [size].
+  at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) const {
     return x * at::rsqrt(x.square().mean(-1, true) + config_.norm_eps) * weight;
   }
 
   ResidualNorm residual_norm(const at::Tensor& x, const at::Tensor& delta,
-                             const at::Tensor& weight) override {
+                             const at::Tensor& weight) const {
     const at::Tensor sum = x + delta;
     return {sum, norm(sum, weight)};
   }
 
-  at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) override {
+  // RoPE on q and k, then causal attention over segments and their prefixes.
+  // q [rows, heads*head_dim]; k, v [rows, kv_heads*head_dim] -> [rows, heads*head_dim].
+  at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const {
     const at::Tensor queries = rotated(q.view({q.size(0), config_.heads, config_.head_dim}));
     const at::Tensor keys = rotated(k.view({k.size(0), config_.kv_heads, config_.head_dim}));
     const at::Tensor values = v.view({v.size(0), config_.kv_heads, config_.head_dim});
@@ -104,10 +116,6 @@ class ReferenceOps : public ForwardOps {
                             .reshape({batch.count * batch.queries, -1}));
     }
     return at::cat(outputs).index_select(0, place_);
-  }
-
-  at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) override {
-    return at::silu(gate) * up;
   }
 
  private:
@@ -149,10 +157,41 @@ class ReferenceOps : public ForwardOps {
   at::Tensor place_, cos_, sin_;
 };
 
+at::Tensor attention_block(const ModelConfig& config, const Layer& layer, const at::Tensor& x,
+                           const Operations& ops) {
+  at::Tensor q = at::linear(x, layer.q, layer.q_bias);
+  at::Tensor k = at::linear(x, layer.k, layer.k_bias);
+  const at::Tensor v = at::linear(x, layer.v, layer.v_bias);
+  if (config.qk_norm) {
+    q = ops.norm(q.view({-1, config.head_dim}), layer.q_norm).view(q.sizes());
+    k = ops.norm(k.view({-1, config.head_dim}), layer.k_norm).view(k.sizes());
+  }
+  return at::linear(ops.attention(q, k, v), layer.o);
+}
+
+at::Tensor feed_forward(const Layer& layer, const at::Tensor& x) {
+  return at::linear(at::silu(at::linear(x, layer.gate)) * at::linear(x, layer.up), layer.down);
+}
+
 }  // namespace
 
-std::unique_ptr<ForwardOps> make_reference_ops(const Model& model, const PackedRows& rows) {
-  return std::make_unique<ReferenceOps>(model, rows);
+at::Tensor reference_hidden_states(const Model& model, const PackedRows& rows) {
+  const ModelConfig& config = model.config();
+  const Operations ops(model, rows);
+  at::Tensor x = at::embedding(model.embedding, index_tensor(rows.tokens, model.device()));
+  at::Tensor normed = ops.norm(x, model.layers[0].input_norm);
+  for (int i = 0; i < config.layers; ++i) {
+    const Layer& layer = model.layers[i];
+    const ResidualNorm middle =
+        ops.residual_norm(x, attention_block(config, layer, normed, ops), layer.post_norm);
+    const at::Tensor& next_norm =
+        i + 1 < config.layers ? model.layers[i + 1].input_norm : model.final_norm;
+    const ResidualNorm end =
+        ops.residual_norm(middle.sum, feed_forward(layer, middle.out), next_norm);
+    x = end.sum;
+    normed = end.out;
+  }
+  return normed;
 }
 
 }  // namespace allot::lm

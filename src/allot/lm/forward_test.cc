@@ -162,6 +162,25 @@ TEST(Forward, FloatIsCloseToDouble) {
   }
 }
 
+// Products of BF16 numbers round each factor by up to 2^-9: values and gradients follow the exact
+// ones that closely, and no closer (else nothing was rounded).
+TEST(Forward, Bf16ProductsAreCloseToFloat) {
+  for (const Case& c : cases()) {
+    const PackedRows rows = pack_shared(c.groups);
+    const Model model = lively_model(c.config, 3, at::kFloat);
+    const Evaluated exact = evaluate(model, rows, 1, Kernels::Fused);
+    const Evaluated rounded = evaluate(model, rows, 1, Kernels::FusedBf16);
+    const double error = relative_difference(rounded.logprob, exact.logprob);
+    EXPECT_LT(error, 0.03) << c.name;
+    EXPECT_GT(error, 1e-5) << c.name;
+    for (const auto& [name, gradient] : exact.gradient) {
+      if (name.find("k_proj.bias") != std::string::npos) continue;  // 0 but for rounding
+      EXPECT_LT(relative_difference(rounded.gradient.at(name), gradient), 0.1)
+          << c.name << " " << name;
+    }
+  }
+}
+
 // Shared prompts against one row of prompt and response per response: in double to rounding, in
 // float within 1e-5.
 TEST(Forward, SharingPromptsChangesNothing) {

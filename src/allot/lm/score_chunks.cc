@@ -106,12 +106,12 @@ class FusedMath : public ScoreMath {
 
 }  // namespace
 
-std::shared_ptr<const ScoreChunks> make_score_chunks(const PackedRows& rows, int vocab,
-                                                     double temperature, at::Device device,
-                                                     Kernels kernels) {
+std::shared_ptr<ScoreChunks> make_score_chunks(const PackedRows& rows, int vocab,
+                                               double temperature, at::Device device,
+                                               Kernels kernels) {
   auto out = std::make_shared<ScoreChunks>();
   out->targets = rows.targets();
-  if (kernels == Kernels::Fused) {
+  if (kernels != Kernels::Reference) {
     out->math = std::make_unique<FusedMath>(temperature);
   } else {
     out->math = std::make_unique<ReferenceMath>(temperature);

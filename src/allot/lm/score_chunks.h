@@ -43,8 +43,8 @@ struct ScoreChunks {
   std::unique_ptr<ScoreMath> math;
 };
 
-std::shared_ptr<const ScoreChunks> make_score_chunks(const PackedRows& rows, int vocab,
-                                                     double temperature, at::Device device,
-                                                     Kernels kernels);
+std::shared_ptr<ScoreChunks> make_score_chunks(const PackedRows& rows, int vocab,
+                                               double temperature, at::Device device,
+                                               Kernels kernels);
 
 }  // namespace allot::lm

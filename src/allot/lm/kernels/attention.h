@@ -14,18 +14,22 @@ namespace allot::lm::kernels {
 struct HeadShape {
   int heads, kv_heads, head_dim;
   int group() const { return heads / kv_heads; }  // query heads of one kv head
+  int q_size() const { return heads * head_dim; }
+  int kv_size() const { return kv_heads * head_dim; }
+  int row_size() const { return q_size() + 2 * kv_size(); }  // query, key and value of a row
 };
 
-// q, out [rows, heads * head_dim]; k, v [rows, kv_heads * head_dim]; log_sum [rows, heads] is the
-// log-normaliser of each softmax, kept for the backward pass.
+// qkv [rows, row_size()]: all queries of a row, then its keys, then its values.
+// out [rows, q_size()]; log_sum [rows, heads] is the log-normaliser of each softmax, kept for the
+// backward pass.
 template <class T>
-void attention_forward(const HeadShape& shape, std::span<const Segment> segments, const T* q,
-                       const T* k, const T* v, T* out, T* log_sum);
+void attention_forward(const HeadShape& shape, std::span<const Segment> segments, const T* qkv,
+                       T* out, T* log_sum);
 
-// Writes d_q and adds to d_k and d_v, which the caller has set to 0.
+// Gradient of qkv, in its layout. Writes the queries' part and adds to that of keys and values,
+// which the caller has set to 0. out and log_sum are those of the forward pass.
 template <class T>
-void attention_backward(const HeadShape& shape, std::span<const Segment> segments, const T* q,
-                        const T* k, const T* v, const T* out, const T* log_sum, const T* d_out,
-                        T* d_q, T* d_k, T* d_v);
+void attention_backward(const HeadShape& shape, std::span<const Segment> segments, const T* qkv,
+                        const T* out, const T* log_sum, const T* d_out, T* d_qkv);
 
 }  // namespace allot::lm::kernels

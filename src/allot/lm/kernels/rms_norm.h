@@ -19,7 +19,7 @@ void residual_norm_forward(const T* x, const T* delta, const T* weight, std::int
                            double eps, T* sum, T* out, T* inverse);
 
 // d_input = d_sum + (gradient of the norm at `sum` applied to d_out), [rows, dim]; d_sum may be
-// null. d_weight [dim] is added to.
+// null. d_input may be d_sum or d_out. d_weight [dim] is added to.
 template <class T>
 void residual_norm_backward(const T* sum, const T* weight, const T* inverse, const T* d_out,
                             const T* d_sum, std::int64_t rows, int dim, T* d_input, T* d_weight);

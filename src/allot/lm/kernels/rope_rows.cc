@@ -7,23 +7,24 @@ namespace allot::lm::kernels {
 namespace ALLOT_KERNEL_SET {
 
 template <class T>
-void rotate_rows(const T* from, const std::int32_t* positions, const T* cos, const T* sin,
-                 std::int64_t rows, int heads, int half, T* to) {
+void rotate_rows(T* values, std::int64_t stride, const std::int32_t* positions, const T* cos,
+                 const T* sin, std::int64_t rows, int heads, int half) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t angle = std::int64_t{positions[r]} * half;
-    for (std::int64_t h = r * heads; h < (r + 1) * heads; ++h) {
-      rotate(from + h * 2 * half, cos + angle, sin + angle, half, to + h * 2 * half);
+    T* head = values + r * stride;
+    for (int h = 0; h < heads; ++h, head += 2 * half) {
+      rotate(head, cos + angle, sin + angle, half, head);
     }
   }
 }
 
 template <class T>
-void rotate_rows_back(T* values, const std::int32_t* positions, const T* cos, const T* sin,
-                      std::int64_t rows, int heads, int half) {
+void rotate_rows_back(T* values, std::int64_t stride, const std::int32_t* positions, const T* cos,
+                      const T* sin, std::int64_t rows, int heads, int half) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t angle = std::int64_t{positions[r]} * half;
-    for (std::int64_t h = r * heads; h < (r + 1) * heads; ++h) {
-      T* head = values + h * 2 * half;
+    T* head = values + r * stride;
+    for (int h = 0; h < heads; ++h, head += 2 * half) {
       rotate_back(head, cos + angle, sin + angle, half, head);
     }
   }
@@ -31,15 +32,15 @@ void rotate_rows_back(T* values, const std::int32_t* positions, const T* cos, co
 
 }  // namespace ALLOT_KERNEL_SET
 
-#define ALLOT_INSTANTIATE(T)                                                              \
-  ALLOT_KERNEL(void, rotate_rows<T>,                                                      \
-               (const T* from, const std::int32_t* positions, const T* cos, const T* sin, \
-                std::int64_t rows, int heads, int half, T* to),                           \
-               (from, positions, cos, sin, rows, heads, half, to))                        \
-  ALLOT_KERNEL(void, rotate_rows_back<T>,                                                 \
-               (T * values, const std::int32_t* positions, const T* cos, const T* sin,    \
-                std::int64_t rows, int heads, int half),                                  \
-               (values, positions, cos, sin, rows, heads, half))
+#define ALLOT_INSTANTIATE(T)                                                                  \
+  ALLOT_KERNEL(void, rotate_rows<T>,                                                          \
+               (T * values, std::int64_t stride, const std::int32_t* positions, const T* cos, \
+                const T* sin, std::int64_t rows, int heads, int half),                        \
+               (values, stride, positions, cos, sin, rows, heads, half))                      \
+  ALLOT_KERNEL(void, rotate_rows_back<T>,                                                     \
+               (T * values, std::int64_t stride, const std::int32_t* positions, const T* cos, \
+                const T* sin, std::int64_t rows, int heads, int half),                        \
+               (values, stride, positions, cos, sin, rows, heads, half))
 ALLOT_INSTANTIATE(float)
 ALLOT_INSTANTIATE(double)
 #undef ALLOT_INSTANTIATE

@@ -38,14 +38,39 @@ TYPED_TEST(RopeRows, RotatesByThePosition) {
           back[at + half + i] = b * c - a * s;
         }
       }
-      AlignedVector<T> to(from.size()), turned_back = from;
-      rotate_rows(from.data(), positions.data(), angles.cos.data(), angles.sin.data(), rows, kHeads,
-                  half, to.data());
-      rotate_rows_back(turned_back.data(), positions.data(), angles.cos.data(), angles.sin.data(),
-                       rows, kHeads, half);
-      expect_near(to, forward, tolerance);
+      AlignedVector<T> turned = from, turned_back = from;
+      const std::int64_t stride = kHeads * 2 * half;
+      rotate_rows(turned.data(), stride, positions.data(), angles.cos.data(), angles.sin.data(),
+                  rows, kHeads, half);
+      rotate_rows_back(turned_back.data(), stride, positions.data(), angles.cos.data(),
+                       angles.sin.data(), rows, kHeads, half);
+      expect_near(turned, forward, tolerance);
       expect_near(turned_back, back, tolerance);
     }
+  });
+}
+
+// Rows may hold more than what is rotated: values behind queries and keys.
+TYPED_TEST(RopeRows, LeavesTheRestOfARowAlone) {
+  using T = TypeParam;
+  constexpr int kHalf = 6, kHeads = 2;
+  constexpr std::int64_t kStride = (kHeads + 1) * 2 * kHalf, kRotated = kHeads * 2 * kHalf;
+  const RopeTable<T> angles(9, 2 * kHalf, 10000);
+  const std::vector<std::int32_t> positions = {3, 8};
+  for_each_instruction_set([&] {
+    const auto from = normals<T>(2 * kStride, 1);
+    AlignedVector<T> turned = from;
+    rotate_rows(turned.data(), kStride, positions.data(), angles.cos.data(), angles.sin.data(), 2,
+                kHeads, kHalf);
+    for (std::int64_t r = 0; r < 2; ++r) {
+      for (std::int64_t i = kRotated; i < kStride; ++i) {
+        EXPECT_EQ(turned[r * kStride + i], from[r * kStride + i]);
+      }
+    }
+    EXPECT_NE(turned[0], from[0]);
+    rotate_rows_back(turned.data(), kStride, positions.data(), angles.cos.data(), angles.sin.data(),
+                     2, kHeads, kHalf);
+    expect_near(turned, std::vector<double>(from.begin(), from.end()), 1e-5);
   });
 }
 

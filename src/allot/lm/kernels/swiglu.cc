@@ -21,13 +21,13 @@ ALLOT_INLINE Vec<T> forward_one(Vec<T> gate, Vec<T> up) {
 // silu'(x) = s + x s (1 - s) with s = sigmoid(x).
 template <class T>
 struct Slopes {
-  Vec<T> gate, up;
+  Vec<T> gate, up, out;
 };
 template <class T>
 ALLOT_INLINE Slopes<T> backward_one(Vec<T> gate, Vec<T> up, Vec<T> d_out) {
   const Vec<T> s = sigmoid<T>(gate);
   const Vec<T> silu = gate * s;
-  return {d_out * up * (s + silu * (T(1) - s)), d_out * silu};
+  return {d_out * up * (s + silu * (T(1) - s)), d_out * silu, silu * up};
 }
 
 // The last, partly filled vector: `left` numbers, the other lanes 0.
@@ -45,42 +45,49 @@ ALLOT_INLINE void store_some(T* to, Vec<T> v, std::int64_t left) {
 }  // namespace
 
 template <class T>
-void swiglu_forward(const T* gate, const T* up, std::int64_t count, T* out) {
-  std::int64_t i = 0;
-  for (; i + kLanes<T> <= count; i += kLanes<T>) {
-    store(out + i, forward_one<T>(load(gate + i), load(up + i)));
+void swiglu_forward(const T* gate_up, std::int64_t rows, int ffn, T* out) {
+  for (std::int64_t r = 0; r < rows; ++r, gate_up += 2 * ffn, out += ffn) {
+    const T* up = gate_up + ffn;
+    int i = 0;
+    for (; i + kLanes<T> <= ffn; i += kLanes<T>) {
+      store(out + i, forward_one<T>(load(gate_up + i), load(up + i)));
+    }
+    const int left = ffn - i;
+    if (left == 0) continue;
+    store_some(out + i, forward_one<T>(load_some(gate_up + i, left), load_some(up + i, left)),
+               left);
   }
-  const std::int64_t left = count - i;
-  if (left == 0) return;
-  store_some(out + i, forward_one<T>(load_some(gate + i, left), load_some(up + i, left)), left);
 }
 
 template <class T>
-void swiglu_backward(const T* gate, const T* up, const T* d_out, std::int64_t count, T* d_gate,
-                     T* d_up) {
-  std::int64_t i = 0;
-  for (; i + kLanes<T> <= count; i += kLanes<T>) {
-    const Slopes<T> slopes = backward_one<T>(load(gate + i), load(up + i), load(d_out + i));
-    store(d_gate + i, slopes.gate);
-    store(d_up + i, slopes.up);
+void swiglu_backward(T* gate_up, const T* d_out, std::int64_t rows, int ffn, T* out) {
+  for (std::int64_t r = 0; r < rows; ++r, gate_up += 2 * ffn, d_out += ffn, out += ffn) {
+    T* up = gate_up + ffn;
+    int i = 0;
+    for (; i + kLanes<T> <= ffn; i += kLanes<T>) {
+      const Slopes<T> slopes = backward_one<T>(load(gate_up + i), load(up + i), load(d_out + i));
+      store(gate_up + i, slopes.gate);
+      store(up + i, slopes.up);
+      store(out + i, slopes.out);
+    }
+    const int left = ffn - i;
+    if (left == 0) continue;
+    const Slopes<T> slopes = backward_one<T>(load_some(gate_up + i, left), load_some(up + i, left),
+                                             load_some(d_out + i, left));
+    store_some(gate_up + i, slopes.gate, left);
+    store_some(up + i, slopes.up, left);
+    store_some(out + i, slopes.out, left);
   }
-  const std::int64_t left = count - i;
-  if (left == 0) return;
-  const Slopes<T> slopes = backward_one<T>(load_some(gate + i, left), load_some(up + i, left),
-                                           load_some(d_out + i, left));
-  store_some(d_gate + i, slopes.gate, left);
-  store_some(d_up + i, slopes.up, left);
 }
 
 }  // namespace ALLOT_KERNEL_SET
 
-#define ALLOT_INSTANTIATE(T)                                                                      \
-  ALLOT_KERNEL(void, swiglu_forward<T>, (const T* gate, const T* up, std::int64_t count, T* out), \
-               (gate, up, count, out))                                                            \
-  ALLOT_KERNEL(                                                                                   \
-      void, swiglu_backward<T>,                                                                   \
-      (const T* gate, const T* up, const T* d_out, std::int64_t count, T* d_gate, T* d_up),       \
-      (gate, up, d_out, count, d_gate, d_up))
+#define ALLOT_INSTANTIATE(T)                                                                    \
+  ALLOT_KERNEL(void, swiglu_forward<T>, (const T* gate_up, std::int64_t rows, int ffn, T* out), \
+               (gate_up, rows, ffn, out))                                                       \
+  ALLOT_KERNEL(void, swiglu_backward<T>,                                                        \
+               (T * gate_up, const T* d_out, std::int64_t rows, int ffn, T* out),               \
+               (gate_up, d_out, rows, ffn, out))
 ALLOT_INSTANTIATE(float)
 ALLOT_INSTANTIATE(double)
 #undef ALLOT_INSTANTIATE

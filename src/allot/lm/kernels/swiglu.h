@@ -6,12 +6,13 @@
 
 namespace allot::lm::kernels {
 
-// All arrays have `count` numbers.
+// gate_up [rows, 2 * ffn]: the gates of a row, then its ups. out [rows, ffn].
 template <class T>
-void swiglu_forward(const T* gate, const T* up, std::int64_t count, T* out);
+void swiglu_forward(const T* gate_up, std::int64_t rows, int ffn, T* out);
 
+// Overwrites gate_up by its gradient, in its layout. Also makes `out` again, so that nobody needs
+// to keep it. d_out [rows, ffn] may be `out`.
 template <class T>
-void swiglu_backward(const T* gate, const T* up, const T* d_out, std::int64_t count, T* d_gate,
-                     T* d_up);
+void swiglu_backward(T* gate_up, const T* d_out, std::int64_t rows, int ffn, T* out);
 
 }  // namespace allot::lm::kernels
