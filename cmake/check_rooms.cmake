@@ -19,9 +19,10 @@ set(outside_torch "^(ATen|c10|torch|caffe2)/")
 set(outside_yaml "^yaml-cpp/")
 set(outside_cli11 "^CLI/")
 set(outside_fmt "^fmt/")
+set(outside_httplib "^httplib\\.h$")
 set(outside_gtest "^(gtest|gmock)/")
 set(outside_rapidcheck "^rapidcheck[/.]")
-set(outside_libraries nlohmann_json eigen boost sqlite torch yaml cli11 fmt gtest rapidcheck)
+set(outside_libraries nlohmann_json eigen boost sqlite torch yaml cli11 fmt httplib gtest rapidcheck)
 set(test_libraries gtest rapidcheck)
 # No room may use cli, so what its headers include reaches nobody else.
 set(fit_for_headers cli11 fmt)
@@ -29,7 +30,7 @@ set(headers_of_tensors "^src/allot/lm/tensor\\.h$")
 # C++ headers have no ending; x86 and Arm intrinsics belong to the compiler. stdlib.h stands for what
 # only POSIX has in it (mkdtemp, setenv); the C++ part is <cstdlib>.
 set(standard "^[a-z_0-9]+$|^(immintrin|arm_neon)\\.h$")
-set(operating_system "^(sys/[a-z]+|dirent|dlfcn|fcntl|malloc|poll|pthread|sched|signal|spawn|stdlib|unistd)\\.h$")
+set(operating_system "^(sys/[a-z]+|dirent|dlfcn|fcntl|malloc|netinet/in|poll|pthread|sched|signal|spawn|stdlib|unistd)\\.h$")
 
 set(rooms "")
 function(allot_room name)

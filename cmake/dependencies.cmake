@@ -37,6 +37,13 @@ allot_header_dep(eigen eigen3/Eigen/Cholesky libeigen3-dev)
 allot_header_dep(boost boost/multiprecision/cpp_int.hpp libboost-dev)
 if(ALLOT_STORE OR ALLOT_TORCH)
   allot_library_dep(sqlite sqlite3.h sqlite3 libsqlite3-dev)
+  # The package's library is built with these three, and its classes have other members without them.
+  allot_library_dep(httplib httplib.h cpp-httplib libcpp-httplib-dev)
+  target_compile_definitions(allot_dep_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT
+    CPPHTTPLIB_ZLIB_SUPPORT CPPHTTPLIB_BROTLI_SUPPORT)
+  file(GLOB _multiarch_include ${ALLOT_DEPS}/usr/include/*-linux-gnu)  # openssl/configuration.h
+  target_include_directories(allot_dep_httplib SYSTEM INTERFACE ${_multiarch_include})
+  target_link_libraries(allot_dep_httplib INTERFACE Threads::Threads)
 endif()
 if(ALLOT_TORCH)
   include(torch)

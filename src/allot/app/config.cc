@@ -49,6 +49,7 @@ void validate_run(const RunConfig& config) {
   config.loss.validate();
   config.optim.validate();
   config.model.validate();
+  config.sampler.server.validate();
   for (const int k : config.eval.k)
     if (k > config.eval.group_size)
       throw Error(ErrorKind::Config, "eval.k",

@@ -31,6 +31,7 @@ struct RunConfig {
   objective::LossOptions loss;
   SamplingOptions sampling;   // rollout.*
   LocalEngineOptions engine;  // rollout.*
+  EngineOptions sampler;      // rollout.engine, rollout.server.*
   OptimOptions optim;
   TrainOptions train;      // train.*
   LearnerOptions learner;  // train.*
@@ -50,6 +51,7 @@ struct RunConfig {
     v("loss", loss);
     v("rollout", sampling);
     v("rollout", engine);
+    v("rollout", sampler);
     v("optim", optim);
     v("train", train);
     v("train", learner);

@@ -7,6 +7,7 @@
 
 #include "allot/core/options.h"
 #include "allot/loop/engine.h"
+#include "allot/remote/server_options.h"
 
 namespace allot {
 
@@ -64,6 +65,22 @@ struct SamplingOptions {
     s.max_new = max_new_tokens > 0 ? static_cast<std::uint32_t>(max_new_tokens) : longest_response;
     s.stop = stop;
     return s;
+  }
+};
+
+enum class EngineKind : std::uint8_t { Local, Server };
+
+// Who samples.
+struct EngineOptions {
+  EngineKind engine = EngineKind::Local;
+  remote::ServerOptions server;
+
+  template <class V>
+  void fields(V& v) {
+    v("engine", engine,
+      Choices<EngineKind>{{"local", EngineKind::Local}, {"server", EngineKind::Server}},
+      "who samples: the model of this machine, or a server that loads its weights");
+    v("server", server);
   }
 };
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "allot/app/check_data.h"
+#include "allot/app/rollout_engine.h"
 #include "allot/core/error.h"
 #include "allot/local/prompt_embedding.h"
 #include "allot/tasks/text_embedding.h"
@@ -19,14 +20,14 @@ bool truncates_sampling(const SamplingOptions& s) {
   return s.top_p < 1 || s.top_k > 0 || s.min_p > 0 || s.temperature == 0;
 }
 
-SamplerFacts sampler_facts(const RunConfig& config, const LocalEngine& engine) {
+SamplerFacts sampler_facts(const RunConfig& config, const RolloutEngine& engine) {
   SamplerFacts facts;
   facts.temperature = config.sampling.temperature > 0 ? config.sampling.temperature : 1;
   facts.exact_logprobs = engine.traits().exact_logprobs && !truncates_sampling(config.sampling);
   return facts;
 }
 
-HostTraits host_traits(const LocalEngine& engine) {
+HostTraits host_traits(const RolloutEngine& engine) {
   HostTraits host;
   host.grain = engine.traits().grain;
   host.refill = host.hold = host.logprob = host.answer_class = true;
@@ -36,7 +37,7 @@ HostTraits host_traits(const LocalEngine& engine) {
   return host;
 }
 
-Controller make_controller(const RunConfig& config, const LocalEngine& engine,
+Controller make_controller(const RunConfig& config, const RolloutEngine& engine,
                            std::size_t prompts) {
   ControllerOptions options;
   options.method = config.alloc.method;
@@ -69,11 +70,11 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
       task_(make_task(config.data, config.train.seed)),
       tokenizer_(start.tokenizer),
       model_(start.model.clone()),
-      engine_(model_, tokenizer_, config.engine, &stop),
+      engine_(make_rollout_engine(config, model_, tokenizer_, stop)),
       learner_(model_, tokenizer_, *task_.train, config.learner,
                scheduled(config.optim, config.train), config.loss.expanded(),
-               sampler_facts(config, engine_)),
-      controller_(make_controller(config, engine_, task_.train->size())) {
+               sampler_facts(config, *engine_)),
+      controller_(make_controller(config, *engine_, task_.train->size())) {
   check_step_size(config, task_);
   if (controller_.needs().embedding) embed_prompts();
 }
@@ -96,9 +97,13 @@ StepResult RunWorld::step(Recorder& recorder) {
                                 static_cast<std::uint64_t>(config_.train.max_steps));
   settings.stop = &stop_;
   learner_.begin_step(controller_.step());
-  StepWorld world{controller_, *task_.train, engine_, *task_.verifier,
-                  learner_,    recorder,     store_,  clock_};
-  return run_step(world, settings);
+  const std::uint64_t step = controller_.step();
+  StepWorld world{controller_, *task_.train, *engine_, *task_.verifier,
+                  learner_,    recorder,     store_,   clock_};
+  const StepResult result = run_step(world, settings);
+  const std::string trouble = take_trouble(*engine_);
+  if (!trouble.empty()) recorder.event({Severity::Warning, "server", trouble, step});
+  return result;
 }
 
 EvalResult RunWorld::evaluate(Recorder& recorder) {
@@ -111,7 +116,7 @@ EvalResult RunWorld::evaluate(Recorder& recorder) {
   settings.stop = &stop_;
   const std::vector<PromptId> ids =
       evenly_chosen(task_.test->ids(), static_cast<std::size_t>(config_.eval.prompts));
-  return allot::evaluate(engine_, *task_.verifier, *task_.test, ids, settings, recorder);
+  return allot::evaluate(*engine_, *task_.verifier, *task_.test, ids, settings, recorder);
 }
 
 void RunWorld::save(CheckpointWriter& writer) const {
@@ -124,7 +129,7 @@ void RunWorld::save(CheckpointWriter& writer) const {
 
 void RunWorld::load(const CheckpointFolder& checkpoint) {
   learner_.load(checkpoint.path.string());
-  engine_.refresh(learner_.version());
+  engine_->refresh(learner_.version());
   controller_.load(checkpoint.blob(kControllerFile), task_.train->hash());
   store_.load(checkpoint.blob(kHeldFile));
   task_.train->load(checkpoint.blob(kCursorFile));

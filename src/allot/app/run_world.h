@@ -7,8 +7,8 @@
 #include "allot/app/config.h"
 #include "allot/app/starting_point.h"
 #include "allot/core/controller.h"
-#include "allot/local/engine.h"
 #include "allot/local/learner.h"
+#include "allot/loop/engine.h"
 #include "allot/loop/evaluate.h"
 #include "allot/loop/step.h"
 #include "allot/store/run_recorder.h"
@@ -42,7 +42,7 @@ class RunWorld {
   Task task_;
   CharTokenizer tokenizer_;
   lm::Model model_;
-  LocalEngine engine_;
+  std::unique_ptr<RolloutEngine> engine_;
   LocalLearner learner_;
   Controller controller_;
   RolloutStore store_;

@@ -14,7 +14,7 @@ namespace {
 // Keys that may change between two sessions of one run: they change neither data nor decisions.
 bool may_change(const std::string& key, const std::vector<std::string>& allowed) {
   for (const char* free : {"train.max_", "train.output", "train.workers", "rollout.workers",
-                           "rollout.slots", "eval.", "log.", "checkpoint.", "health.", "compare."})
+                           "rollout.slots", "rollout.server.", "eval.", "log.", "checkpoint.", "health.", "compare."})
     if (key.starts_with(free)) return true;
   for (const std::string& name : allowed)
     if (key == name || key.starts_with(name + ".")) return true;
