@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", ALLOT_VERSION);
   app.footer(
       "Exit codes: 0 done; 2 configuration; 3 data; 4 model or checkpoint; 6 stopped by the user\n"
-      "after a clean checkpoint; 70 internal error.\n"
+      "after a clean checkpoint; 7 stopped by a health rule; 70 internal error.\n"
       "Start: allot compare examples/quickstart.yaml");
   allot::Action chosen;
   for (const auto add : {allot::add_train, allot::add_compare, allot::add_simulate, allot::add_eval,

@@ -18,12 +18,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A run must not go on over a damaged history: what it would add could be lost, too.
+void check_sound(const SqliteConnection& connection, const fs::path& path) {
+  SqliteStatement check = connection.prepare("PRAGMA quick_check(1)");
+  const std::string found = check.next() ? check.text(0) : "nothing was checked";
+  if (found != "ok")
+    throw Error(ErrorKind::Model, path.string(), concat("the database is damaged: ", found),
+                "move run.sqlite away; the run then goes on from its checkpoint, without the "
+                "history before it");
+}
+
 SqliteConnection open_run_database(const fs::path& path) {
   SqliteConnection connection = SqliteConnection::open_for_writing(path);
   connection.execute("PRAGMA journal_mode = WAL");
   // A step is durable after flush(); before it, a power cut may take back whole steps, never parts.
   connection.execute("PRAGMA synchronous = NORMAL");
   bring_up_to_date(connection, path);
+  check_sound(connection, path);
   return connection;
 }
 
@@ -396,11 +407,23 @@ void RunDatabase::write_evaluation(std::uint64_t step, std::string_view set,
   finish(add_evaluation_);
 }
 
+void RunDatabase::forget_evaluations(std::uint64_t step) {
+  connection_.prepare("DELETE FROM evaluations WHERE step = ?").run(step);
+}
+
 bool RunDatabase::has_evaluation(std::uint64_t step, std::string_view set) {
   SqliteStatement find =
       connection_.prepare("SELECT 1 FROM evaluations WHERE step = ? AND name = ?");
   find.start(step, set);
   return find.next();
+}
+
+std::uint64_t RunDatabase::groups() const {
+  return static_cast<std::uint64_t>(connection_.integer("SELECT count(*) FROM groups"));
+}
+
+std::string RunDatabase::trainer_state(std::uint64_t step, const TrainerFacts& facts) const {
+  return trainer_state_json(connection_, step, facts);
 }
 
 void RunDatabase::set_fact(std::string_view key, std::string_view value) {

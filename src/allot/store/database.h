@@ -17,6 +17,7 @@
 #include "allot/store/encode.h"
 #include "allot/store/sqlite.h"
 #include "allot/store/totals.h"
+#include "allot/store/trainer_state.h"
 
 namespace allot {
 
@@ -40,7 +41,11 @@ class RunDatabase {
   void write_event(const Event& event);
   void write_evaluation(std::uint64_t step, std::string_view set, const EvalResult& result,
                         const std::map<int, double>& pass_at_k);
+  void forget_evaluations(std::uint64_t step);  // made after exactly so many steps
   bool has_evaluation(std::uint64_t step, std::string_view set);
+
+  std::uint64_t groups() const;  // rows of all steps
+  std::string trainer_state(std::uint64_t step, const TrainerFacts& facts) const;
 
   void set_fact(std::string_view key, std::string_view value);
   void flush();  // moves the log into the database file and syncs it

@@ -73,7 +73,7 @@ std::string RunReader::fact(std::string_view key) const {
 
 RunStatus RunReader::status() const {
   const std::string text = fact("status");
-  for (const RunStatus status : {RunStatus::Interrupted, RunStatus::Finished})
+  for (const RunStatus status : {RunStatus::Interrupted, RunStatus::Stopped, RunStatus::Finished})
     if (text == name(status)) return status;
   return RunStatus::Running;
 }

@@ -350,6 +350,20 @@ TEST(RunReader, RefusesWhatIsNoRun) {
   EXPECT_THROW(RunRecorder(run, {}, 0, {}), Error);
 }
 
+// Killed after the evaluation was stored and before its line was: it is made again.
+TEST(RunRecorder, AnEvaluationWithoutItsLineIsForgotten) {
+  TemporaryFolder folder;
+  SyntheticRun run;
+  run.steps = 10;
+  write_synthetic_run(run, folder / "r");
+  const std::string whole = read_file(folder / "r" / "metrics.jsonl");
+  const std::size_t last = whole.rfind('\n', whole.size() - 2) + 1;
+  ASSERT_EQ(whole.compare(last, 15, "{\"eval/step\":10"), 0);
+  write_synced_file(folder / "r" / "metrics.jsonl", whole.substr(0, last + 20));
+  write_synthetic_run(run, folder / "r", 10);
+  EXPECT_EQ(read_file(folder / "r" / "metrics.jsonl"), whole);
+}
+
 TEST(RunRecorder, RefusesAnUnknownSchemaVersion) {
   TemporaryFolder folder;
   write_synthetic_run({}, folder / "r");
@@ -377,10 +391,9 @@ TEST(RunRecorder, SaysWhenHistoryIsMissing) {
   write_synthetic_run(run, folder / "r");
   RunFolder resumed = RunFolder::open(folder / "r");
   RunRecorder recorder(resumed, {}, 10, {});
-  const auto events = RunReader(folder / "r").events();
-  ASSERT_EQ(events.size(), 1u);
-  EXPECT_EQ(events[0].code, "history_gap");
-  EXPECT_EQ(events[0].text.rfind("6 of the 10", 0), 0u);
+  const auto event = recorder.history_gap();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->text.rfind("6 of the 10", 0), 0u);
 }
 
 TEST(RunRecorder, AnEvaluationMadeAgainReplacesTheFirst) {
