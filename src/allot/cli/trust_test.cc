@@ -55,7 +55,17 @@ TEST_F(Trust, ADamagedCheckpointIsPassedOverForTheOneBefore) {
   EXPECT_NE(ended.out.find("checkpoint-3 is skipped: its file model.safetensors is damaged"),
             std::string::npos)
       << ended.out;
-  EXPECT_NE(ended.out.find("continued after step 2; next prompts: "), std::string::npos);
+  // The prompts that were named are those that came.
+  const SqliteConnection db = SqliteConnection::open_for_reading(folder_ / "runs/hurt/run.sqlite");
+  SqliteStatement rows = db.prepare(
+      "SELECT key FROM decisions JOIN prompts ON id = prompt WHERE step = 2 AND kind = 'request' "
+      "ORDER BY position LIMIT 3");
+  std::string next;
+  while (rows.next()) next += (next.empty() ? "" : ", ") + rows.text(0);
+  EXPECT_NE(ended.out.find("continued after step 2; next prompts: " + next + "\n"),
+            std::string::npos)
+      << next << "\n"
+      << ended.out;
   for (const char* file : {"model.safetensors", "optimizer.safetensors", "controller.bin"})
     EXPECT_EQ(read(fs::path("runs/hurt/checkpoint-4") / file),
               read(fs::path("runs/whole/checkpoint-4") / file));
