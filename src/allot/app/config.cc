@@ -5,35 +5,68 @@
 #include <map>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include "allot/app/aliases.h"
 #include "allot/core/error.h"
 
 namespace allot {
 namespace {
 
-// Follows an alias; refuses one that contradicts what was given for its target at the same level.
-void apply_settings(OptionList& list, const std::vector<Setting>& settings) {
-  std::map<std::string, Setting> given;  // by our key
-  for (const Setting& setting : settings) {
-    const std::optional<std::string> target = alias_target(setting.key);
-    const std::string key = target.value_or(setting.key);
-    if (!list.find(key)) {
-      const std::string hint = foreign_name_hint(setting.key);
-      if (!hint.empty())
-        throw Error(ErrorKind::Config, setting.origin, concat("unknown key '", setting.key, "'"),
-                    hint);
-    }
-    const auto earlier = given.find(key);
-    const bool contradicts = earlier != given.end() && earlier->second.key != setting.key &&
-                             earlier->second.text != setting.text;
+[[noreturn]] void refuse_unknown(const OptionList& list, const Setting& setting) {
+  std::string hint = foreign_name_hint(setting.key);
+  if (hint.empty()) {
+    std::vector<std::string> names = alias_names();
+    for (const Option& option : list.all()) names.push_back(option.key);
+    const std::string near = nearest(setting.key, names);
+    if (!near.empty()) hint = concat("did you mean '", near, "'?");
+    if (const auto target = alias_target(near)) hint += concat(" (", *target, ")");
+  }
+  throw Error(ErrorKind::Config, setting.origin, concat("unknown key '", setting.key, "'"), hint);
+}
+
+// The settings of one file or command line, which must not contradict each other.
+class Level {
+ public:
+  explicit Level(OptionList& list) : list_(list) {}
+
+  // Follows an alias. `name`: what the user calls it.
+  void apply(const Setting& setting, const std::string& name) {
+    const std::optional<Setting> ours = translated(setting);
+    if (!ours) return;
+    if (!list_.find(ours->key)) refuse_unknown(list_, setting);
+    const auto earlier = given_.find(ours->key);
+    const bool contradicts = earlier != given_.end() && earlier->second.name != name &&
+                             earlier->second.text != ours->text;
     if (contradicts)
       throw Error(ErrorKind::Config, setting.origin,
-                  concat("'", setting.key, "' = ", setting.text, " and '", earlier->second.key,
+                  concat("'", name, "' = ", setting.text, " and '", earlier->second.name,
                          "' = ", earlier->second.text,
                          " are two names of one setting; one value is needed"));
-    list.set(key, setting.text, setting.origin);
-    given[key] = setting;
+    list_.set(ours->key, ours->text, ours->origin);
+    given_[ours->key] = {name, ours->text};
   }
+
+ private:
+  struct Given {
+    std::string name, text;  // as it was called, with the value of our key
+  };
+  OptionList& list_;
+  std::map<std::string, Given> given_;  // by our key
+};
+
+void apply_settings(OptionList& list, const std::vector<Setting>& settings) {
+  Level level(list);
+  std::vector<Setting> batch;
+  for (const Setting& setting : settings) {
+    if (is_batch_setting(setting.key))
+      batch.push_back(setting);
+    else
+      level.apply(setting, setting.key);
+  }
+  const int group = std::stoi(list.find("alloc.group_size")->text());
+  for (const Setting& setting : batch_settings(batch, group))
+    level.apply(setting, batch.back().key);
 }
 
 void apply_all(OptionList& list, const ConfigSources& sources) {
@@ -49,6 +82,7 @@ void validate_run(const RunConfig& config) {
   config.loss.validate();
   config.optim.validate();
   config.model.validate();
+  config.log.validate();
   config.sampler.server.validate();
   for (const int k : config.eval.k)
     if (k > config.eval.group_size)
@@ -150,17 +184,37 @@ std::string annotated_yaml(const ConfigSources& sources) {
   return out;
 }
 
-std::vector<std::string> config_differences(const RunConfig& before, const RunConfig& after) {
+std::string ConfigDifference::text() const { return concat(key, ": ", before, " -> ", after); }
+
+std::vector<ConfigDifference> config_differences(const RunConfig& before, const RunConfig& after) {
   RunConfig a = before, b = after;
   const OptionList old_list = OptionList::of(a), new_list = OptionList::of(b);
-  std::vector<std::string> lines;
+  std::vector<ConfigDifference> differences;
   for (std::size_t i = 0; i < old_list.all().size(); ++i) {
     const Option& x = old_list.all()[i];
     const Option& y = new_list.all()[i];
-    if (x.text() != y.text())
-      lines.push_back(concat(x.key, ": ", x.plain_text(), " -> ", y.plain_text()));
+    if (x.text() != y.text()) differences.push_back({x.key, x.plain_text(), y.plain_text()});
   }
-  return lines;
+  return differences;
+}
+
+std::string differences_text(const std::vector<ConfigDifference>& differences) {
+  if (differences.empty()) return "no differences\n";
+  std::string text;
+  for (const ConfigDifference& difference : differences) text += difference.text() + "\n";
+  return text;
+}
+
+std::string differences_json(const std::vector<ConfigDifference>& differences) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const ConfigDifference& d : differences)
+    rows.push_back({{"key", d.key}, {"before", d.before}, {"after", d.after}});
+  return nlohmann::ordered_json{{"differences", rows}}.dump();
+}
+
+std::string config_file_of(const std::string& path) {
+  const auto expanded = std::filesystem::path(path) / "config.expanded.yaml";
+  return std::filesystem::is_regular_file(expanded) ? expanded.string() : path;
 }
 
 std::string run_name(const ConfigSources& sources, const std::string& fallback) {

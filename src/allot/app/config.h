@@ -88,8 +88,17 @@ std::string annotated_yaml(const ConfigSources& sources);
 // [{"key", "type", "default", "value", "range", "help", ...}, ...] of all keys.
 std::string config_json(const ConfigSources& sources);
 
-// Keys whose values differ, one line each: "alloc.method: grpo -> aero".
-std::vector<std::string> config_differences(const RunConfig& before, const RunConfig& after);
+// A key whose value differs.
+struct ConfigDifference {
+  std::string key, before, after;
+  std::string text() const;  // "alloc.method: grpo -> aero"
+};
+std::vector<ConfigDifference> config_differences(const RunConfig& before, const RunConfig& after);
+std::string differences_text(const std::vector<ConfigDifference>& differences);  // a line each
+std::string differences_json(const std::vector<ConfigDifference>& differences);
+
+// The expanded configuration of a run folder; any other path as it is.
+std::string config_file_of(const std::string& path);
 
 // The stem of the first file, or `fallback`: the default name of a run.
 std::string run_name(const ConfigSources& sources, const std::string& fallback);

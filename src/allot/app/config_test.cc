@@ -90,8 +90,12 @@ TEST_F(ConfigTest, DifferencesNameKeyAndBothValues) {
   RunConfig a, b;
   b.alloc.method = "aero";
   b.optim.lr = 0.5;
-  EXPECT_EQ(config_differences(a, b),
-            (std::vector<std::string>{"alloc.method: grpo -> aero", "optim.lr: 1e-06 -> 0.5"}));
+  EXPECT_EQ(differences_text(config_differences(a, b)),
+            "alloc.method: grpo -> aero\noptim.lr: 1e-06 -> 0.5\n");
+  EXPECT_EQ(differences_json(config_differences(a, b)),
+            R"({"differences":[{"key":"alloc.method","before":"grpo","after":"aero"},)"
+            R"({"key":"optim.lr","before":"1e-06","after":"0.5"}]})");
+  EXPECT_EQ(differences_text(config_differences(a, a)), "no differences\n");
 }
 
 TEST_F(ConfigTest, AnnotatesOrigins) {
@@ -124,35 +128,74 @@ TEST_F(ConfigTest, RefusesWithHints) {
 TEST_F(ConfigTest, EveryAliasLeadsToAKey) {
   RunConfig config;
   const OptionList list = OptionList::of(config);
-  for (const char* name : {"num_generations",
-                           "learning_rate",
-                           "max_completion_length",
-                           "epsilon",
-                           "epsilon_high",
-                           "delta",
-                           "num_iterations",
-                           "max_steps",
-                           "seed",
-                           "save_steps",
-                           "save_total_limit",
-                           "eval_steps",
-                           "logging_steps",
-                           "temperature",
-                           "top_p",
-                           "top_k",
-                           "min_p",
-                           "weight_decay",
-                           "max_grad_norm",
-                           "warmup_steps",
-                           "lr_scheduler_type",
-                           "dataset_name",
-                           "model_name_or_path",
-                           "num_generations_eval"}) {
+  EXPECT_GT(alias_names().size(), 30u);
+  for (const std::string& name : alias_names()) {
     const auto target = alias_target(name);
-    ASSERT_TRUE(target) << name;
-    EXPECT_NE(list.find(*target), nullptr) << name << " -> " << *target;
+    EXPECT_TRUE(is_batch_setting(name) ? !target : target && list.find(*target)) << name;
   }
   EXPECT_FALSE(alias_target("alloc.group_size"));
+}
+
+std::vector<Setting> flags(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  std::vector<Setting> settings;
+  for (const auto& [key, text] : pairs) settings.push_back({key, text, "--" + key});
+  return settings;
+}
+
+TEST_F(ConfigTest, TakesACommandLineOfTrl) {
+  const RunConfig config = load_config({.flags = flags({{"num_generations", "16"},
+                                                        {"per_device_train_batch_size", "32"},
+                                                        {"gradient_accumulation_steps", "2"},
+                                                        {"steps_per_generation", "4"},
+                                                        {"learning_rate", "1e-5"},
+                                                        {"beta", "0.0"},
+                                                        {"loss_type", "dapo"},
+                                                        {"report_to", "tensorboard"},
+                                                        {"log_completions", "True"},
+                                                        {"resume_from_checkpoint", "False"},
+                                                        {"output_dir", "somewhere"}})});
+  EXPECT_EQ(config.alloc.group_size, 16);
+  EXPECT_EQ(config.train.prompts_per_step, 8);   // 32 x 4 / 16
+  EXPECT_EQ(config.learner.minibatch_rows, 64);  // 32 x 2
+  EXPECT_EQ(config.log.to, std::vector<std::string>{"tensorboard"});
+  EXPECT_EQ(config.log.completions, 4);
+  EXPECT_EQ(config.checkpoint.resume, "disable");
+  EXPECT_EQ(config.train.output, "somewhere");
+  EXPECT_EQ(
+      load_config({.flags = flags({{"per_device_train_batch_size", "64"}})}).learner.minibatch_rows,
+      0);  // one update of all
+}
+
+TEST_F(ConfigTest, ExplainsBatchArithmetic) {
+  const std::string text = message({.flags = flags({{"num_generations", "6"},
+                                                    {"per_device_train_batch_size", "8"},
+                                                    {"steps_per_generation", "8"}})});
+  EXPECT_NE(text.find("64 rollouts per step (per_device_train_batch_size 8 x 8 steps) are not "
+                      "divisible by num_generations 6"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("that divide them are 4 and 8"), std::string::npos) << text;
+  EXPECT_NE(text.find("rollouts per step are 60 and 66"), std::string::npos) << text;
+  EXPECT_NE(message({.flags = flags({{"per_device_train_batch_size", "x"}})}).find("a count is"),
+            std::string::npos);
+  EXPECT_NE(
+      message({.flags = flags({{"generation_batch_size", "64"}, {"train.prompts_per_step", "9"}})})
+          .find("two names of one setting"),
+      std::string::npos);
+}
+
+TEST_F(ConfigTest, SuggestsTheNearestAliasToo) {
+  EXPECT_NE(message({.flags = flags({{"num_generation", "4"}})})
+                .find("did you mean 'num_generations'? (alloc.group_size)"),
+            std::string::npos);
+  EXPECT_NE(message({.flags = flags({{"actor_rollout_ref.rollout.n", "4"}})})
+                .find("use alloc.group_size"),
+            std::string::npos);
+  EXPECT_NE(message({.flags = flags({{"beta", "0.04"}})}).find("KL term"), std::string::npos);
+  EXPECT_NE(message({.flags = flags({{"report_to", "wandb"}})}).find("'wandb' was given"),
+            std::string::npos);
+  EXPECT_NE(message({.flags = flags({{"log.aliases", "[trl, ver]"}})}).find("'ver' was given"),
+            std::string::npos);
 }
 
 }  // namespace

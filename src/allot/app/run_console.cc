@@ -1,6 +1,7 @@
 #include "allot/app/run_console.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <optional>
@@ -39,7 +40,8 @@ std::string outcome_triad(std::span<const Metric> metrics) {
                    100 * *good, 100 * *bad);
 }
 
-// "step   12/100  reward 0.412  mixed  40 %, ...  rollouts 256 (trained 104)  |grad| 0.520  0.31 s"
+// "step   12/100  reward 0.412  mixed  40 %, ...  rollouts 256 (trained 104)  tokens 4100
+// (trained 1600)  loss 0.0001  |grad| 0.520  0.31 s"
 std::string summary(const StepRecord& record, std::uint64_t steps) {
   const auto step = static_cast<unsigned long long>(record.step + 1);
   std::string text =
@@ -50,6 +52,11 @@ std::string summary(const StepRecord& record, std::uint64_t steps) {
   text += outcome_triad(record.metrics);
   text +=
       formatted("  rollouts %zu (trained %zu)", record.generated.size(), record.batch.items.size());
+  text += formatted("  tokens %llu", static_cast<unsigned long long>(record.cost.generated));
+  if (const auto trained = metric(record.metrics, "tokens/trained"))
+    text += formatted(" (trained %.0f)", *trained);
+  if (const auto loss = metric(record.metrics, "loss/total"))
+    text += formatted("  loss %.4f", *loss);
   if (const auto norm = metric(record.metrics, "optim/grad_norm"))
     text += formatted("  |grad| %.3f", *norm);
   return text + formatted("  %.2f s", record.times.step);
@@ -81,6 +88,17 @@ void RunConsole::step(const StepRecord& record) {
   if (!terminal_.is_interactive() || done % static_cast<std::uint64_t>(every_) == 0 ||
       done == steps_)
     terminal_.line("  " + summary(record, steps_) + time_left(done));
+  explain_loss(record);
+}
+
+void RunConsole::explain_loss(const StepRecord& record) {
+  const auto loss = metric(record.metrics, "loss/total");
+  if (loss_explained_ || !loss || std::abs(*loss) > 1e-3) return;
+  loss_explained_ = true;
+  terminal_.line(
+      "  a loss near 0 is normal: advantages of a group cancel out while the policy is the one "
+      "that "
+      "sampled; the gradient norm says whether anything is learned");
 }
 
 void RunConsole::event(const Event& event) {
@@ -92,14 +110,27 @@ void RunConsole::event(const Event& event) {
 
 void RunConsole::progress(const Progress& progress) {
   const double now = clock_.seconds();
-  if (!terminal_.is_interactive() || progress.total <= 0 || now - last_bar_ < 0.1) return;
+  if (!terminal_.is_interactive() || progress.total <= 0) return;
+  if (progress.phase != phase_ || progress.done < phase_done_) {
+    phase_ = progress.phase;
+    phase_start_ = now;
+    phase_tokens_ = 0;
+  }
+  phase_done_ = progress.done;
+  if (progress.tokens > phase_tokens_) phase_tokens_ = progress.tokens;
+  if (now - last_bar_ < 0.1) return;
   last_bar_ = now;
   constexpr int kWidth = 24;
   const double share = std::clamp(progress.done / progress.total, 0.0, 1.0);
   const auto full = static_cast<std::size_t>(share * kWidth);
-  terminal_.bar(formatted("  %-10s [%s%s] %3.0f %%  %.0f/%.0f", progress.phase.c_str(),
-                          std::string(full, '#').c_str(), std::string(kWidth - full, ' ').c_str(),
-                          100 * share, progress.done, progress.total));
+  std::string bar = formatted(
+      "  %-10s [%s%s] %3.0f %%  %.0f/%.0f", progress.phase.c_str(), std::string(full, '#').c_str(),
+      std::string(kWidth - full, ' ').c_str(), 100 * share, progress.done, progress.total);
+  const double seconds = now - phase_start_;
+  if (seconds > 0.5 && phase_tokens_ > 0)
+    bar += formatted("  %.0f tokens/s", static_cast<double>(phase_tokens_) / seconds);
+  if (seconds > 0.5 && share > 0) bar += "  " + short_time(seconds * (1 - share) / share) + " left";
+  terminal_.bar(bar);
 }
 
 }  // namespace allot

@@ -27,13 +27,18 @@ class RunConsole : public Recorder {
 
  private:
   std::string time_left(std::uint64_t done) const;
+  void explain_loss(const StepRecord& record);
 
   Terminal& terminal_;
   std::uint64_t steps_ = 0, first_step_ = 0;
   bool first_seen_ = false;
   int every_ = 1;
+  bool loss_explained_ = false;
   Clock clock_;
   double run_start_ = 0, last_bar_ = 0;
+  std::string phase_;  // of the bar shown, since when, and how far it was then
+  double phase_start_ = 0, phase_done_ = 0;
+  std::uint64_t phase_tokens_ = 0;
 };
 
 }  // namespace allot

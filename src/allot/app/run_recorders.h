@@ -15,14 +15,16 @@ class RunRecorders : public Recorder {
   void step(const StepRecord& record) override {
     folder_.step(record);
     console_.step(record);
-    if (const auto event = health_.step(record.step, record.batch.reports, record.prompts))
-      this->event(*event);
+    for (const Event& event : health_.step(record)) this->event(event);
   }
   void event(const Event& event) override {
     folder_.event(event);
     console_.event(event);
   }
   void progress(const Progress& progress) override { console_.progress(progress); }
+
+  // A health rule (health.stop_after) ends the run.
+  bool must_stop() const { return health_.must_stop(); }
 
  private:
   Recorder& folder_;

@@ -88,7 +88,7 @@ void RunWorld::embed_prompts() {
   task_.train->embed(embed_by_model(model_, prompts, config_.learner.workers));
 }
 
-StepResult RunWorld::step(Recorder& recorder) {
+StepSettings RunWorld::step_settings() const {
   StepSettings settings;
   settings.seed = config_.train.seed;
   settings.prompts_per_step = static_cast<std::uint32_t>(config_.train.prompts_per_step);
@@ -96,14 +96,39 @@ StepResult RunWorld::step(Recorder& recorder) {
   settings.budget = step_budget(config_.alloc, settings.prompts_per_step, settings.sampling.max_new,
                                 static_cast<std::uint64_t>(config_.train.max_steps));
   settings.stop = &stop_;
+  return settings;
+}
+
+StepResult RunWorld::step(Recorder& recorder) {
   learner_.begin_step(controller_.step());
   const std::uint64_t step = controller_.step();
   StepWorld world{controller_, *task_.train, *engine_, *task_.verifier,
                   learner_,    recorder,     store_,   clock_};
-  const StepResult result = run_step(world, settings);
+  const StepResult result = run_step(world, step_settings());
   const std::string trouble = take_trouble(*engine_);
   if (!trouble.empty()) recorder.event({Severity::Warning, "server", trouble, step});
   return result;
+}
+
+std::vector<std::string> RunWorld::next_prompts(std::size_t count) {
+  const std::string cursor = task_.train->save();
+  task_.train->begin_step(controller_.step());
+  const auto candidates =
+      first_candidates(*task_.train, controller_.needs(),
+                       static_cast<std::uint32_t>(config_.train.prompts_per_step));
+  std::vector<std::string> keys;
+  for (const PromptRef& ref : candidates.first(std::min(count, candidates.size())))
+    keys.push_back(task_.train->get(ref.id).key);
+  task_.train->load(cursor);
+  return keys;
+}
+
+Plan RunWorld::open_step() {
+  const StepSettings settings = step_settings();
+  task_.train->begin_step(controller_.step());
+  return controller_.plan(
+      first_candidates(*task_.train, controller_.needs(), settings.prompts_per_step),
+      settings.budget, learner_.version());
 }
 
 EvalResult RunWorld::evaluate(Recorder& recorder) {

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "allot/app/config.h"
 #include "allot/app/starting_point.h"
@@ -30,12 +33,22 @@ class RunWorld {
   void load(const CheckpointFolder& checkpoint);
 
   const Task& task() const { return task_; }
+  // Of a prompt's text, as the model sees it.
+  std::vector<std::int32_t> encode(const std::string& text) const {
+    return tokenizer_.encode(text);
+  }
+  // Keys of the first `count` prompts that the next step considers; changes nothing.
+  std::vector<std::string> next_prompts(std::size_t count);
+  // Opens the next step and returns what would be asked for; only loading goes on from here.
+  Plan open_step();
+  Budget budget() const { return step_settings().budget; }
   std::string model_summary() const;
   std::string device() const;
   Controller& controller() { return controller_; }
 
  private:
   void embed_prompts();
+  StepSettings step_settings() const;
 
   const RunConfig config_;
   const std::atomic<bool>& stop_;

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include <unistd.h>
+
 #include "allot/app/check_data.h"
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
@@ -66,34 +68,67 @@ bool warm_up(const RunConfig& config, const Task& task, const CharTokenizer& tok
   return result.complete;
 }
 
+fs::path cache_folder(const RunConfig& config, const Task& task) {
+  return fs::path(config.train.output) / ".warm-start" / cache_key(config, task);
+}
+
+// nullptr: nothing is cached, or no warm start is wanted.
+std::unique_ptr<StartingPoint> from_cache(const RunConfig& config, const Task& task) {
+  const fs::path cached = cache_folder(config, task);
+  if (config.warm_start.steps == 0 || !fs::exists(cached / "COMPLETE")) return nullptr;
+  CharTokenizer tokenizer = tokenizer_for(config, task);
+  ModelOptions options;
+  options.path = cached.string();
+  options.device = config.model.device;
+  lm::Model model = make_model(options, tokenizer.size());
+  check_prompts(config, task, tokenizer, model.config().context);
+  return std::make_unique<StartingPoint>(
+      StartingPoint{std::move(tokenizer), std::move(model), true});
+}
+
+StartingPoint newly_made(const RunConfig& config, const Task& task) {
+  CharTokenizer tokenizer = tokenizer_for(config, task);
+  lm::Model model = make_model(config.model, tokenizer.size());
+  check_prompts(config, task, tokenizer, model.config().context);
+  return {std::move(tokenizer), std::move(model), false};
+}
+
+// Written aside and renamed, so that a process that dies or works on the same beside this one
+// leaves a whole folder or none. Who comes second keeps what is there: both are the same bits.
+void write_cache(const fs::path& cached, const StartingPoint& start) {
+  const fs::path aside = concat(cached.string(), ".", ::getpid());
+  fs::create_directories(aside);
+  start.model.save(aside.string());
+  start.tokenizer.save(aside.string());
+  replace_file(aside / "COMPLETE", "");
+  std::error_code taken;
+  fs::rename(aside, cached, taken);
+  if (!taken) return;
+  if (fs::exists(cached / "COMPLETE")) {
+    fs::remove_all(aside);
+    return;
+  }
+  fs::remove_all(cached);  // left in part by an earlier version, which wrote in place
+  fs::rename(aside, cached);
+}
+
 }  // namespace
+
+std::unique_ptr<StartingPoint> cold_starting_point(const RunConfig& config) {
+  const Task task = make_task(config.data, config.train.seed);
+  if (auto cached = from_cache(config, task)) return cached;
+  return std::make_unique<StartingPoint>(newly_made(config, task));
+}
 
 std::unique_ptr<StartingPoint> starting_point(const RunConfig& config, Recorder& console,
                                               const std::atomic<bool>& stop) {
   const Task task = make_task(config.data, config.train.seed);
-  CharTokenizer tokenizer = tokenizer_for(config, task);
-  const bool wants_warm_start = config.warm_start.steps > 0;
-  const fs::path cached = fs::path(config.train.output) / ".warm-start" / cache_key(config, task);
-  if (wants_warm_start && fs::exists(cached / "COMPLETE")) {
-    ModelOptions options;
-    options.path = cached.string();
-    options.device = config.model.device;
-    lm::Model model = make_model(options, tokenizer.size());
-    check_prompts(config, task, tokenizer, model.config().context);
-    return std::make_unique<StartingPoint>(
-        StartingPoint{std::move(tokenizer), std::move(model), true});
-  }
-  lm::Model model = make_model(config.model, tokenizer.size());
-  check_prompts(config, task, tokenizer, model.config().context);
-  if (wants_warm_start) {
-    if (!warm_up(config, task, tokenizer, model, console, stop)) return nullptr;
-    fs::create_directories(cached);
-    model.save(cached.string());
-    tokenizer.save(cached.string());
-    replace_file(cached / "COMPLETE", "");
-  }
-  return std::make_unique<StartingPoint>(
-      StartingPoint{std::move(tokenizer), std::move(model), false});
+  if (auto cached = from_cache(config, task)) return cached;
+  auto start = std::make_unique<StartingPoint>(newly_made(config, task));
+  if (config.warm_start.steps == 0) return start;
+  if (!warm_up(config, task, start->tokenizer, start->model, console, stop)) return nullptr;
+  write_cache(cache_folder(config, task), *start);
+  return start;
 }
 
 }  // namespace allot

@@ -22,6 +22,10 @@ struct StartingPoint {
   bool from_cache = false;
 };
 
+// Without a warm start: its model from the cache, or else one with random weights. For looking at
+// what a run would do.
+std::unique_ptr<StartingPoint> cold_starting_point(const RunConfig& config);
+
 // nullptr: stopped during the warm start, and nothing is cached. Errors are those of its parts.
 std::unique_ptr<StartingPoint> starting_point(const RunConfig& config, Recorder& console,
                                               const std::atomic<bool>& stop);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <thread>
 
+#include "allot/app/resume_check.h"
 #include "allot/app/run_recorders.h"
 #include "allot/app/run_world.h"
 #include "allot/core/error.h"
@@ -11,37 +12,15 @@
 namespace allot {
 namespace {
 
-// Keys that may change between two sessions of one run: they change neither data nor decisions.
-bool may_change(const std::string& key, const std::vector<std::string>& allowed) {
-  for (const char* free : {"train.max_", "train.output", "train.workers", "rollout.workers",
-                           "rollout.slots", "rollout.server.", "eval.", "log.", "checkpoint.", "health.", "compare."})
-    if (key.starts_with(free)) return true;
-  for (const std::string& name : allowed)
-    if (key == name || key.starts_with(name + ".")) return true;
-  return false;
-}
-
-void refuse_changes(const std::string& before, const RunConfig& now, const RunFolder& folder) {
-  RunConfig old;
-  OptionList list = OptionList::of(old);
-  const std::string file = (folder.path() / "config.expanded.yaml").string();
-  for (const Setting& setting : parse_yaml(before, file)) list.set(setting.key, setting.text, file);
-  std::string refused;
-  for (const std::string& line : config_differences(old, now))
-    if (!may_change(line.substr(0, line.find(':')), now.checkpoint.allow_changes))
-      refused += (refused.empty() ? "" : "; ") + line;
-  if (!refused.empty())
-    throw Error(ErrorKind::Model, folder.path().string(),
-                concat("this run was started with other settings: ", refused),
-                "--fresh starts a new run; checkpoint.allow_changes names keys that may differ");
-}
-
-RunFacts facts_of(const RunConfig& config, const RunWorld& world) {
+RunFacts facts_of(const RunConfig& config, const RunWorld& world, const DataFacts& data) {
   return {{"method", config.alloc.method},
           {"seed", std::to_string(config.train.seed)},
           {"task", config.data.task},
           {"group_size", std::to_string(config.alloc.group_size)},
           {"model", world.model_summary()},
+          {"data/prompts", data.prompts},
+          {"data/hash", data.hash},
+          {"env/version", ALLOT_VERSION},
           {"env/processors", std::to_string(std::thread::hardware_concurrency())},
           {"env/device", world.device()}};
 }
@@ -53,7 +32,7 @@ class Run {
   TrainResult result();
 
  private:
-  void resume(const StartingPoint& start);
+  void announce_resume();
   void loop();
   void finish();
   bool reached_limit() const;
@@ -79,24 +58,37 @@ Run::Run(const TrainRequest& request, const StartingPoint& start, const Services
                             : RunFolder::open(request.folder)),
       world_(request.config, start, services.stop) {
   result_.folder = folder_.path();
+  const DataFacts data = DataFacts::of(*world_.task().train);
   std::vector<std::string> warnings = world_.task().warnings;
   std::optional<CheckpointFolder> checkpoint;
   const std::string& resume = config_.checkpoint.resume;
   if (resume == "auto") checkpoint = folder_.newest_checkpoint(warnings);
   if (resume != "auto" && resume != "disable") checkpoint = open_checkpoint(resume);
   if (checkpoint) {
-    if (const auto before = folder_.expanded_config()) refuse_changes(*before, config_, folder_);
+    refuse_changes(folder_, config_, data);
     world_.load(*checkpoint);
     steps_ = result_.resumed_from = checkpoint->step;
     saved_ = steps_;
   }
   folder_.write_config(request.given, expanded_yaml(config_));
-  folder_recorder_.emplace(folder_, config_.log, steps_, facts_of(config_, world_));
+  folder_recorder_.emplace(folder_, config_.log, steps_, facts_of(config_, world_, data));
+  folder_recorder_->prompts(*world_.task().train, world_.task().train->ids(),
+                            [this](const std::string& text) { return world_.encode(text); });
   recorders_.emplace(*folder_recorder_, services_.console, config_.health);
+  if (const auto gap = folder_recorder_->history_gap()) recorders_->event(*gap);
   for (const std::string& warning : warnings)
     recorders_->event({Severity::Warning, "start", warning, steps_});
-  if (steps_ > 0)
-    recorders_->event({Severity::Info, "resumed", concat("continued after step ", steps_), steps_});
+  if (steps_ > 0) announce_resume();
+}
+
+// The prompts that come next are named, so that anybody can see that none is skipped or repeated.
+void Run::announce_resume() {
+  std::string next;
+  for (const std::string& key : world_.next_prompts(3)) next += (next.empty() ? "" : ", ") + key;
+  recorders_->event({Severity::Info, "resumed",
+                     concat("continued after step ", steps_,
+                            next.empty() ? "" : concat("; next prompts: ", next)),
+                     steps_});
 }
 
 bool Run::reached_limit() const {
@@ -120,7 +112,9 @@ void Run::evaluate_if_missing() {
 }
 
 void Run::save_checkpoint() {
-  CheckpointWriter writer = folder_recorder_->begin_checkpoint(steps_);
+  const TrainerFacts facts{static_cast<std::uint64_t>(config_.train.max_steps), config_.log.every,
+                           config_.eval.every, config_.checkpoint.every};
+  CheckpointWriter writer = folder_recorder_->begin_checkpoint(steps_, facts);
   world_.save(writer);
   writer.commit();
   folder_.retain_checkpoints(static_cast<std::size_t>(config_.checkpoint.keep));
@@ -135,7 +129,7 @@ void Run::loop() {
     if (steps_ == 0 || due(config_.eval.every)) evaluate_if_missing();
   };
   evaluate_if_due();
-  while (!stopped() && !reached_limit()) {
+  while (!stopped() && !reached_limit() && !recorders_->must_stop()) {
     if (world_.step(*recorders_).end == StepEnd::Interrupted) break;
     ++steps_;
     if (!stopped()) evaluate_if_due();
@@ -147,7 +141,9 @@ void Run::finish() {
   if (!stopped()) evaluate_if_missing();
   const bool finished = !stopped() && reached_limit();
   if (saved_ != steps_ && (steps_ > 0 || finished)) save_checkpoint();
-  result_.status = finished ? RunStatus::Finished : RunStatus::Interrupted;
+  result_.status = finished                  ? RunStatus::Finished
+                   : recorders_->must_stop() ? RunStatus::Stopped
+                                             : RunStatus::Interrupted;
   folder_recorder_->set_status(result_.status);
   folder_recorder_->flush();
 }

@@ -10,7 +10,9 @@ namespace allot {
 // Returns the exit code. Errors leave as exceptions and are printed in one place, main.cc.
 using Action = std::function<int()>;
 
-constexpr int kStoppedByUser = 6;  // exit code after an interrupt
+// Exit codes that are no error of ours.
+constexpr int kStoppedByUser = 6;    // after an interrupt
+constexpr int kStoppedByHealth = 7;  // by a health rule
 
 // Sets `chosen` when the command line names the command.
 void add_train(CLI::App& app, Action& chosen);

@@ -48,14 +48,24 @@ void add_config(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand(
       "config", "the whole configuration, with the origin of every value that is not a default");
   auto arguments = std::make_shared<RunArguments>();
+  auto other = std::make_shared<std::string>();
   arguments->add_to(*command);
-  command->callback([&chosen, arguments] {
-    chosen = [arguments] {
-      const ConfigSources sources = arguments->sources();
-      if (arguments->json)
+  command->add_option("--diff", *other,
+                      "another configuration or run folder: only the keys that differ from it");
+  command->callback([&chosen, arguments, other] {
+    chosen = [arguments, other] {
+      ConfigSources sources = arguments->sources();
+      sources.files.front() = config_file_of(sources.files.front());
+      if (!other->empty()) {
+        const auto differences = config_differences(
+            load_config(sources), load_config({.files = {config_file_of(*other)}}));
+        fmt::print("{}", arguments->json ? differences_json(differences) + "\n"
+                                         : differences_text(differences));
+      } else if (arguments->json) {
         fmt::print("{}\n", config_json(sources));
-      else
+      } else {
         fmt::print("{}", annotated_yaml(sources));
+      }
       return 0;
     };
   });

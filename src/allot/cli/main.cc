@@ -38,8 +38,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", ALLOT_VERSION);
   app.footer(
-      "Exit codes: 0 done; 2 configuration; 3 data; 4 model or checkpoint; 5 external\n"
-      "sampler; 6 stopped by the user after a clean checkpoint; 70 internal error.\n"
+      "Exit codes: 0 done; 2 configuration; 3 data; 4 model or checkpoint; 5 external sampler;\n"
+      "6 stopped by the user after a clean checkpoint; 7 stopped by a health rule; 70 internal\n"
+      "error.\n"
       "Start: allot compare examples/quickstart.yaml");
   allot::Action chosen;
   for (const auto add : {allot::add_train, allot::add_compare, allot::add_simulate, allot::add_eval,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "allot/app/compare.h"
+#include "allot/app/dry_run.h"
 #include "allot/app/run_console.h"
 #include "allot/app/train.h"
 #include "allot/cli/commands.h"
@@ -19,6 +20,12 @@ namespace {
 int stopped(const RunArguments& arguments) {
   if (!arguments.quiet) fmt::print(stderr, "stopped; the same command continues from here\n");
   return kStoppedByUser;
+}
+
+int show_plan(const RunArguments& arguments) {
+  const DryRun run = dry_run(load_config(arguments.sources()));
+  fmt::print("{}", arguments.json ? dry_run_json(run) + "\n" : dry_run_text(run));
+  return 0;
 }
 
 int run_train(const RunArguments& arguments) {
@@ -38,6 +45,7 @@ int run_train(const RunArguments& arguments) {
   if (result.was_finished)
     terminal.line(
         fmt::format("{} is finished already; --fresh starts a new run", result.folder.string()));
+  if (result.status == RunStatus::Stopped) return kStoppedByHealth;
   if (result.status != RunStatus::Finished) return stopped(arguments);
   const std::vector<RunFolderPath> runs = {result.folder};
   const Comparison comparison = compare_runs(runs);
@@ -80,8 +88,13 @@ void add_train(CLI::App& app, Action& chosen) {
   auto arguments = std::make_shared<RunArguments>();
   arguments->add_to(*command);
   arguments->add_folder_options(*command);
-  command->callback(
-      [&chosen, arguments] { chosen = [arguments] { return run_train(*arguments); }; });
+  auto is_dry = std::make_shared<bool>(false);
+  command->add_flag("--dry-run", *is_dry, "load everything and show the plan of step 0 only");
+  command->callback([&chosen, arguments, is_dry] {
+    chosen = [arguments, is_dry] {
+      return *is_dry ? show_plan(*arguments) : run_train(*arguments);
+    };
+  });
 }
 
 void add_compare(CLI::App& app, Action& chosen) {

@@ -1,7 +1,9 @@
 // Watches for steps that teach nothing, and names the leading cause.
 //
-// Source: contract, section 6 (a warning once per 20 steps above a configured share) and
-// conventions, section 6 (health line every 50 steps).
+// Says four things: a warning when one cause alone holds more than a share of a step's prompts, an
+// alarm when most groups carried no signal for many steps in a row, the regular health line, and
+// that the run has to stop. Source: contract, section 6 (a warning once per 20 steps above a
+// configured share) and conventions, section 6 (alarm, health line, health.stop_after).
 #pragma once
 
 #include <array>
@@ -9,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "allot/core/options.h"
 #include "allot/core/types.h"
@@ -18,9 +21,10 @@
 namespace allot {
 
 struct HealthOptions {
-  double warn_share = 0.5;  // of planned prompts that share one zero-signal cause
-  int warn_every = 20;      // steps between two warnings
+  double warn_share = 0.5;  // of planned prompts without signal
+  int warn_every = 20;      // steps between two warnings; steps in a row for an alarm
   int report_every = 50;    // steps between two health lines; 0 = none
+  int stop_after = 0;       // steps in a row without any signal that end the run; 0 = never
 
   template <class V>
   void fields(V& v);
@@ -30,26 +34,44 @@ class HealthWatch {
  public:
   explicit HealthWatch(HealthOptions options) : options_(options) {}
 
-  // Feeds one step's reports; returns what should be said now, if anything: a warning that names
-  // the cause, its share and a few prompts, or the regular health line.
-  std::optional<Event> step(std::uint64_t step, std::span<const GroupReport> reports,
-                            const PromptSource& prompts);
+  // Feeds one step; returns what should be said now, codes "zero_signal", "no_signal", "health" and
+  // "health_stop". Reads ledger/{dead,solved} and verifier/{error,not_scorable} of its metrics.
+  // What is counted begins anew when a run resumes.
+  std::vector<Event> step(const StepRecord& record);
+
+  // health.stop_after steps in a row had no prompt with signal.
+  bool must_stop() const {
+    return options_.stop_after > 0 &&
+           silent_steps_ >= static_cast<std::uint64_t>(options_.stop_after);
+  }
 
  private:
-  std::string shares() const;  // since the last health line
+  using Causes = std::array<std::uint64_t, 10>;  // prompts by ZeroCause
+
+  std::optional<Event> warning(const StepRecord& record, const Causes& now);
+  std::optional<Event> alarm(std::uint64_t step);
+  std::optional<Event> stop(std::uint64_t step) const;
+  std::optional<Event> line(const StepRecord& record);
 
   HealthOptions options_;
-  std::uint64_t planned_ = 0;
-  std::array<std::uint64_t, 10> causes_{};  // by ZeroCause, since the last health line
+  Causes reported_{};  // since the last health line
+  Causes poor_{};      // of the steps in a row that are mostly without signal
+  std::uint64_t poor_steps_ = 0;
+  std::uint64_t silent_steps_ = 0;  // steps in a row without any signal
+  double verifier_faults_ = 0;      // since the last health line
   std::int64_t last_warning_ = -1000000;
 };
 
 template <class V>
 void HealthOptions::fields(V& v) {
   v("warn_share", warn_share, Range{0, 1},
-    "share of prompts with one zero-signal cause above which a warning is given");
-  v("warn_every", warn_every, Range{1, 100000}, "least number of steps between two such warnings");
+    "share of prompts without signal above which a warning is given");
+  v("warn_every", warn_every, Range{1, 100000},
+    "least number of steps between two warnings of one cause, and steps in a row above warn_share "
+    "that raise the alarm");
   v("report_every", report_every, Range{0, 100000}, "steps between two health lines; 0 = none");
+  v("stop_after", stop_after, Range{0, 1e9},
+    "ends the run with exit code 7 after so many steps in a row without any signal; 0 = never");
 }
 
 }  // namespace allot

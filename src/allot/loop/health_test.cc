@@ -18,29 +18,90 @@ std::vector<GroupReport> reports(int mixed, int dead) {
   return all;
 }
 
+// Feeds steps that consist of nothing but reports and metrics.
+class Watched {
+ public:
+  explicit Watched(HealthOptions options) : watch_(options) {}
+
+  std::vector<Event> step(std::vector<GroupReport> reports, std::vector<Metric> metrics = {}) {
+    TrainBatch batch;
+    batch.reports = std::move(reports);
+    return watch_.step({step_++, {}, {}, batch, {}, store_, prompts_, metrics, {}, {}});
+  }
+  bool must_stop() const { return watch_.must_stop(); }
+
+ private:
+  HealthWatch watch_;
+  testing::ToyPrompts prompts_{10};
+  RolloutStore store_;
+  std::uint64_t step_ = 0;
+};
+
+std::vector<std::string> codes(const std::vector<Event>& events) {
+  std::vector<std::string> all;
+  for (const Event& event : events) all.push_back(event.code);
+  return all;
+}
+using Codes = std::vector<std::string>;
+
 TEST(HealthWatch, WarnsOncePerIntervalAndNamesCauseAndPrompts) {
-  testing::ToyPrompts prompts(10);
-  HealthWatch watch({0.5, 20, 0});
-  EXPECT_FALSE(watch.step(0, reports(5, 5), prompts));  // exactly half is not above half
-  const auto warning = watch.step(1, reports(4, 6), prompts);
-  ASSERT_TRUE(warning);
-  EXPECT_EQ(warning->severity, Severity::Warning);
-  EXPECT_NE(warning->text.find("60 %"), std::string::npos);
-  EXPECT_NE(warning->text.find("all_wrong"), std::string::npos);
-  EXPECT_NE(warning->text.find("toy-4, toy-5, toy-6"), std::string::npos);
-  for (std::uint64_t step = 2; step < 21; ++step)
-    EXPECT_FALSE(watch.step(step, reports(0, 10), prompts));
-  EXPECT_TRUE(watch.step(21, reports(0, 10), prompts));
+  Watched watch({0.5, 20, 0});
+  EXPECT_TRUE(watch.step(reports(5, 5)).empty());  // exactly half is not above half
+  const auto said = watch.step(reports(4, 6));
+  ASSERT_EQ(codes(said), Codes{"zero_signal"});
+  EXPECT_EQ(said[0].severity, Severity::Warning);
+  EXPECT_NE(said[0].text.find("60 %"), std::string::npos);
+  EXPECT_NE(said[0].text.find("all_wrong"), std::string::npos);
+  EXPECT_NE(said[0].text.find("toy-4, toy-5, toy-6"), std::string::npos);
+  for (int step = 2; step < 20; ++step) EXPECT_TRUE(watch.step(reports(0, 10)).empty());
+  EXPECT_EQ(codes(watch.step(reports(0, 10))), Codes{"no_signal"});  // the 20th in a row
+  EXPECT_EQ(codes(watch.step(reports(0, 10))), Codes{"zero_signal"});
+}
+
+TEST(HealthWatch, RaisesTheAlarmForMixedCausesOfManySteps) {
+  Watched watch({0.5, 4, 0});
+  std::vector<GroupReport> step = reports(4, 3);  // 4 with signal, 3 all wrong, 3 all right
+  for (int i = 0; i < 3; ++i) step.push_back({.prompt = 0, .cause = ZeroCause::AllRight});
+  std::vector<GroupReport> more = reports(4, 4);
+  for (int i = 0; i < 2; ++i) more.push_back({.prompt = 0, .cause = ZeroCause::AllRight});
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(watch.step(step).empty());
+  EXPECT_TRUE(watch.step(reports(6, 4)).empty());  // a good step in between
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(watch.step(step).empty());
+  const auto said = watch.step(more);
+  ASSERT_EQ(codes(said), Codes{"no_signal"});
+  EXPECT_NE(said[0].text.find("for 4 steps more than 50 %"), std::string::npos) << said[0].text;
+  EXPECT_NE(said[0].text.find("60 % on average"), std::string::npos) << said[0].text;
+  EXPECT_NE(said[0].text.find("all_wrong 33 %: these prompts"), std::string::npos) << said[0].text;
+  EXPECT_TRUE(watch.step(step).empty());  // counting begins anew
 }
 
 TEST(HealthWatch, ReportsSharesOfTheWholeInterval) {
-  testing::ToyPrompts prompts(10);
-  HealthWatch watch({1, 20, 2});
-  EXPECT_FALSE(watch.step(0, reports(10, 0), prompts));
-  const auto line = watch.step(1, reports(5, 5), prompts);
-  ASSERT_TRUE(line);
-  EXPECT_EQ(line->text, "prompts with signal 75 %, all_wrong 25 %");
-  EXPECT_FALSE(watch.step(2, {}, prompts));
+  Watched watch({1, 20, 2});
+  EXPECT_TRUE(watch.step(reports(10, 0), {{"verifier/error", 2}}).empty());
+  const auto said = watch.step(reports(5, 5), {{"verifier/error", 1},
+                                               {"verifier/not_scorable", 4},
+                                               {"ledger/dead", 3},
+                                               {"ledger/solved", 8}});
+  ASSERT_EQ(codes(said), Codes{"health"});
+  EXPECT_EQ(
+      said[0].text,
+      "prompts with signal 75 %, all_wrong 25 %; prompts dead 3, solved 8; verifier faults 7");
+  EXPECT_TRUE(watch.step({}).empty());
+}
+
+TEST(HealthWatch, StopsAfterStepsInARowWithoutAnySignal) {
+  Watched watch({1, 20, 0, 3});
+  for (const auto& step :
+       {reports(0, 5), reports(0, 5), reports(1, 4), reports(0, 5), reports(0, 5)})
+    EXPECT_TRUE(watch.step(step).empty());
+  EXPECT_FALSE(watch.must_stop());
+  const auto said = watch.step({});  // nothing planned at all is no signal either
+  ASSERT_EQ(codes(said), Codes{"health_stop"});
+  EXPECT_EQ(said[0].severity, Severity::Error);
+  EXPECT_TRUE(watch.must_stop());
+  Watched endless({1, 20, 0, 0});
+  for (int i = 0; i < 100; ++i) endless.step(reports(0, 5));
+  EXPECT_FALSE(endless.must_stop());
 }
 
 }  // namespace

@@ -93,11 +93,7 @@ Plan StepRun::open() {
     boundary_ = {w_.controller.save(w_.prompts.hash()), w_.prompts.save(), w_.store.save()};
   step_ = w_.controller.step();
   w_.prompts.begin_step(step_);
-  const Needs& needs = w_.controller.needs();
-  const float factor = needs.candidate_factor;  // 0: all prompts come by refill
-  const float share = static_cast<float>(s_.prompts_per_step) * factor;
-  const auto wanted = static_cast<std::size_t>(factor > 0 ? std::max(1.0f, share) : 0);
-  const auto candidates = w_.prompts.candidates(wanted, needs.draw);
+  const auto candidates = first_candidates(w_.prompts, w_.controller.needs(), s_.prompts_per_step);
   return w_.controller.plan(candidates, s_.budget, version(), w_.store.take_lost());
 }
 
@@ -204,6 +200,14 @@ StepResult StepRun::abandon() {
 }
 
 }  // namespace
+
+std::span<const PromptRef> first_candidates(PromptSource& prompts, const Needs& needs,
+                                            std::uint32_t prompts_per_step) {
+  const float factor = needs.candidate_factor;  // 0: all prompts come by refill
+  const float share = static_cast<float>(prompts_per_step) * factor;
+  const auto wanted = static_cast<std::size_t>(factor > 0 ? std::max(1.0f, share) : 0);
+  return prompts.candidates(wanted, needs.draw);
+}
 
 StepResult run_step(StepWorld& world, const StepSettings& settings) {
   return StepRun(world, settings).run();

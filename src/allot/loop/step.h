@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 
 #include "allot/core/controller.h"
 #include "allot/loop/clock.h"
@@ -45,6 +46,11 @@ struct StepResult {
   StepEnd end = StepEnd::Done;
   StepCost cost;
 };
+
+// The candidates that a step is planned with: `prompts_per_step` times what the method wants to
+// see, none where all come by refill. prompts.begin_step() comes first.
+std::span<const PromptRef> first_candidates(PromptSource& prompts, const Needs& needs,
+                                            std::uint32_t prompts_per_step);
 
 // Exceptions of the engine, the learner or a method pass through; a verifier's do not.
 StepResult run_step(StepWorld& world, const StepSettings& settings);

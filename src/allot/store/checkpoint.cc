@@ -12,6 +12,7 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/store/crc32c.h"
 
 namespace allot {
 namespace {
@@ -19,10 +20,11 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
+constexpr const char* kFormat = "allot.checkpoint";
 constexpr std::string_view kPrefix = "checkpoint-";
 constexpr std::string_view kAsidePrefix =
-    ".checkpoint-";  // .checkpoint-N.partial, .checkpoint-N.old
-constexpr int kCompleteVersion = 1;
+    ".checkpoint-";                  // .checkpoint-N.partial, .checkpoint-N.old
+constexpr int kCompleteVersion = 2;  // 1: sizes without checksums
 
 std::string folder_name(std::uint64_t step) { return concat(kPrefix, step); }
 
@@ -37,16 +39,18 @@ std::optional<std::uint64_t> step_of(const fs::path& path) {
   return step;
 }
 
-// {"model.safetensors": bytes, ...} of all files but COMPLETE, by relative path, sorted.
-ordered_json file_sizes(const fs::path& folder) {
+// {"model.safetensors": {"bytes": N, "crc32c": S}, ...} of all files but COMPLETE, by relative
+// path, sorted.
+ordered_json file_sums(const fs::path& folder) {
   std::vector<std::pair<std::string, std::uintmax_t>> found;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
     if (entry.is_regular_file() && entry.path().filename() != "COMPLETE")
       found.emplace_back(fs::relative(entry.path(), folder).generic_string(), entry.file_size());
   std::sort(found.begin(), found.end());
-  ordered_json sizes = ordered_json::object();
-  for (const auto& [name, size] : found) sizes[name] = size;
-  return sizes;
+  ordered_json sums = ordered_json::object();
+  for (const auto& [name, size] : found)
+    sums[name] = {{"bytes", size}, {"crc32c", file_crc32c(folder / name)}};
+  return sums;
 }
 
 void sync_tree(const fs::path& folder) {
@@ -54,24 +58,57 @@ void sync_tree(const fs::path& folder) {
     if (entry.is_regular_file() || entry.is_directory()) sync_path(entry.path());
 }
 
-// Why the folder is not a complete checkpoint, or "".
+bool is_count(const ordered_json& object, const char* key) {
+  return object.is_object() && object.contains(key) && object[key].is_number_unsigned();
+}
+
+// The content of COMPLETE; null if it is not there or damaged.
+ordered_json note_of(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(folder / "COMPLETE", ignored)) return nullptr;
+  ordered_json note = ordered_json::parse(read_file(folder / "COMPLETE"), nullptr, false);
+  const bool sound = note.is_object() && note.value("format", ordered_json()) == kFormat &&
+                     is_count(note, "version") && is_count(note, "step") &&
+                     note.contains("files") && note["files"].is_object();
+  return sound ? note : ordered_json();
+}
+
+// Why the folder is not a complete checkpoint, or "". Looks at sizes, reads no content.
 std::string incomplete_because(const fs::path& folder) {
   std::error_code ignored;
   if (!fs::is_regular_file(folder / "COMPLETE", ignored)) return "it has no file COMPLETE";
-  const auto note = ordered_json::parse(read_file(folder / "COMPLETE"), nullptr, false);
-  if (!note.is_object() || !note.contains("version") || !note.contains("files") ||
-      !note["files"].is_object())
-    return "its file COMPLETE is damaged";
-  if (note["version"] != kCompleteVersion)
-    return concat("its version ", note["version"].dump(), " is unknown here; this build reads ",
-                  kCompleteVersion);
-  for (const auto& [name, size] : note["files"].items()) {
+  const ordered_json note = note_of(folder);
+  if (note.is_null()) return "its file COMPLETE is damaged";
+  if (note["version"] == 0 || note["version"] > kCompleteVersion)
+    return concat("its version ", note["version"].dump(),
+                  " is unknown here; this build reads 1 to ", kCompleteVersion);
+  const auto step = step_of(folder);
+  if (step && note["step"] != *step)
+    return concat("its file COMPLETE is of step ", note["step"].dump());
+  for (const auto& [name, file] : note["files"].items()) {
+    const ordered_json size = file.is_object() ? file.value("bytes", ordered_json()) : file;
     const std::uintmax_t found = fs::file_size(folder / name, ignored);
     if (ignored) return concat("its file ", name, " is missing");
     if (size != found)
       return concat("its file ", name, " has ", found, " of ", size.dump(), " bytes");
   }
   return "";
+}
+
+// The same with the content of every file.
+std::string damaged_because(const fs::path& folder) {
+  std::string why = incomplete_because(folder);
+  if (!why.empty()) return why;
+  const ordered_json note = note_of(folder);
+  if (note["version"] == 1) return "";
+  for (const auto& [name, file] : note["files"].items())
+    if (!is_count(file, "crc32c") || file["crc32c"] != file_crc32c(folder / name))
+      return concat("its file ", name, " is damaged: the checksum differs");
+  return "";
+}
+
+std::string skipped(const fs::path& folder, const std::string& why) {
+  return concat("checkpoint ", folder.string(), " is skipped: ", why);
 }
 
 [[noreturn]] void fail(const fs::path& path, const std::error_code& reason) {
@@ -113,10 +150,10 @@ CheckpointFolder CheckpointWriter::commit() {
   if (aside_.empty())
     throw Error(ErrorKind::Internal, "CheckpointWriter::commit", "it was committed before");
   sync_tree(aside_);
-  const ordered_json note = {{"format", "allot.checkpoint"},
+  const ordered_json note = {{"format", kFormat},
                              {"version", kCompleteVersion},
                              {"step", step_},
-                             {"files", file_sizes(aside_)}};
+                             {"files", file_sums(aside_)}};
   write_synced_file(aside_ / "COMPLETE", note.dump(1) + "\n");
   sync_path(aside_);
 
@@ -144,7 +181,7 @@ CheckpointList list_checkpoints(const fs::path& run) {
     if (why.empty())
       list.complete.push_back({entry.path(), *step});
     else
-      list.warnings.push_back(concat("checkpoint ", entry.path().string(), " is skipped: ", why));
+      list.warnings.push_back(skipped(entry.path(), why));
   }
   std::sort(list.complete.begin(), list.complete.end(),
             [](const auto& a, const auto& b) { return a.step < b.step; });
@@ -158,14 +195,24 @@ CheckpointFolder open_checkpoint(const fs::path& path) {
   if (!fs::is_directory(folder, ignored))
     throw Error(ErrorKind::Model, path.string(), "there is no such checkpoint folder",
                 "name a folder checkpoint-N of a run");
-  const std::string why = incomplete_because(folder);
+  const std::string why = damaged_because(folder);
   if (!why.empty())
     throw Error(ErrorKind::Model, path.string(), concat("the checkpoint is not complete: ", why),
                 "take an older one of the same run");
-  const auto note = ordered_json::parse(read_file(folder / "COMPLETE"));
-  if (!note.contains("step") || !note["step"].is_number_unsigned())
-    throw Error(ErrorKind::Model, path.string(), "its file COMPLETE is damaged: no step");
-  return {folder, note["step"].get<std::uint64_t>()};
+  return {folder, note_of(folder)["step"].get<std::uint64_t>()};
+}
+
+std::optional<CheckpointFolder> newest_sound_checkpoint(const fs::path& run,
+                                                        std::vector<std::string>& warnings) {
+  CheckpointList list = list_checkpoints(run);
+  warnings.insert(warnings.end(), list.warnings.begin(), list.warnings.end());
+  for (; !list.complete.empty(); list.complete.pop_back()) {
+    const CheckpointFolder& newest = list.complete.back();
+    const std::string why = damaged_because(newest.path);
+    if (why.empty()) return newest;
+    warnings.push_back(skipped(newest.path, why));
+  }
+  return std::nullopt;
 }
 
 void retain_checkpoints(const fs::path& run, std::size_t keep) {

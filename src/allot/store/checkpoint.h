@@ -6,8 +6,9 @@
 //   writer.commit();                            // COMPLETE, rename, `latest`
 //
 // checkpoint-N holds the state after N completed steps, so N is the number of the next step.
-// COMPLETE is the last file written; it lists every other file with its size, so that a folder
-// that was copied or written in part is recognised. Formats: docs/formats.md.
+// COMPLETE is the last file written; it lists every other file with its size and checksum, so that
+// a folder that was copied or written in part, or damaged later, is recognised. Formats:
+// docs/formats.md.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +53,15 @@ class CheckpointWriter {
   std::uint64_t step_;
 };
 
+// By sizes; the content is not read.
 CheckpointList list_checkpoints(const std::filesystem::path& run);
 
-// A folder named by the user. Throws Error(Model) with the reason if it is not complete.
+// The newest checkpoint whose every byte is as it was written; warnings about those skipped, whole
+// or not, are appended.
+std::optional<CheckpointFolder> newest_sound_checkpoint(const std::filesystem::path& run,
+                                                        std::vector<std::string>& warnings);
+
+// A folder named by the user. Throws Error(Model) with the reason if it is not complete or damaged.
 CheckpointFolder open_checkpoint(const std::filesystem::path& path);
 
 // Removes all but the newest `keep` complete checkpoints.

@@ -1,6 +1,7 @@
 // Checkpoints: complete or not there, whatever happens while they are written.
 #include "allot/store/checkpoint.h"
 
+#include <cctype>
 #include <csignal>
 #include <fstream>
 
@@ -66,7 +67,8 @@ TEST(Checkpoint, PartialFoldersAreSkippedWithTheReason) {
   fs::remove(run / "checkpoint-2" / "COMPLETE");
   fs::resize_file(run / "checkpoint-3" / "sub" / "model.bin", 4);
   fs::remove(run / "checkpoint-4" / "controller.bin");
-  std::ofstream(run / "checkpoint-5" / "COMPLETE") << "{\"version\":99,\"files\":{}}";
+  std::ofstream(run / "checkpoint-5" / "COMPLETE")
+      << "{\"format\":\"allot.checkpoint\",\"version\":99,\"step\":5,\"files\":{}}";
   const CheckpointList list = list_checkpoints(run.path());
   EXPECT_EQ(steps_of(run.path()), std::vector<std::uint64_t>{1});
   ASSERT_EQ(list.warnings.size(), 4u);
@@ -87,6 +89,44 @@ TEST(Checkpoint, EveryTruncationOfCompleteIsRefused) {
     write_synced_file(run / "checkpoint-1" / "COMPLETE", whole.substr(0, n));
     EXPECT_TRUE(steps_of(run.path()).empty()) << n;
   }
+}
+
+// Every byte of every file, with every bit in turn: none is taken, and the one before stands in.
+TEST(Checkpoint, NoFlippedBitIsTaken) {
+  TemporaryFolder run;
+  write_checkpoint(run.path(), 1, "before");
+  write_checkpoint(run.path(), 12, "content");
+  const fs::path folder = run / "checkpoint-12";
+  int flips = 0;
+  for (const char* file : {"COMPLETE", "controller.bin", "sub/model.bin"}) {
+    const std::string whole = read_file(folder / file);
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      std::string damaged = whole;
+      damaged[i] = static_cast<char>(damaged[i] ^ (1 << (i % 8)));
+      write_synced_file(folder / file, damaged);
+      std::vector<std::string> warnings;
+      const auto found = newest_sound_checkpoint(run.path(), warnings);
+      ASSERT_TRUE(found);
+      const bool only_layout = found->step == 12;  // a blank of COMPLETE became another one
+      EXPECT_TRUE(only_layout ? std::isspace(whole[i]) != 0 : warnings.size() == 1u)
+          << file << " byte " << i;
+      flips += !only_layout;
+    }
+    write_synced_file(folder / file, whole);
+  }
+  EXPECT_GT(flips, 200);
+  EXPECT_EQ(open_checkpoint(folder).step, 12u);
+}
+
+TEST(Checkpoint, OfVersion1IsReadByItsSizes) {
+  TemporaryFolder run;
+  write_checkpoint(run.path(), 5, "five");
+  std::ofstream(run / "checkpoint-5" / "COMPLETE")
+      << R"({"format":"allot.checkpoint","version":1,"step":5,)"
+      << R"("files":{"controller.bin":4,"sub/model.bin":8}})";
+  EXPECT_EQ(open_checkpoint(run / "checkpoint-5").step, 5u);
+  fs::resize_file(run / "checkpoint-5" / "controller.bin", 3);
+  EXPECT_THROW(open_checkpoint(run / "checkpoint-5"), Error);
 }
 
 TEST(Checkpoint, RetentionKeepsTheNewest) {

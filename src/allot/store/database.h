@@ -14,17 +14,17 @@
 
 #include "allot/loop/evaluate.h"
 #include "allot/loop/recorder.h"
+#include "allot/store/encode.h"
 #include "allot/store/sqlite.h"
 #include "allot/store/totals.h"
+#include "allot/store/trainer_state.h"
 
 namespace allot {
 
-// Throws Error(Model) if the database is not a run's or its schema version is unknown.
-void check_schema_version(const SqliteConnection& connection, const std::filesystem::path& path);
-
 class RunDatabase {
  public:
-  // Opens or makes the database; `completions`: rollouts per step stored with their text.
+  // Opens or makes the database, or brings one of an earlier version up to date; `completions`:
+  // rollouts per step stored with their text. Throws Error(Model), also for a damaged file.
   RunDatabase(const std::filesystem::path& path, std::size_t completions);
   RunDatabase(const RunDatabase&) = delete;  // statements refer to the connection
   RunDatabase& operator=(const RunDatabase&) = delete;
@@ -33,11 +33,19 @@ class RunDatabase {
   // `first_step` are missing (0 unless the file was lost or replaced).
   std::uint64_t cut_back(std::uint64_t first_step);
 
+  // Names all prompts of the data set, so that those never planned are known too. Their text is
+  // stored when they are planned first, with the ids that `encode` gives (none: NULL).
+  void add_prompts(const PromptSource& prompts, std::span<const PromptId> ids, Encode encode);
+
   void write_step(const StepRecord& record);
   void write_event(const Event& event);
   void write_evaluation(std::uint64_t step, std::string_view set, const EvalResult& result,
                         const std::map<int, double>& pass_at_k);
+  void forget_evaluations(std::uint64_t step);  // made after exactly so many steps
   bool has_evaluation(std::uint64_t step, std::string_view set);
+
+  std::uint64_t groups() const;  // rows of all steps
+  std::string trainer_state(std::uint64_t step, const TrainerFacts& facts) const;
 
   void set_fact(std::string_view key, std::string_view value);
   void flush();  // moves the log into the database file and syncs it
@@ -45,18 +53,24 @@ class RunDatabase {
   const RunTotals& totals() const { return totals_; }
 
  private:
+  struct GroupTally;
   struct StepTally;
+  struct OwnItems;
   RunTotals totals_after(const StepRecord& record, const StepTally& tally);
   void write_prompts_and_groups(const StepRecord& record, const StepTally& tally);
+  void book_prompt(std::uint64_t step, const Prompt& prompt, const GroupReport& report,
+                   const GroupTally& group);
   void write_rollouts(const StepRecord& record);
   void write_decisions(const StepRecord& record);
   StepTally tally_of(const StepRecord& record);
   void load_totals();
 
   std::size_t completions_;
+  Encode encode_;
   SqliteConnection connection_;
-  SqliteStatement add_step_, add_metric_, add_prompt_, add_group_, add_rollout_, add_decision_,
-      mark_trained_, find_rollout_, add_evaluation_, add_event_, set_fact_;
+  SqliteStatement add_step_, add_metric_, name_prompt_, describe_prompt_, book_prompt_, add_group_,
+      add_rollout_, add_decision_, mark_trained_, find_rollout_, add_evaluation_, add_event_,
+      set_fact_;
   RunTotals totals_;
 };
 

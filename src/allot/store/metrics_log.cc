@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr std::string_view kFormat = "allot.metrics";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;  // 1: seconds were total/*_s
 constexpr const char* kStepKey = "train/step";
 constexpr const char* kEvaluationKey = "eval/step";
 
@@ -79,14 +79,14 @@ void check_header(const fs::path& path, std::string_view text) {
   const auto object = ordered_json::parse(text, nullptr, false);
   if (!object.is_object() || object.value("format", "") != kFormat || !object.contains("version"))
     refuse(path, concat("line 1 is no header of the format ", kFormat));
-  if (object["version"] != kVersion)
-    refuse(path, concat("version ", object["version"].dump(), " is unknown here; this build reads ",
-                        kVersion));
+  if (object["version"] != 1 && object["version"] != kVersion)
+    refuse(path, concat("version ", object["version"].dump(),
+                        " is unknown here; this build reads 1 to ", kVersion));
 }
 
 struct Content {
   std::vector<MetricsLine> lines;
-  bool whole = true;  // false: no header yet, or a torn last line
+  bool whole = true;  // false: no header of this version, or a torn last line
 };
 
 Content read_content(const fs::path& path) {
@@ -103,13 +103,14 @@ Content read_content(const fs::path& path) {
     rest.remove_prefix(end + 1);
     if (number == 1) {
       check_header(path, line);
+      content.whole = concat(line, "\n") == header();
       continue;
     }
     auto parsed = parsed_line(line);
     if (!parsed) refuse(path, concat("line ", number, " is damaged"));
     content.lines.push_back(std::move(*parsed));
   }
-  if (text.find('\n') == std::string::npos) content.whole = false;
+  if (text.empty()) content.whole = false;
   return content;
 }
 

@@ -1,6 +1,6 @@
 // metrics.jsonl: one JSON object per line, for people and scripts.
 //
-//   {"format":"allot.metrics","version":1}
+//   {"format":"allot.metrics","version":2}
 //   {"eval/step":0,"eval/test/pass@1":0.25,...}
 //   {"train/step":0,"reward/first_round":0.31,...}
 //
@@ -24,6 +24,9 @@ struct MetricsLine {
   enum class Kind { Step, Evaluation } kind = Kind::Step;
   std::uint64_t step = 0;  // Evaluation: steps completed before it
   std::vector<Metric> metrics;
+
+  // Steps completed when it was written: a step's own counts.
+  std::uint64_t completed() const { return kind == Kind::Step ? step + 1 : step; }
 };
 
 class MetricsLog {

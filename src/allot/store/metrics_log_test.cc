@@ -71,7 +71,7 @@ TEST(MetricsLog, EveryLineIsPlainJsonAndTheFirstNamesTheVersion) {
   std::ifstream file(folder / "m.jsonl");
   std::string line;
   std::getline(file, line);
-  EXPECT_EQ(nlohmann::json::parse(line)["version"], 1);
+  EXPECT_EQ(nlohmann::json::parse(line)["version"], 2);
   std::getline(file, line);
   EXPECT_EQ(line, R"({"eval/step":0,"eval/test/pass@1":0.25})");
   std::getline(file, line);
@@ -135,14 +135,23 @@ void expect_refused(const std::string& content, const std::string& words) {
 }
 
 TEST(MetricsLog, RefusesWhatItDoesNotKnow) {
-  const std::string header = "{\"format\":\"allot.metrics\",\"version\":1}\n";
-  expect_refused("{\"format\":\"allot.metrics\",\"version\":2}\n", "version 2 is unknown");
+  const std::string header = "{\"format\":\"allot.metrics\",\"version\":2}\n";
+  expect_refused("{\"format\":\"allot.metrics\",\"version\":3}\n", "version 3 is unknown");
   expect_refused("{\"step\":1}\n", "line 1");
   expect_refused("\n", "line 1");
   expect_refused(header + "{\"train/step\":0}\nnonsense\n{\"train/step\":1}\n",
                  "line 3 is damaged");
   expect_refused(header + "{\"train/step\":-1}\n", "line 2 is damaged");
   expect_refused(header + "{\"train/step\":0,\"a\":[1]}\n", "line 2 is damaged");
+}
+
+TEST(MetricsLog, OfVersion1GoesOnAsVersion2) {
+  TemporaryFolder folder;
+  const std::string step = "{\"train/step\":0,\"total/step_s\":0.5}\n";
+  write_synced_file(folder / "m.jsonl", "{\"format\":\"allot.metrics\",\"version\":1}\n" + step);
+  EXPECT_EQ(read_metrics_log(folder / "m.jsonl").size(), 1u);
+  { MetricsLog log(folder / "m.jsonl", 1); }
+  EXPECT_EQ(read_file(folder / "m.jsonl"), "{\"format\":\"allot.metrics\",\"version\":2}\n" + step);
 }
 
 TEST(MetricsLog, AFullDiskIsAnErrorNotALoss) {

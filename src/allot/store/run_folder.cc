@@ -104,10 +104,7 @@ std::optional<std::string> RunFolder::expanded_config() const {
 
 std::optional<CheckpointFolder> RunFolder::newest_checkpoint(
     std::vector<std::string>& warnings) const {
-  CheckpointList list = checkpoints();
-  warnings.insert(warnings.end(), list.warnings.begin(), list.warnings.end());
-  if (list.complete.empty()) return std::nullopt;
-  return list.complete.back();
+  return newest_sound_checkpoint(path_, warnings);
 }
 
 }  // namespace allot

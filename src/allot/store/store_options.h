@@ -12,13 +12,23 @@ namespace allot {
 struct LogOptions {
   int every = 10;       // summary line on the console, in steps
   int completions = 4;  // rollouts per step whose text is kept in run.sqlite
+  std::vector<std::string> to = {"none"};
+  std::vector<std::string> aliases = {"trl"};
 
   template <class V>
   void fields(V& v) {
     v("every", every, Range{1, 1e6}, "steps between two summary lines on a terminal");
     v("completions", completions, Range{0, 4096},
       "rollouts per step stored with their text; all others are stored without it");
+    v("to", to,
+      "loggers beside the console, metrics.jsonl and run.sqlite, which are always there: "
+      "tensorboard, or none");
+    v("aliases", aliases,
+      "projects whose metric names are written beside ours into metrics.jsonl and TensorBoard "
+      "files: trl, verl, or none");
   }
+  // Throws Error(Config) that names what is unknown.
+  void validate() const;
 };
 
 struct CheckpointOptions {
