@@ -4,8 +4,9 @@
 #   "allot/ROOM/x.h"        ROOM is the file's own room or one of its row's USES; in tests also of TESTS_USE;
 #   "allot/ROOM/testing/x.h"  only from tests and from other files under testing/;
 #   <outside library>       one of the row's LIBS; gtest and rapidcheck: only in tests;
-#   headers (.h)            include no outside library, but for lm/tensor.h the tensor type, and
-#                           those of cli, which no room may use;
+#   headers (.h)            include no outside library, but for lm/tensor.h the tensor type, the
+#                           number types that the files of tasks/math share, and those of cli,
+#                           which no room may use;
 #   torch/torch.h           nowhere (14 s for each file that includes it);
 #   anything else in <>     the C++ standard library or the operating system's headers listed below.
 cmake_minimum_required(VERSION 3.25)
@@ -26,7 +27,7 @@ set(outside_libraries nlohmann_json eigen boost sqlite torch yaml cli11 fmt http
 set(test_libraries gtest rapidcheck)
 # No room may use cli, so what its headers include reaches nobody else.
 set(fit_for_headers cli11 fmt)
-set(headers_of_tensors "^src/allot/lm/tensor\\.h$")
+set(headers_of_types "^src/allot/(lm/tensor|tasks/math/rational|tasks/math/ball)\\.h$")
 # C++ headers have no ending; x86 and Arm intrinsics belong to the compiler. stdlib.h stands for what
 # only POSIX has in it (mkdtemp, setenv); the C++ part is <cstdlib>.
 set(standard "^[a-z_0-9]+$|^(immintrin|arm_neon)\\.h$")
@@ -105,7 +106,7 @@ foreach(file ${files})
       if(NOT library IN_LIST libs_${room})
         violation(${file} "${path}" "the row of ${room} does not list ${library}")
       elseif(file MATCHES "\\.h$" AND NOT is_test AND NOT library IN_LIST fit_for_headers
-             AND NOT file MATCHES "${headers_of_tensors}")
+             AND NOT file MATCHES "${headers_of_types}")
         violation(${file} "${path}" "outside libraries are included in sources only")
       endif()
     elseif(NOT quote STREQUAL "<")

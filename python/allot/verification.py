@@ -1,4 +1,4 @@
-"""The verifiers of the built-in tasks."""
+"""The verifiers of the built-in tasks, and the math verifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ def verify(task: str, response: str, *, answer: str, prompt: str = "") -> _core.
     """Scores one response as the built-in task does.
 
     Args:
-        task: a name of `allot.tasks()`; "jsonl" compares response and answer as text.
+        task: a name of `allot.tasks()`; "jsonl" compares response and answer as text, "math" as
+            mathematics (the answer is looked for in the response; docs/verifier.md).
         response: what the model wrote.
         answer: the reference answer; for countdown a solution, from which target and numbers are
             taken.

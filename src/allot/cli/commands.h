@@ -21,6 +21,7 @@ void add_simulate(CLI::App& app, Action& chosen);
 void add_eval(CLI::App& app, Action& chosen);
 void add_report(CLI::App& app, Action& chosen);
 void add_replay(CLI::App& app, Action& chosen);
+void add_verify(CLI::App& app, Action& chosen);
 void add_methods(CLI::App& app, Action& chosen);
 void add_config(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);

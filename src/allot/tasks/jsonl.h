@@ -16,6 +16,7 @@
 
 #include "allot/core/options.h"
 #include "allot/loop/prompt_source.h"
+#include "allot/tasks/math/options.h"
 
 namespace allot {
 
@@ -32,13 +33,20 @@ struct JsonlRows {
 JsonlRows read_jsonl(const std::string& path);
 JsonlRows parse_jsonl(std::istream& in, const std::string& name);
 
+enum class Reward { Exact, Math };
+
 struct JsonlOptions {
   double test_share = 0.1;
+  Reward reward = Reward::Exact;
+  verify::MathOptions verifier;
 
   template <class V>
   void fields(V& v) {
     v("test_share", test_share, Range{0.001, 0.999},
       "share of data.train that is held out for evaluation where data.eval is empty");
+    v("reward", reward, Choices<Reward>{{"exact", Reward::Exact}, {"math", Reward::Math}},
+      "exact = the response equals the answer; math = the answer in it is equivalent to it");
+    v("verifier", verifier);
   }
 };
 

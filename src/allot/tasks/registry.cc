@@ -6,6 +6,7 @@
 
 #include "allot/core/error.h"
 #include "allot/tasks/alphabet.h"
+#include "allot/tasks/math_verifier.h"
 #include "allot/tasks/scored_verifier.h"
 
 namespace allot {
@@ -65,6 +66,27 @@ Task make_puzzle_task(const PuzzleTask& puzzle, std::uint64_t seed) {
   return task;
 }
 
+std::unique_ptr<Verifier> jsonl_verifier(const JsonlOptions& options) {
+  if (options.reward == Reward::Math) return std::make_unique<MathVerifier>(options.verifier);
+  return std::make_unique<ScoredVerifier>(exact_score);
+}
+
+// Reference answers that the math verifier cannot use: their prompts would never be scored.
+void drop_unreadable(std::vector<Prompt>& prompts, const JsonlOptions& options,
+                     std::vector<std::string>& warnings) {
+  if (options.reward != Reward::Math) return;
+  std::string first;
+  const auto dropped = std::erase_if(prompts, [&](const Prompt& prompt) {
+    const verify::Gold gold = verify::prepare(prompt.answer, options.verifier);
+    const bool bad = gold.status() != verify::VerdictStatus::Correct;
+    if (bad && first.empty()) first = concat("prompt '", prompt.key, "': ", gold.problem());
+    return bad;
+  });
+  if (dropped > 0)
+    warnings.push_back(
+        concat(dropped, " row(s) whose answer the verifier cannot use were dropped (", first, ")"));
+}
+
 // Questions of `test` that stand in `train` too.
 void warn_of_leaks(const std::vector<Prompt>& train, const std::vector<Prompt>& test,
                    std::vector<std::string>& warnings) {
@@ -83,10 +105,12 @@ Task make_jsonl_task(const TaskOptions& options, std::uint64_t seed) {
   JsonlSplit split;
   Task task;
   task.warnings = std::move(rows.warnings);
+  drop_unreadable(rows.prompts, options.jsonl, task.warnings);
   if (options.eval.empty()) {
     split = split_rows(std::move(rows.prompts), options.jsonl.test_share);
   } else {
     JsonlRows held_out = read_jsonl(options.eval);
+    drop_unreadable(held_out.prompts, options.jsonl, task.warnings);
     for (std::string& warning : held_out.warnings) task.warnings.push_back(std::move(warning));
     split = {std::move(rows.prompts), std::move(held_out.prompts)};
   }
@@ -101,7 +125,7 @@ Task make_jsonl_task(const TaskOptions& options, std::uint64_t seed) {
   }
   task.train = std::make_unique<PromptSet>(std::move(split.train), seed);
   task.test = std::make_unique<PromptSet>(std::move(split.test), seed);
-  task.verifier = std::make_unique<ScoredVerifier>(exact_score);
+  task.verifier = jsonl_verifier(options.jsonl);
   return task;
 }
 
@@ -143,7 +167,7 @@ Task make_task(const TaskOptions& options, std::uint64_t seed) {
 }
 
 std::unique_ptr<Verifier> make_verifier(const TaskOptions& options) {
-  if (options.task == kJsonl) return std::make_unique<ScoredVerifier>(exact_score);
+  if (options.task == kJsonl) return jsonl_verifier(options.jsonl);
   options.validate();
   return std::make_unique<ScoredVerifier>(find_row(options.task)->make(options).score);
 }

@@ -1,0 +1,36 @@
+#include "allot/app/verify_answers.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "allot/core/error.h"
+
+namespace allot {
+namespace {
+
+using nlohmann::json;
+
+TEST(VerifyAnswers, OneLinePerPair) {
+  const std::vector<std::string> lines = verify_lines(
+      R"({"gold": "0.5", "pred": "so \\boxed{\\frac12}"}
+
+{"gold": ["1", "2"], "pred": 2, "kind": "answer"}
+{"gold": "5", "pred": "I cannot say what it is, and there is nothing more that I could add", "id": 7}
+)",
+      "pairs", {});
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(json::parse(lines[0]), json::parse(R"({"correct": true, "status": "correct",
+      "tier": "T1", "answer": "\\frac12"})"));
+  EXPECT_EQ(json::parse(lines[1])["correct"], true);
+  EXPECT_EQ(json::parse(lines[2]), json::parse(R"({"correct": false, "status": "no_answer",
+      "tier": null, "answer": ""})"));
+}
+
+TEST(VerifyAnswers, RefusesBrokenLines) {
+  for (const char* line : {"{", "[]", R"({"gold": "1"})", R"({"gold": {}, "pred": "1"})",
+                           R"({"gold": "1", "pred": "1", "kind": "text"})"})
+    EXPECT_THROW(verify_lines(line, "pairs", {}), Error) << line;
+}
+
+}  // namespace
+}  // namespace allot

@@ -1,0 +1,72 @@
+#include "allot/tasks/math_verifier.h"
+
+#include <exception>
+
+#include "allot/core/error.h"
+
+namespace allot {
+
+Score score_of(const verify::Verdict& verdict, const verify::Gold& gold) {
+  using Status = verify::VerdictStatus;
+  Score score;
+  score.answer = verdict.extracted;
+  score.reason = verify::name(verdict.status);
+  switch (verdict.status) {
+    case Status::Correct:
+      score.reward = 1;
+      score.correct = true;
+      break;
+    case Status::Wrong:
+      break;
+    case Status::NoAnswer:
+    case Status::Unparseable:
+    case Status::Limit:
+      score.parsed = false;
+      break;
+    case Status::GoldError:
+      score.scoring = Scoring::NotScorable;
+      score.parsed = false;
+      score.reason += ": " + gold.problem();
+      return score;
+    case Status::Fault:
+      score.scoring = Scoring::VerifierError;
+      score.parsed = false;
+      return score;
+  }
+  if (verdict.status == Status::Correct || verdict.status == Status::Wrong)
+    (score.reason += ": ") += verify::name(verdict.tier);
+  for (int bit = 0; bit < verify::kFlagCount; ++bit)
+    if ((verdict.flags >> bit & 1U) != 0) (score.reason += ", ") += verify::flag_name(bit);
+  return score;
+}
+
+std::vector<Score> MathVerifier::score(std::span<const Rollout> rollouts,
+                                       const PromptSource& prompts) {
+  std::vector<Score> scores;
+  scores.reserve(rollouts.size());
+  verify::Gold gold;
+  const Prompt* asked = nullptr;
+  for (const Rollout& rollout : rollouts) {
+    Score score;
+    score.parsed = false;
+    if (rollout.status == Status::Failed || rollout.status == Status::Cancelled) {
+      score.scoring = Scoring::NotScorable;
+      score.reason = concat("generation ended as ", name(rollout.status));
+      scores.push_back(std::move(score));
+      continue;
+    }
+    try {
+      const Prompt& prompt = prompts.get(rollout.prompt);
+      if (asked != &prompt) gold = verify::prepare(prompt.answer, options_);
+      asked = &prompt;
+      score = score_of(verify::verify(gold, rollout.text, options_), gold);
+    } catch (const std::exception& error) {
+      score.scoring = Scoring::VerifierError;
+      score.reason = error.what();
+    }
+    scores.push_back(std::move(score));
+  }
+  return scores;
+}
+
+}  // namespace allot

@@ -1,0 +1,37 @@
+// The math verifier as the training loop's Verifier: responses are compared with Prompt::answer.
+//
+// | verdict | score |
+// |---|---|
+// | correct, wrong | Scored, reward 1 or 0 |
+// | no_answer, unparseable, limit | Scored, reward 0, parsed = false |
+// | gold_error | NotScorable |
+// | fault | VerifierError |
+//
+// Score::reason begins with the verdict's name. Manual: docs/verifier.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "allot/loop/verifier.h"
+#include "allot/tasks/math/options.h"
+#include "allot/tasks/math/verify.h"
+
+namespace allot {
+
+// Thread-safe. Reads the reference answer once for rollouts of one prompt that follow each other.
+class MathVerifier final : public Verifier {
+ public:
+  explicit MathVerifier(verify::MathOptions options) : options_(std::move(options)) {}
+
+  std::vector<Score> score(std::span<const Rollout> rollouts, const PromptSource& prompts) override;
+
+ private:
+  verify::MathOptions options_;
+};
+
+// Of one verdict.
+Score score_of(const verify::Verdict& verdict, const verify::Gold& gold);
+
+}  // namespace allot
