@@ -5,10 +5,12 @@
 #include <optional>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <nlohmann/json.hpp>
 
 #include "allot/core/error.h"
+#include "allot/store/migrations.h"
 #include "allot/store/schema.h"
 
 namespace allot {
@@ -21,14 +23,7 @@ SqliteConnection open_run_database(const fs::path& path) {
   connection.execute("PRAGMA journal_mode = WAL");
   // A step is durable after flush(); before it, a power cut may take back whole steps, never parts.
   connection.execute("PRAGMA synchronous = NORMAL");
-  SqliteTransaction transaction(connection);
-  if (connection.integer("SELECT count(*) FROM sqlite_schema") == 0) {
-    connection.execute(concat("PRAGMA application_id = ", kApplicationId));
-    connection.execute(concat("PRAGMA user_version = ", kSchemaVersion));
-    connection.execute(schema_sql());
-  }
-  transaction.commit();
-  check_schema_version(connection, path);
+  bring_up_to_date(connection, path);
   return connection;
 }
 
@@ -42,6 +37,37 @@ const char* severity_name(Severity severity) {
       return "error";
   }
   return "unknown";
+}
+
+// Counts of the prompts that the forgotten steps (>= ?1) had touched, from the groups that remain.
+constexpr const char* kBookPromptsAgain = R"sql(
+UPDATE prompts SET steps = g.steps, rollouts = g.rollouts, correct = g.correct,
+    tokens = g.tokens, trials = g.trials, successes = g.successes, shipped = g.shipped,
+    first_step = g.first, last_step = g.last,
+    last_cause = (SELECT cause FROM groups WHERE prompt = id ORDER BY step DESC LIMIT 1),
+    last_advantage = (SELECT advantage FROM groups WHERE prompt = id AND advantage IS NOT NULL
+                      ORDER BY step DESC LIMIT 1)
+  FROM (SELECT prompt, count(*) AS steps, sum(generated) AS rollouts, sum(correct) AS correct,
+               sum(tokens) AS tokens, sum(trials) AS trials, sum(successes) AS successes,
+               sum(shipped) AS shipped, min(step) AS first, max(step) AS last
+        FROM groups GROUP BY prompt) AS g
+  WHERE g.prompt = id AND last_step >= ?1)sql";
+
+// After it, those that no remaining step planned are as before their first one.
+constexpr const char* kForgetPrompts = R"sql(
+UPDATE prompts SET text = NULL, answer = NULL, token_ids = NULL, steps = 0, rollouts = 0,
+    correct = 0, tokens = 0, trials = 0, successes = 0, shipped = 0, first_step = NULL,
+    last_step = NULL, last_cause = NULL, last_advantage = NULL
+  WHERE last_step >= ?1)sql";
+
+// "[3,17]", as SQLite's json_each() reads it.
+std::string ids_text(std::span<const std::int32_t> ids) {
+  std::string text = "[";
+  for (const std::int32_t id : ids) {
+    if (text.size() > 1) text += ',';
+    text += std::to_string(id);
+  }
+  return text + "]";
 }
 
 std::string placeholders(int count) {
@@ -61,27 +87,39 @@ void finish(SqliteStatement& statement) {
 
 }  // namespace
 
-void check_schema_version(const SqliteConnection& connection, const fs::path& path) {
-  const std::int64_t id = connection.integer("PRAGMA application_id");
-  const std::int64_t version = connection.integer("PRAGMA user_version");
-  if (id != kApplicationId)
-    throw Error(ErrorKind::Model, path.string(), "the database was not written by allot",
-                "choose another run folder");
-  if (version != kSchemaVersion)
-    throw Error(ErrorKind::Model, path.string(),
-                concat("schema version ", version, " is unknown here; this build reads version ",
-                       kSchemaVersion),
-                "use the version of allot that wrote the run, or start a new one with --fresh");
-}
+// What the rollouts of one prompt add up to in a step.
+struct RunDatabase::GroupTally {
+  std::uint64_t generated = 0, correct = 0, tokens = 0;
+  std::uint64_t trials = 0, successes = 0;  // scored rollouts of the first round
+  double sizes = 0;                         // of the advantages of `items`, added up
+  std::uint64_t items = 0;                  // trained on
+
+  std::optional<double> mean_size() const {
+    return items > 0 ? std::optional(sizes / static_cast<double>(items)) : std::nullopt;
+  }
+};
 
 // What the rollouts of a step add up to.
 struct RunDatabase::StepTally {
-  struct Group {
-    std::uint64_t generated = 0, correct = 0, tokens = 0;
-  };
-  std::unordered_map<PromptId, Group> groups;
+  std::unordered_map<PromptId, GroupTally> groups;
   std::uint64_t rollouts_trained = 0, tokens_trained = 0;
   std::uint64_t rollouts_discarded = 0, tokens_discarded = 0;
+};
+
+// What became of the step's own rollouts.
+struct RunDatabase::OwnItems {
+  explicit OwnItems(const TrainBatch& batch) : held(batch.hold.begin(), batch.hold.end()) {
+    for (const TrainItem& item : batch.items) {
+      const auto [found, is_new] = trained.try_emplace(item.rollout, Trained{item.advantage, 0});
+      ++found->second.times;
+    }
+  }
+  struct Trained {
+    float advantage = 0;  // of the first item
+    int times = 0;
+  };
+  std::unordered_map<RolloutId, Trained> trained;
+  std::unordered_set<RolloutId> held;
 };
 
 RunDatabase::RunDatabase(const fs::path& path, std::size_t completions)
@@ -92,13 +130,22 @@ RunDatabase::RunDatabase(const fs::path& path, std::size_t completions)
                  "length_divisor, ",
                  totals_names(), ") VALUES (", placeholders(7), ", ", totals_places(), ")"))),
       add_metric_(connection_.prepare("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)")),
-      add_prompt_(connection_.prepare("INSERT OR IGNORE INTO prompts VALUES (?, ?, ?, ?)")),
-      add_group_(connection_.prepare(concat("INSERT INTO groups VALUES (", placeholders(13), ")"))),
+      name_prompt_(connection_.prepare("INSERT OR IGNORE INTO prompts (id, key) VALUES (?, ?)")),
+      describe_prompt_(connection_.prepare(
+          "UPDATE prompts SET text = ?2, answer = ?3, token_ids = ?4 WHERE id = ?1")),
+      book_prompt_(connection_.prepare(
+          "UPDATE prompts SET steps = steps + 1, rollouts = rollouts + ?3, correct = correct + ?4, "
+          "tokens = tokens + ?5, trials = trials + ?6, successes = successes + ?7, "
+          "shipped = shipped + ?8, first_step = coalesce(first_step, ?2), last_step = ?2, "
+          "last_cause = ?9, last_advantage = coalesce(?10, last_advantage) "
+          "WHERE id = ?1 RETURNING text IS NULL")),
+      add_group_(connection_.prepare(concat("INSERT INTO groups VALUES (", placeholders(16), ")"))),
       add_rollout_(
-          connection_.prepare(concat("INSERT INTO rollouts VALUES (", placeholders(17), ")"))),
+          connection_.prepare(concat("INSERT INTO rollouts VALUES (", placeholders(20), ")"))),
       add_decision_(
           connection_.prepare(concat("INSERT INTO decisions VALUES (", placeholders(14), ")"))),
-      mark_trained_(connection_.prepare("UPDATE rollouts SET trained = trained + 1 WHERE id = ?")),
+      mark_trained_(connection_.prepare(
+          "UPDATE rollouts SET trained = trained + 1 WHERE id = ? AND step < ?")),
       find_rollout_(connection_.prepare("SELECT trained, tokens FROM rollouts WHERE id = ?")),
       add_evaluation_(connection_.prepare(
           concat("INSERT OR REPLACE INTO evaluations (step, name, prompts, group_size, pass_at_1, "
@@ -137,11 +184,21 @@ std::uint64_t RunDatabase::cut_back(std::uint64_t first_step) {
   for (const char* table : {"steps", "metrics", "groups", "rollouts", "decisions", "events"})
     connection_.prepare(concat("DELETE FROM ", table, " WHERE step >= ?")).run(first_step);
   connection_.prepare("DELETE FROM evaluations WHERE step > ?").run(first_step);
+  for (const char* sql : {kBookPromptsAgain, kForgetPrompts})
+    connection_.prepare(sql).run(first_step);
   transaction.commit();
   load_totals();
   const auto present =
       static_cast<std::uint64_t>(connection_.integer("SELECT count(*) FROM steps"));
   return first_step - std::min(first_step, present);
+}
+
+void RunDatabase::add_prompts(const PromptSource& prompts, std::span<const PromptId> ids,
+                              Encode encode) {
+  encode_ = std::move(encode);
+  SqliteTransaction transaction(connection_);
+  for (const PromptId id : ids) name_prompt_.run(id, prompts.get(id).key);
+  transaction.commit();
 }
 
 void RunDatabase::write_step(const StepRecord& record) {
@@ -195,13 +252,23 @@ RunDatabase::StepTally RunDatabase::tally_of(const StepRecord& record) {
 
   for (const RolloutId id : record.generated) {
     const StoredRollout& stored = record.store.get(id);
-    StepTally::Group& group = tally.groups[stored.rollout.prompt];
+    GroupTally& group = tally.groups[stored.rollout.prompt];
     group.generated += 1;
     group.correct += stored.score.correct ? 1 : 0;
     group.tokens += stored.rollout.tokens.size();
+    if (stored.rollout.round == 0 && stored.score.scoring == Scoring::Scored) {
+      group.trials += 1;
+      group.successes += stored.score.correct ? 1 : 0;
+    }
     if (trained.count(id) || held.count(id)) continue;
     tally.rollouts_discarded += 1;
     tally.tokens_discarded += stored.rollout.tokens.size();
+  }
+  for (const TrainGroup& pool : record.batch.groups) {
+    GroupTally& group = tally.groups[pool.prompt];
+    group.items += pool.count;
+    for (std::uint32_t i = pool.first; i < pool.first + pool.count; ++i)
+      group.sizes += std::abs(double{record.batch.items[i].advantage});
   }
   const std::set<RolloutId> fresh(record.generated.begin(), record.generated.end());
   for (const RolloutId id : record.batch.release) {
@@ -221,10 +288,8 @@ void RunDatabase::write_prompts_and_groups(const StepRecord& record, const StepT
   for (const TrainGroup& group : record.batch.groups) pools.emplace(group.prompt, &group);
   std::uint64_t position = 0;
   for (const GroupReport& report : record.batch.reports) {
-    const Prompt& prompt = record.prompts.get(report.prompt);
-    add_prompt_.run(prompt.id, prompt.key, prompt.text, prompt.answer);
     const auto found = tally.groups.find(report.prompt);
-    const StepTally::Group group = found == tally.groups.end() ? StepTally::Group{} : found->second;
+    const GroupTally group = found == tally.groups.end() ? GroupTally{} : found->second;
     const auto pool = pools.find(report.prompt);
     std::optional<std::uint32_t> pool_n;
     std::optional<double> pool_mean;
@@ -233,12 +298,28 @@ void RunDatabase::write_prompts_and_groups(const StepRecord& record, const StepT
       pool_mean = pool->second->pool_mean;
     }
     add_group_.run(record.step, position++, report.prompt, group.generated, group.correct,
-                   group.tokens, report.counted_n, double{report.counted_sum}, report.admitted,
-                   report.shipped, pool_n, pool_mean, name(report.cause));
+                   group.tokens, group.trials, group.successes, report.counted_n,
+                   double{report.counted_sum}, report.admitted, report.shipped, pool_n, pool_mean,
+                   group.mean_size(), name(report.cause));
+    book_prompt(record.step, record.prompts.get(report.prompt), report, group);
   }
 }
 
+void RunDatabase::book_prompt(std::uint64_t step, const Prompt& prompt, const GroupReport& report,
+                              const GroupTally& group) {
+  name_prompt_.run(prompt.id, prompt.key);
+  book_prompt_.start(prompt.id, step, group.generated, group.correct, group.tokens, group.trials,
+                     group.successes, report.shipped, name(report.cause), group.mean_size());
+  const bool is_new = book_prompt_.next() && book_prompt_.integer(0) != 0;
+  book_prompt_.reset();
+  if (!is_new) return;
+  std::optional<std::string> ids;
+  if (encode_) ids = ids_text(encode_(prompt.text));
+  describe_prompt_.run(prompt.id, prompt.text, prompt.answer, ids);
+}
+
 void RunDatabase::write_rollouts(const StepRecord& record) {
+  const OwnItems own(record.batch);
   const std::size_t count = record.generated.size();
   const std::size_t texts = std::min(completions_, count);
   std::size_t written = 0;
@@ -251,16 +332,24 @@ void RunDatabase::write_rollouts(const StepRecord& record) {
     // Evenly spaced over the issue order, so that the texts come from different prompts.
     const bool with_text = written < texts && i == (2 * written + 1) * count / (2 * texts);
     std::optional<std::string_view> text, answer, reason;
+    std::optional<std::string> ids;
     if (with_text) {
+      ids = ids_text(rollout.tokens);
       text = rollout.text;
       answer = score.answer;
       reason = score.reason;
       ++written;
     }
+    const auto trained = own.trained.find(rollout.id);
+    const bool is_trained = trained != own.trained.end();
+    std::optional<double> advantage;
+    if (is_trained) advantage = double{trained->second.advantage};
     add_rollout_.run(rollout.id, record.step, rollout.prompt, rollout.seq, rollout.round,
                      rollout.tag, rollout.behaviour, name(rollout.status), name(score.scoring),
                      reward, score.correct, score.parsed,
-                     static_cast<std::uint64_t>(rollout.tokens.size()), 0, text, answer, reason);
+                     static_cast<std::uint64_t>(rollout.tokens.size()),
+                     is_trained || own.held.contains(rollout.id),
+                     is_trained ? trained->second.times : 0, advantage, text, ids, answer, reason);
   }
 }
 
@@ -280,7 +369,7 @@ void RunDatabase::write_decisions(const StepRecord& record) {
     for (std::uint32_t i = 0; i < group.count; ++i) {
       const TrainItem& item = record.batch.items[group.first + i];
       add("train", group.prompt, item);
-      mark_trained_.run(item.rollout);
+      mark_trained_.run(item.rollout, step);
     }
   }
   const auto add_id = [&](const char* kind, RolloutId id) {

@@ -14,17 +14,16 @@
 
 #include "allot/loop/evaluate.h"
 #include "allot/loop/recorder.h"
+#include "allot/store/encode.h"
 #include "allot/store/sqlite.h"
 #include "allot/store/totals.h"
 
 namespace allot {
 
-// Throws Error(Model) if the database is not a run's or its schema version is unknown.
-void check_schema_version(const SqliteConnection& connection, const std::filesystem::path& path);
-
 class RunDatabase {
  public:
-  // Opens or makes the database; `completions`: rollouts per step stored with their text.
+  // Opens or makes the database, or brings one of an earlier version up to date; `completions`:
+  // rollouts per step stored with their text. Throws Error(Model), also for a damaged file.
   RunDatabase(const std::filesystem::path& path, std::size_t completions);
   RunDatabase(const RunDatabase&) = delete;  // statements refer to the connection
   RunDatabase& operator=(const RunDatabase&) = delete;
@@ -32,6 +31,10 @@ class RunDatabase {
   // Forgets steps >= first_step and evaluations after it. Returns how many of the steps before
   // `first_step` are missing (0 unless the file was lost or replaced).
   std::uint64_t cut_back(std::uint64_t first_step);
+
+  // Names all prompts of the data set, so that those never planned are known too. Their text is
+  // stored when they are planned first, with the ids that `encode` gives (none: NULL).
+  void add_prompts(const PromptSource& prompts, std::span<const PromptId> ids, Encode encode);
 
   void write_step(const StepRecord& record);
   void write_event(const Event& event);
@@ -45,18 +48,24 @@ class RunDatabase {
   const RunTotals& totals() const { return totals_; }
 
  private:
+  struct GroupTally;
   struct StepTally;
+  struct OwnItems;
   RunTotals totals_after(const StepRecord& record, const StepTally& tally);
   void write_prompts_and_groups(const StepRecord& record, const StepTally& tally);
+  void book_prompt(std::uint64_t step, const Prompt& prompt, const GroupReport& report,
+                   const GroupTally& group);
   void write_rollouts(const StepRecord& record);
   void write_decisions(const StepRecord& record);
   StepTally tally_of(const StepRecord& record);
   void load_totals();
 
   std::size_t completions_;
+  Encode encode_;
   SqliteConnection connection_;
-  SqliteStatement add_step_, add_metric_, add_prompt_, add_group_, add_rollout_, add_decision_,
-      mark_trained_, find_rollout_, add_evaluation_, add_event_, set_fact_;
+  SqliteStatement add_step_, add_metric_, name_prompt_, describe_prompt_, book_prompt_, add_group_,
+      add_rollout_, add_decision_, mark_trained_, find_rollout_, add_evaluation_, add_event_,
+      set_fact_;
   RunTotals totals_;
 };
 

@@ -9,7 +9,7 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
-#include "allot/store/database.h"
+#include "allot/store/migrations.h"
 #include "allot/store/schema.h"
 #include "allot/store/sqlite.h"
 
@@ -24,9 +24,7 @@ SqliteConnection open_run(const fs::path& run) {
   if (!fs::is_regular_file(path, ignored))
     throw Error(ErrorKind::Model, run.string(), "there is no run here: it has no run.sqlite",
                 "name a folder that 'allot train' or 'allot compare' wrote");
-  SqliteConnection connection = SqliteConnection::open_for_reading(path);
-  check_schema_version(connection, path);
-  return connection;
+  return open_current_for_reading(path);
 }
 
 RunTotals totals_at(const SqliteStatement& row, int column) {
@@ -170,9 +168,8 @@ std::vector<SampleRow> RunReader::samples(std::size_t count) const {
       "(count(*) OVER ()) AS place FROM rollouts WHERE text IS NOT NULL), "
       "taken AS (SELECT min(id) AS id FROM numbered GROUP BY place) "
       "SELECT r.step, p.key, p.text, p.answer, r.text, r.answer, r.reason, r.reward, r.correct, "
-      "r.tokens, d.advantage FROM taken JOIN rollouts r ON r.id = taken.id "
-      "JOIN prompts p ON p.id = r.prompt LEFT JOIN decisions d "
-      "ON d.step = r.step AND d.kind = 'train' AND d.rollout = r.id GROUP BY r.id ORDER BY r.id");
+      "r.tokens, r.advantage FROM taken JOIN rollouts r ON r.id = taken.id "
+      "JOIN prompts p ON p.id = r.prompt ORDER BY r.id");
   rows.start(static_cast<std::uint64_t>(count));
   while (rows.next()) {
     SampleRow row;

@@ -48,6 +48,11 @@ RunRecorder::RunRecorder(RunFolder& folder, const LogOptions& options, std::uint
 
 RunRecorder::~RunRecorder() = default;
 
+void RunRecorder::prompts(const PromptSource& source, std::span<const PromptId> ids,
+                          Encode encode) {
+  parts_->database.add_prompts(source, ids, std::move(encode));
+}
+
 void RunRecorder::step(const StepRecord& record) {
   std::vector<Metric> metrics(record.metrics.begin(), record.metrics.end());
   metrics.push_back({"time/generate", record.times.generate});

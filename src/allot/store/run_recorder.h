@@ -22,6 +22,7 @@
 #include "allot/loop/evaluate.h"
 #include "allot/loop/recorder.h"
 #include "allot/store/checkpoint.h"
+#include "allot/store/encode.h"
 #include "allot/store/run_folder.h"
 #include "allot/store/store_options.h"
 #include "allot/store/totals.h"
@@ -42,6 +43,10 @@ class RunRecorder : public Recorder {
   RunRecorder(RunFolder& folder, const LogOptions& options, std::uint64_t first_step,
               const RunFacts& facts);
   ~RunRecorder() override;
+
+  // All prompts of the data set, so that run.sqlite knows those never planned too; `encode` gives
+  // the token ids stored with a prompt's text (none: not stored). Before the first step.
+  void prompts(const PromptSource& source, std::span<const PromptId> ids, Encode encode = {});
 
   void step(const StepRecord& record) override;
   void event(const Event& event) override;

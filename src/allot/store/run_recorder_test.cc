@@ -12,19 +12,23 @@
 #include <unistd.h>
 
 #include "allot/core/error.h"
+#include "allot/core/ledger.h"
 #include "allot/core/random.h"
 #include "allot/store/metrics_log.h"
 #include "allot/store/run_reader.h"
 #include "allot/store/sqlite.h"
 #include "allot/store/testing/synthetic_run.h"
+#include "allot/store/testing/table_dump.h"
 #include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::kTables;
 using testing::SyntheticRun;
 using testing::SyntheticWorld;
+using testing::table_dump;
 using testing::TemporaryFolder;
 using testing::write_synthetic_run;
 
@@ -68,22 +72,6 @@ class CountingRecorder : public Recorder {
   std::map<RolloutId, std::uint64_t> tokens;
   std::set<RolloutId> alive;
 };
-
-std::string dump(const fs::path& run, const std::string& table) {
-  const SqliteConnection connection = SqliteConnection::open_for_reading(run / "run.sqlite");
-  SqliteStatement rows = connection.prepare("SELECT * FROM " + table + " ORDER BY 1, 2");
-  const std::int64_t columns =
-      connection.integer("SELECT count(*) FROM pragma_table_info('" + table + "')");
-  std::string text;
-  while (rows.next()) {
-    for (int c = 0; c < columns; ++c) text += rows.is_null(c) ? "NULL|" : rows.text(c) + "|";
-    text += "\n";
-  }
-  return text;
-}
-
-constexpr const char* kTables[] = {"run",    "steps",    "metrics",   "prompts",
-                                   "groups", "rollouts", "decisions", "evaluations"};
 
 TEST(RunRecorder, CumulativeCostsEqualACountOverRollouts) {
   TemporaryFolder folder;
@@ -150,6 +138,97 @@ TEST(RunReader, SamplesAreSpreadOverTheRun) {
   EXPECT_TRUE(reader.samples(0).empty());
 }
 
+// Counts of run.sqlite against core's Ledger, fed with the same outcomes.
+class LedgerRecorder : public Recorder {
+ public:
+  void step(const StepRecord& record) override {
+    std::map<PromptId, std::vector<Outcome>> outcomes;
+    for (const RolloutId id : record.generated) {
+      const StoredRollout& stored = record.store.get(id);
+      outcomes[stored.rollout.prompt].push_back(outcome_of(stored));
+    }
+    for (const GroupReport& report : record.batch.reports)
+      ledger.observe(report.prompt, record.step, outcomes[report.prompt], report.cause);
+  }
+  void event(const Event&) override {}
+  Ledger ledger;
+};
+
+TEST(RunRecorder, KnowsOfEachPromptWhatTheLedgerKnows) {
+  TemporaryFolder folder;
+  SyntheticRun run;
+  run.steps = 5;  // 30 of the 40 prompts
+  run.hold = 3;
+  run.adaptive = true;
+  write_synthetic_run(run, folder / "r");
+  LedgerRecorder expected;
+  SyntheticWorld world(run);
+  for (std::uint64_t step = 0; step < run.steps; ++step) world.record_step(step, expected);
+  const SqliteConnection db = SqliteConnection::open_for_reading(folder / "r" / "run.sqlite");
+  const auto count = [&](const std::string& state) {
+    return db.integer("SELECT count(*) FROM ledger WHERE state = '" + state + "'");
+  };
+  const Ledger::Counts counts = expected.ledger.counts();
+  EXPECT_EQ(count("dead"), counts.dead);
+  EXPECT_EQ(count("solved"), counts.solved);
+  EXPECT_EQ(count("mixed"), counts.mixed);
+  EXPECT_EQ(count("unseen"), 10);
+  EXPECT_EQ(db.integer("SELECT count(*) FROM prompts WHERE text IS NULL"), 10);
+  SqliteStatement row = db.prepare(
+      "SELECT trials, successes, rollouts, tokens, last_step, last_cause FROM prompts WHERE id = "
+      "?");
+  for (const PromptRecord& record : expected.ledger.records()) {
+    row.start(record.prompt);
+    ASSERT_TRUE(row.next());
+    EXPECT_EQ(row.count(0), record.trials);
+    EXPECT_EQ(row.count(1), record.successes);
+    EXPECT_EQ(row.count(2), record.rollouts);
+    EXPECT_EQ(row.count(3), record.tokens);
+    EXPECT_EQ(row.count(4), record.last_step);
+    EXPECT_EQ(row.text(5), name(record.last_cause));
+  }
+}
+
+TEST(RunRecorder, StoresTokenIdsWithTheTexts) {
+  TemporaryFolder folder;
+  SyntheticRun run;
+  run.steps = 2;
+  write_synthetic_run(run, folder / "r");
+  const SqliteConnection db = SqliteConnection::open_for_reading(folder / "r" / "run.sqlite");
+  SqliteStatement rows =
+      db.prepare("SELECT prompt, prompt_ids, completion_ids, tokens FROM completions");
+  int found = 0;
+  for (; rows.next(); ++found) {
+    std::string prompt = "[", completion = "[1";
+    for (const unsigned char c : rows.text(0))
+      prompt += (prompt.size() > 1 ? "," : "") + std::to_string(c);
+    for (std::int64_t i = 1; i < rows.integer(3); ++i) completion += ",1";
+    EXPECT_EQ(rows.text(1), prompt + "]");
+    EXPECT_EQ(rows.text(2), completion + "]");
+  }
+  EXPECT_EQ(found, 8);
+}
+
+TEST(RunRecorder, EveryRolloutHasItsFate) {
+  TemporaryFolder folder;
+  SyntheticRun run;
+  run.hold = 5;
+  run.kept = 2;
+  write_synthetic_run(run, folder / "r");
+  const SqliteConnection db = SqliteConnection::open_for_reading(folder / "r" / "run.sqlite");
+  const char* own_items =
+      "FROM rollouts r JOIN decisions d ON d.rollout = r.id AND d.step = r.step ";
+  EXPECT_GT(db.integer("SELECT count(*) FROM rollouts WHERE kept"), 100);
+  EXPECT_EQ(db.integer("SELECT count(*) FROM rollouts WHERE kept"),
+            db.integer(concat("SELECT count(DISTINCT r.id) ", own_items,
+                              "WHERE d.kind IN ('train', 'hold')")));
+  EXPECT_EQ(db.integer(concat("SELECT count(*) ", own_items,
+                              "WHERE d.kind = 'train' AND d.advantage IS NOT r.advantage")),
+            0);
+  EXPECT_EQ(db.integer("SELECT sum(trained) FROM rollouts"),
+            db.integer("SELECT count(*) FROM decisions WHERE kind = 'train'"));
+}
+
 TEST(RunRecorder, KeepsTheTextOfAsManyRolloutsAsAskedFor) {
   for (const int completions : {0, 1, 5, 1000}) {
     TemporaryFolder folder;
@@ -177,6 +256,7 @@ void expect_same_after_resume(std::uint64_t killed, std::uint64_t resumed) {
     RunFolder broken = RunFolder::open(folder / "live");
     RunRecorder recorder(broken, {}, 0, {{"method", "grpo"}});
     SyntheticWorld world(run);
+    name_prompts(world, recorder);
     const std::vector<int> k = {1, 4};
     for (std::uint64_t step = 0; step < killed; ++step) {
       if (step % 5 == 0) recorder.evaluation(step, world.evaluation(step), k);
@@ -188,7 +268,7 @@ void expect_same_after_resume(std::uint64_t killed, std::uint64_t resumed) {
   }
   write_synthetic_run(run, folder / "copy", resumed);
   for (const char* table : kTables)
-    EXPECT_EQ(dump(folder / "copy", table), dump(folder / "whole", table))
+    EXPECT_EQ(table_dump(folder / "copy", table), table_dump(folder / "whole", table))
         << table << " killed at " << killed << ", resumed at " << resumed;
   EXPECT_EQ(read_file(folder / "copy" / "metrics.jsonl"),
             read_file(folder / "whole" / "metrics.jsonl"));

@@ -1,4 +1,5 @@
-// The tables of run.sqlite, version 1. Meaning of every column: docs/formats.md.
+// The tables of run.sqlite, version 2. Meaning of every column: docs/formats.md. Databases of
+// earlier versions are brought up to this one by migrations.h, which changes with every version.
 //
 // `%TOTALS%` stands for the columns of RunTotals::columns, in their order.
 #pragma once
@@ -10,7 +11,7 @@
 
 namespace allot {
 
-inline constexpr int kSchemaVersion = 1;           // PRAGMA user_version
+inline constexpr int kSchemaVersion = 2;           // PRAGMA user_version
 inline constexpr int kApplicationId = 0x616c6c6f;  // PRAGMA application_id: "allo"
 
 inline constexpr const char* kSchema = R"sql(
@@ -27,23 +28,30 @@ CREATE TABLE metrics (
   PRIMARY KEY (step, name)) WITHOUT ROWID;
 
 CREATE TABLE prompts (
-  id INTEGER PRIMARY KEY, key TEXT NOT NULL, text TEXT NOT NULL, answer TEXT NOT NULL);
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL, text TEXT, answer TEXT, token_ids TEXT,
+  steps INTEGER NOT NULL DEFAULT 0, rollouts INTEGER NOT NULL DEFAULT 0,
+  correct INTEGER NOT NULL DEFAULT 0, tokens INTEGER NOT NULL DEFAULT 0,
+  trials INTEGER NOT NULL DEFAULT 0, successes INTEGER NOT NULL DEFAULT 0,
+  shipped INTEGER NOT NULL DEFAULT 0,
+  first_step INTEGER, last_step INTEGER, last_cause TEXT, last_advantage REAL);
 
 CREATE TABLE groups (
   step INTEGER NOT NULL, position INTEGER NOT NULL, prompt INTEGER NOT NULL,
   generated INTEGER NOT NULL, correct INTEGER NOT NULL, tokens INTEGER NOT NULL,
+  trials INTEGER NOT NULL, successes INTEGER NOT NULL,
   counted_n INTEGER NOT NULL, counted_sum REAL NOT NULL,
   admitted INTEGER NOT NULL, shipped INTEGER NOT NULL,
-  pool_n INTEGER, pool_mean REAL, cause TEXT NOT NULL,
+  pool_n INTEGER, pool_mean REAL, advantage REAL, cause TEXT NOT NULL,
   PRIMARY KEY (step, position)) WITHOUT ROWID;
+CREATE INDEX groups_by_prompt ON groups (prompt, step);
 
 CREATE TABLE rollouts (
   id INTEGER PRIMARY KEY, step INTEGER NOT NULL, prompt INTEGER NOT NULL,
   seq INTEGER NOT NULL, round INTEGER NOT NULL, tag INTEGER NOT NULL,
   behaviour INTEGER NOT NULL, status TEXT NOT NULL, scoring TEXT NOT NULL,
   reward REAL, correct INTEGER NOT NULL, parsed INTEGER NOT NULL,
-  tokens INTEGER NOT NULL, trained INTEGER NOT NULL,
-  text TEXT, answer TEXT, reason TEXT);
+  tokens INTEGER NOT NULL, kept INTEGER NOT NULL, trained INTEGER NOT NULL, advantage REAL,
+  text TEXT, token_ids TEXT, answer TEXT, reason TEXT);
 CREATE INDEX rollouts_by_step ON rollouts (step);
 
 CREATE TABLE decisions (
@@ -67,11 +75,23 @@ CREATE TABLE events (
 
 CREATE VIEW completions AS
   SELECT r.step, p.key AS prompt_key, p.text AS prompt, p.answer AS reference, r.round,
-         r.text AS completion, r.reward, r.correct, r.status, r.scoring, r.answer, r.reason,
-         r.tokens, d.advantage, r.trained
-  FROM rollouts r JOIN prompts p ON p.id = r.prompt
-  LEFT JOIN decisions d ON d.step = r.step AND d.rollout = r.id AND d.kind = 'train'
-  WHERE r.text IS NOT NULL;
+         r.text AS completion, r.reward, r.correct, r.status, r.scoring,
+         CASE WHEN r.scoring = 'verifier_error' THEN 'error'
+              WHEN r.scoring <> 'scored' THEN 'not_scorable'
+              WHEN r.correct THEN 'correct' WHEN r.parsed THEN 'wrong' ELSE 'no_answer'
+         END AS verdict,
+         r.answer, r.reason, r.tokens, r.advantage, r.kept, r.trained,
+         p.token_ids AS prompt_ids, r.token_ids AS completion_ids
+  FROM rollouts r JOIN prompts p ON p.id = r.prompt WHERE r.text IS NOT NULL;
+
+CREATE VIEW ledger AS
+  SELECT id, key,
+         CASE WHEN trials = 0 THEN 'unseen' WHEN successes = 0 THEN 'dead'
+              WHEN successes = trials THEN 'solved' ELSE 'mixed' END AS state,
+         CASE WHEN trials > 0 THEN 1.0 * successes / trials END AS pass_rate,
+         trials, successes, steps, rollouts, correct, tokens, shipped,
+         first_step, last_step, last_cause, last_advantage, text, answer
+  FROM prompts;
 )sql";
 
 // "updates, prefilled, ..." for SELECT and INSERT.

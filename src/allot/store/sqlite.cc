@@ -91,6 +91,16 @@ SqliteConnection SqliteConnection::open_for_reading(const fs::path& path) {
   return {path, immutable_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI};
 }
 
+SqliteConnection SqliteConnection::copy_in_memory() const {
+  SqliteConnection copy(path_, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  sqlite3_backup* backup =
+      sqlite3_backup_init(copy.connection_.get(), "main", connection_.get(), "main");
+  if (!backup) copy.fail("copy");
+  sqlite3_backup_step(backup, -1);
+  if (sqlite3_backup_finish(backup) != SQLITE_OK) copy.fail("copy");
+  return copy;
+}
+
 void SqliteConnection::execute(const std::string& sql) {
   if (sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
     fail(std::string_view(sql).substr(0, sql.find('\n')));

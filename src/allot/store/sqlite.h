@@ -24,6 +24,9 @@ class SqliteConnection {
   // Works beside a writer, on what a crash left, and in a folder that cannot be written.
   static SqliteConnection open_for_reading(const std::filesystem::path& path);
 
+  // A copy in memory of all that is committed; the file is not touched again.
+  SqliteConnection copy_in_memory() const;
+
   void execute(const std::string& sql);  // one or more statements without parameters
   SqliteStatement prepare(std::string_view sql) const;
   std::int64_t integer(std::string_view sql) const;  // first column of the first row; 0 if none

@@ -25,6 +25,7 @@ SyntheticPrompts::SyntheticPrompts(const std::string& text) {
   for (PromptId id = 0; id < kPool; ++id)
     prompts_[id] = {id, concat("row-", id), concat("What is ", id, " + 1? ", text),
                     std::to_string(id + 1), ""};
+  for (const auto& [id, prompt] : prompts_) ids_.push_back(id);
 }
 
 const Prompt& SyntheticPrompts::get(PromptId id) const { return prompts_.at(id); }
@@ -156,6 +157,14 @@ void SyntheticWorld::skip_to(std::uint64_t step) {
   for (std::uint64_t s = 0; s < step; ++s) record_step(s, ignore);
 }
 
+void name_prompts(const SyntheticWorld& world, RunRecorder& recorder) {
+  recorder.prompts(world.prompts(), world.prompts().ids(), [](const std::string& text) {
+    std::vector<std::int32_t> ids;
+    for (const unsigned char byte : text) ids.push_back(byte);
+    return ids;
+  });
+}
+
 void write_synthetic_run(const SyntheticRun& run, const RunFolderPath& path,
                          std::uint64_t first_step) {
   RunFolder folder = RunFolder::open(path);
@@ -171,6 +180,7 @@ void write_synthetic_run(const SyntheticRun& run, const RunFolderPath& path,
                         {"env/version", "0.1.0"},
                         {"env/device", "cpu"}});
   SyntheticWorld world(run);
+  name_prompts(world, recorder);
   world.skip_to(first_step);
   const std::vector<int> k = {1, 4};
   const auto evaluate = [&](std::uint64_t step) {

@@ -39,8 +39,10 @@ class SyntheticPrompts : public PromptSource {
   std::string save() const override { return {}; }
   void load(std::string_view) override {}
   std::uint64_t hash() const override { return 0; }
+  const std::vector<PromptId>& ids() const { return ids_; }
 
  private:
+  std::vector<PromptId> ids_;
   std::map<PromptId, Prompt> prompts_;
 };
 
@@ -54,6 +56,7 @@ class SyntheticWorld {
   void skip_to(std::uint64_t step);
   EvalResult evaluation(std::uint64_t step) const;
   const SyntheticRun& run() const { return run_; }
+  const SyntheticPrompts& prompts() const { return prompts_; }
 
  private:
   struct Draft;
@@ -67,6 +70,9 @@ class SyntheticWorld {
   RolloutStore store_;
   std::vector<RolloutId> held_;
 };
+
+// Tells the recorder of all prompts; token ids are bytes.
+void name_prompts(const SyntheticWorld& world, RunRecorder& recorder);
 
 // Records the whole run into `path`, from `first_step` on.
 void write_synthetic_run(const SyntheticRun& run, const RunFolderPath& path,
