@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "allot/core/error.h"
+#include "allot/store/run_reader.h"
 
 namespace allot {
 namespace {
@@ -23,12 +24,6 @@ void count(LedgerCounts& counts, PromptState state, std::uint64_t by) {
       counts.solved += by;
       return;
   }
-}
-
-std::uint64_t never_planned(const PromptHistory& history, const LedgerOptions& options) {
-  const std::uint64_t planned = history.prompts.size();
-  return options.data_size.value_or(planned) -
-         std::min(options.data_size.value_or(planned), planned);
 }
 
 // Dead, then mixed by latest rate, then solved, then unseen; the better known first at both ends.
@@ -65,9 +60,9 @@ std::optional<double> LedgerRow::latest_rate() const {
   return std::nullopt;
 }
 
-RunLedger ledger_of(const PromptHistory& history, const LedgerOptions& options) {
+RunLedger ledger_of(const PromptHistory& history, std::uint64_t least_verdicts) {
   RunLedger ledger;
-  ledger.least_verdicts = options.least_verdicts;
+  ledger.least_verdicts = least_verdicts;
   ledger.rows.resize(history.prompts.size());
   for (std::size_t i = 0; i < history.prompts.size(); ++i) {
     LedgerRow& row = ledger.rows[i];
@@ -89,26 +84,30 @@ RunLedger ledger_of(const PromptHistory& history, const LedgerOptions& options) 
     ledger.steps = std::max(ledger.steps, visit.step + 1);
   }
   for (LedgerRow& row : ledger.rows) {
-    row.state = row.streak.now(options.least_verdicts);
+    row.state = row.streak.now(least_verdicts);
     count(ledger.counts, row.state, 1);
   }
-  ledger.counts.unseen += never_planned(history, options);
   std::sort(ledger.rows.begin(), ledger.rows.end(), before);
   return ledger;
 }
 
+RunLedger ledger_of_run(const RunFolderPath& run, std::uint64_t least_verdicts) {
+  const RunReader check(run);  // says what is wrong with a folder that holds no run
+  return ledger_of(read_prompt_history(run), least_verdicts);
+}
+
 std::vector<LedgerAfterStep> ledger_over_steps(const PromptHistory& history,
-                                               const LedgerOptions& options) {
+                                               std::uint64_t least_verdicts) {
   std::vector<LedgerAfterStep> steps;
   std::vector<VerdictStreak> streaks(history.prompts.size());
   LedgerCounts counts;
-  counts.unseen = history.prompts.size() + never_planned(history, options);
+  counts.unseen = history.prompts.size();
   for (const PromptVisit& visit : history.visits) {
     if (steps.empty() || steps.back().step != visit.step) steps.push_back({visit.step, counts});
     VerdictStreak& streak = streaks[visit.prompt];
-    count(counts, streak.now(options.least_verdicts), ~std::uint64_t{0});  // one less
+    count(counts, streak.now(least_verdicts), ~std::uint64_t{0});  // one less
     streak.visit(visit.verdicts, visit.right);
-    count(counts, streak.now(options.least_verdicts), 1);
+    count(counts, streak.now(least_verdicts), 1);
     steps.back().counts = counts;
   }
   return steps;

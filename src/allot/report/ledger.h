@@ -1,6 +1,6 @@
 // The prompt ledger: what a run knows of every prompt, from dead to solved.
 //
-//   RunLedger ledger = ledger_of(read_prompt_history("runs/digits"), {});
+//   RunLedger ledger = ledger_of(read_prompt_history("runs/digits"));
 //   std::string text = ledger_text(ledger, {.dead = true});
 //
 // States are those of core/prompt_state.h, on the first-round verdicts of run.sqlite; with the
@@ -42,16 +42,7 @@ struct LedgerRow {
 
 struct LedgerCounts {
   std::uint64_t dead = 0, mixed = 0, solved = 0;
-  std::uint64_t unseen = 0;  // planned without a verdict, and never planned where that is known
-};
-
-// Prompts of the data set that no step planned, by key.
-using UnplannedKeys = std::vector<std::string>;
-
-struct LedgerOptions {
-  std::uint64_t least_verdicts = kLeastVerdicts;
-  // The whole data set's size, where it is known; prompts that were never planned are unseen.
-  std::optional<std::uint64_t> data_size;
+  std::uint64_t unseen = 0;  // never planned, or planned without a verdict
 };
 
 inline constexpr std::size_t kZeroCauses =
@@ -60,20 +51,22 @@ inline constexpr std::size_t kZeroCauses =
 struct RunLedger {
   std::uint64_t least_verdicts = kLeastVerdicts;
   std::uint64_t steps = 0;      // number of the last step + 1; 0 without one
-  std::vector<LedgerRow> rows;  // planned prompts: dead first, then by latest rate, solved last
+  std::vector<LedgerRow> rows;  // dead first, then mixed by latest rate, solved, unseen last
   LedgerCounts counts;
   std::array<std::uint64_t, kZeroCauses> causes{};  // planned prompts of all steps, by ZeroCause
 };
 
-RunLedger ledger_of(const PromptHistory& history, const LedgerOptions& options);
+RunLedger ledger_of(const PromptHistory& history, std::uint64_t least_verdicts = kLeastVerdicts);
+// Throws Error(Model) for a folder without a run.
+RunLedger ledger_of_run(const RunFolderPath& run, std::uint64_t least_verdicts = kLeastVerdicts);
 
-// Counts after every step that planned something, in order; `unseen` as in LedgerCounts.
+// Counts after every step that planned something, in order.
 struct LedgerAfterStep {
   std::uint64_t step = 0;
   LedgerCounts counts;
 };
 std::vector<LedgerAfterStep> ledger_over_steps(const PromptHistory& history,
-                                               const LedgerOptions& options);
+                                               std::uint64_t least_verdicts = kLeastVerdicts);
 
 // Which rows are shown; none of the states chosen means all of them. `key` is one prompt's.
 struct LedgerFilter {
@@ -87,13 +80,10 @@ struct LedgerFilter {
 std::vector<const LedgerRow*> filtered(const RunLedger& ledger, const LedgerFilter& filter);
 
 // What was counted, the zero-signal causes, and up to `limit` rows; with a key its whole history.
-std::string ledger_text(const RunLedger& ledger, const LedgerFilter& filter,
-                        const UnplannedKeys& unplanned, std::size_t limit);
+std::string ledger_text(const RunLedger& ledger, const LedgerFilter& filter, std::size_t limit);
 
 // Every row that passes, one line each, all columns. Format: docs/formats.md.
-std::string ledger_csv(const RunLedger& ledger, const LedgerFilter& filter,
-                       const UnplannedKeys& unplanned);
-std::string ledger_json(const RunLedger& ledger, const LedgerFilter& filter,
-                        const UnplannedKeys& unplanned);
+std::string ledger_csv(const RunLedger& ledger, const LedgerFilter& filter);
+std::string ledger_json(const RunLedger& ledger, const LedgerFilter& filter);
 
 }  // namespace allot

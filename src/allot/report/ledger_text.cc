@@ -87,15 +87,9 @@ std::string key_text(const LedgerRow& row) {
                 ", pass rate ", bound_text(row), "\n");
 }
 
-// Keys never planned are shown where unseen ones are.
-bool shows_unplanned(const LedgerFilter& filter) {
-  return filter.key.empty() && filter.wants(PromptState::Unseen);
-}
-
 }  // namespace
 
-std::string ledger_text(const RunLedger& ledger, const LedgerFilter& filter,
-                        const UnplannedKeys& unplanned, std::size_t limit) {
+std::string ledger_text(const RunLedger& ledger, const LedgerFilter& filter, std::size_t limit) {
   const std::vector<const LedgerRow*> rows = filtered(ledger, filter);
   std::string text = summary_text(ledger);
   if (!filter.key.empty()) {
@@ -109,24 +103,17 @@ std::string ledger_text(const RunLedger& ledger, const LedgerFilter& filter,
     if (table.rows.size() == limit) break;
     table.rows.push_back({short_key(printable(row->key)), name(row->state), bound_text(*row),
                           concat(row->visits.size()), concat(row->rollouts), concat(row->trained),
-                          concat(row->visits.empty() ? 0 : row->visits.back().step),
+                          row->visits.empty() ? "-" : concat(row->visits.back().step),
                           row->last_cause == ZeroCause::None ? "-" : name(row->last_cause),
                           history_text(*row, kVisitsShown)});
   }
-  const std::size_t listed = rows.size() + (shows_unplanned(filter) ? unplanned.size() : 0);
-  if (shows_unplanned(filter))
-    for (const std::string& key : unplanned) {
-      if (table.rows.size() == limit) break;
-      table.rows.push_back({short_key(printable(key)), "unseen", "-", "0", "0", "0", "-", "-", ""});
-    }
   if (!table.rows.empty()) text += "\n" + plain_text(table);
-  if (listed > table.rows.size())
-    text += concat("and ", listed - table.rows.size(), " more; --csv FILE writes all\n");
+  if (rows.size() > table.rows.size())
+    text += concat("and ", rows.size() - table.rows.size(), " more; --csv FILE writes all\n");
   return text;
 }
 
-std::string ledger_csv(const RunLedger& ledger, const LedgerFilter& filter,
-                       const UnplannedKeys& unplanned) {
+std::string ledger_csv(const RunLedger& ledger, const LedgerFilter& filter) {
   TextTable table;
   table.header = {"key",         "state",      "verdicts", "right",   "equal_verdicts",
                   "latest_rate", "visits",     "rollouts", "trained", "tokens",
@@ -140,14 +127,10 @@ std::string ledger_csv(const RunLedger& ledger, const LedgerFilter& filter,
                           row->visits.empty() ? "" : concat(row->visits.back().step),
                           name(row->last_cause), history_text(*row, row->visits.size())});
   }
-  if (shows_unplanned(filter))
-    for (const std::string& key : unplanned)
-      table.rows.push_back({key, "unseen", "0", "0", "0", "", "0", "0", "0", "0", "", "", ""});
   return csv_text(table);
 }
 
-std::string ledger_json(const RunLedger& ledger, const LedgerFilter& filter,
-                        const UnplannedKeys& unplanned) {
+std::string ledger_json(const RunLedger& ledger, const LedgerFilter& filter) {
   const LedgerCounts& c = ledger.counts;
   ordered_json causes = ordered_json::object();
   for (std::size_t i = 0; i < kZeroCauses; ++i)
@@ -170,9 +153,6 @@ std::string ledger_json(const RunLedger& ledger, const LedgerFilter& filter,
                        {"last_cause", name(row->last_cause)},
                        {"history", std::move(history)}});
   }
-  if (shows_unplanned(filter))
-    for (const std::string& key : unplanned)
-      prompts.push_back({{"key", key}, {"state", "unseen"}, {"verdicts", 0}});
   const ordered_json object = {
       {"format", "allot.ledger"},
       {"version", 1},

@@ -29,14 +29,15 @@ struct PromptVisit {
 struct HistoryPrompt {
   PromptId id = 0;
   std::string key;   // the user's name of it
-  std::string text;  // its beginning, at most kPromptTextLimit characters
+  std::string text;  // its beginning, at most kPromptTextLimit characters; "" if never planned
 };
 
 inline constexpr int kPromptTextLimit = 400;
 
 struct PromptHistory {
-  std::vector<HistoryPrompt> prompts;  // planned at least once, ascending by id
-  std::vector<PromptVisit> visits;     // in the order of the run
+  // The training data, ascending by id; of a run of an early version only what was planned.
+  std::vector<HistoryPrompt> prompts;
+  std::vector<PromptVisit> visits;  // in the order of the run
 };
 
 PromptHistory read_prompt_history(const RunFolderPath& run);
