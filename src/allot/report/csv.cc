@@ -17,7 +17,7 @@ bool is_number(std::string_view text) {
 std::string cell_text(const std::string& cell) {
   constexpr std::string_view kFormula = "=+-@\t\r";
   const bool formula = !cell.empty() && kFormula.find(cell[0]) != std::string_view::npos;
-  const std::string text = formula && !is_number(cell) ? "'" + cell : cell;
+  std::string text = formula && !is_number(cell) ? "'" + cell : cell;
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string out = "\"";
   for (const char letter : text) {

@@ -124,7 +124,7 @@ std::string html_results(const Comparison& comparison) {
     add(benchmark_table(comparison), "Accuracy on each evaluation set", 2);
   }
   if (comparison.runs.size() > comparison.arms.size()) {
-    out += concat("<details><summary>Every seed</summary>\n",
+    out += concat("<details class=\"print\"><summary>Every seed</summary>\n",
                   html_element("p",
                                "\"> 30 k\" in the last column: the run spent 30 k and did not get "
                                "there; how much more it needs is not known.",

@@ -62,7 +62,7 @@ summary{cursor:pointer;font-weight:600;font-size:.95rem}details pre{margin-top:8
 footer{margin-top:44px;padding-top:12px;border-top:1px solid var(--grid);color:var(--muted);font-size:.85rem}
 @media (max-width:560px){main{padding:18px 14px 32px}h1{font-size:1.4rem}th,td{padding:6px 8px}
 .bar{min-width:140px}}
-@media print{nav,figure details{display:none}:root{--bg:#fff;--ink:#000;--muted:#444;--grid:#ccc;--card:#f4f4f4;--series-1:#64748b;
+@media print{nav,figure details{display:none}details.print::details-content{content-visibility:visible}:root{--bg:#fff;--ink:#000;--muted:#444;--grid:#ccc;--card:#f4f4f4;--series-1:#64748b;
 --series-2:#0072b2;--series-3:#d55e00;--series-4:#00875f;--series-5:#b5509c;--series-6:#a87900;
 --series-7:#3a9bd9;--series-8:#8c4b2f;--good:#2b8a6b;--solved:#7fb2e0;--hopeless:#d9803f;
 --other:#b9bfc7;--kept:#0072b2;--lost:#c9ced5;--rate-low:#a8d5bb;--rate-mid:#57b08c;--rate-high:#1d7256}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "allot/core/error.h"
 #include "allot/report/ledger.h"
@@ -11,7 +12,7 @@
 namespace allot {
 namespace {
 
-constexpr std::size_t kRateBins = 11;     // 0, (0, 10 %], ... and 100 % by rounding to tenths
+constexpr std::size_t kRateBins = 11;     // 0 %, 10 %, ... 100 %, each with what rounds to it
 constexpr std::size_t kStatePoints = 80;  // of the areas
 constexpr std::size_t kLinePoints = 120;
 constexpr double kLeastShare = 0.002;  // of the visits: bins with fewer of them would only be noise
@@ -60,7 +61,7 @@ std::vector<BandPoint> rollouts_by_rate(const Comparison& comparison, const ArmS
     for (const PromptVisit& visit : comparison.runs[run].history.visits) {
       if (visit.verdicts == 0) continue;
       const double rate = static_cast<double>(visit.right) / visit.verdicts;
-      const auto bin = static_cast<std::size_t>(rate * (kRateBins - 1) + 0.5);
+      const auto bin = static_cast<std::size_t>(std::lround(rate * (kRateBins - 1)));
       rollouts[bin] += visit.generated;
       visits[bin] += 1;
       all += 1;
@@ -133,6 +134,7 @@ std::optional<LineChart> rollouts_over_rate_chart(const Comparison& comparison) 
   chart.x_label = "first-round pass rate in the step (%)";
   chart.y_label = "rollouts per prompt and step (mean)";
   chart.x_format = TickFormat::Percent;
+  chart.y_from = 0;
   return chart;
 }
 
@@ -144,6 +146,7 @@ std::optional<LineChart> rollouts_over_steps_chart(const Comparison& comparison)
   chart.description = ends_text(chart.series, false);
   chart.x_label = "step";
   chart.y_label = "rollouts generated in a step";
+  chart.y_from = 0;
   return chart;
 }
 

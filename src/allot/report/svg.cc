@@ -165,6 +165,7 @@ void fit_to_data(Frame& frame, const LineChart& chart, std::vector<double>& tick
     high = std::max(high, chart.mark->y);
   }
   if (low > high) low = 0, high = 1;
+  if (chart.y_from) low = std::min(low, *chart.y_from);
   const double span = high - low;
   double band_low = low, band_high = high;
   for (const SvgSeries& s : chart.series) {
@@ -311,21 +312,25 @@ std::string svg_area_chart(const AreaChart& chart, std::string_view id) {
 }
 
 std::string svg_cell_map(const CellMap& map, std::string_view id) {
-  constexpr std::size_t kColumns = 40;
-  constexpr double kCell = kWidth / static_cast<double>(kColumns), kGap = 1;
+  // Twice as wide as high, so that few cells are large ones.
+  const auto columns = static_cast<std::size_t>(
+      std::clamp(std::ceil(std::sqrt(2.0 * static_cast<double>(map.cells.size()))), 10.0, 40.0));
+  const double cell = kWidth / static_cast<double>(columns), gap = 1;
   std::vector<LegendEntry> legend;
   for (const CellClass& c : map.classes) legend.push_back({c.name, variable_color(c.color)});
   std::string names;
   const double top = add_square_legend(names, legend) + 6;
-  const std::size_t rows = (map.cells.size() + kColumns - 1) / kColumns;
+  const std::size_t rows = (map.cells.size() + columns - 1) / columns;
   std::string out =
-      open_svg(map.title, map.description, top + kCell * static_cast<double>(rows) + 2, id) + names;
+      open_svg(map.title, map.description, top + cell * static_cast<double>(rows) + 2, id) + names;
   std::vector<std::string> paths(map.classes.size());
-  const std::string side = number(kCell - kGap);
-  for (std::size_t i = 0; i < map.cells.size(); ++i)
-    paths[map.cells[i]] += concat("M", number(kCell * static_cast<double>(i % kColumns)), " ",
-                                  number(top + kCell * static_cast<double>(i / kColumns)), "h",
-                                  side, "v", side, "h-", side, "z");
+  const std::string side = number(cell - gap);
+  for (std::size_t i = 0; i < map.cells.size(); ++i) {
+    const std::size_t row = i / columns;
+    paths[map.cells[i]] += concat("M", number(cell * static_cast<double>(i % columns)), " ",
+                                  number(top + cell * static_cast<double>(row)), "h", side, "v",
+                                  side, "h-", side, "z");
+  }
   for (std::size_t c = 0; c < paths.size(); ++c)
     if (!paths[c].empty())
       out += concat("<path d=\"", paths[c],

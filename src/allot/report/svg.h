@@ -29,6 +29,7 @@ struct LineChart {
   std::string x_label, y_label;    // with units
   TickFormat x_format = TickFormat::Count, y_format = TickFormat::Plain;
   std::vector<SvgSeries> series;
+  std::optional<double> y_from;    // a value that the axis must reach down to, such as 0 of counts
   std::optional<CurvePoint> mark;  // a horizontal guide at mark.y
   std::string mark_label;
 };

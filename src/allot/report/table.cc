@@ -67,7 +67,8 @@ std::string difference_clause(const ArmSummary& arm, const std::string& referenc
     return concat(arm.name, " is ", above ? "better" : "worse", " than ", reference, " by ", size,
                   interval);
   return concat("no difference between ", arm.name, " and ", reference,
-                " is shown: ", above ? "+" : "-", size, interval);
+                " is shown: ", points_text({difference.mean, 1, std::nullopt}), " points",
+                interval);
 }
 
 std::string target_clause(const ArmSummary& arm, const std::string& reference) {
