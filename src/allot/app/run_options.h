@@ -19,6 +19,7 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   std::string output = "runs";
   std::uint64_t max_compute = 0, max_generated = 0, max_rollouts = 0;
+  double max_seconds = 0;
   PromptEmbedding embedding = PromptEmbedding::Text;
 
   template <class V>
@@ -33,6 +34,8 @@ struct TrainOptions {
       "end after the step that reaches this many generated tokens; 0 = off");
     v("max_rollouts", max_rollouts, Range{0, 1e18},
       "end after the step that reaches this many generated rollouts; 0 = off");
+    v("max_seconds", max_seconds, Range{0, 1e9},
+      "end after the step that reaches this training time, evaluations not counted; 0 = off");
     v("embedding", embedding,
       Choices<PromptEmbedding>{{"text", PromptEmbedding::Text}, {"model", PromptEmbedding::Model}},
       "what methods that compare prompts see of them: features of their text, or what the model "
@@ -101,26 +104,35 @@ struct EvalOptions {
   }
 };
 
-enum class Equal { Compute, Generated, Rollouts, Steps };
+enum class Equal { Compute, Generated, Rollouts, Seconds, Steps };
 
 struct CompareOptions {
   std::vector<std::string> methods = {"grpo", "dapo", "aero"};
   int seeds = 1;
+  int processes = 0;
   Equal equal = Equal::Compute;
-  std::vector<std::string> settings;
+  std::vector<std::string> settings, grid;
 
   template <class V>
   void fields(V& v) {
     v("methods", methods, "methods compared; the first one sets what all may spend");
     v("seeds", seeds, Range{1, 1000}, "runs per method; their seeds count up from train.seed");
+    v("processes", processes, Range{0, 1024},
+      "seeds that run at the same time, each in a process of its own; 0 = as many as the "
+      "processors allow, and one where seconds are compared");
     v("equal", equal,
       Choices<Equal>{{"compute", Equal::Compute},
                      {"generated", Equal::Generated},
                      {"rollouts", Equal::Rollouts},
+                     {"seconds", Equal::Seconds},
                      {"steps", Equal::Steps}},
-      "what is the same for all: compute (positions), generated tokens, rollouts, or steps");
+      "what is the same for all: compute (positions), generated tokens, rollouts, seconds of "
+      "training, or steps");
     v("settings", settings,
       "settings of one method only, METHOD:key=value, such as aero:optim.lr=1e-4");
+    v("grid", grid,
+      "values to try with every method, key=value|value, such as alloc.group_size=4|8; several "
+      "entries give all combinations, and the first one of the first method sets the budget");
   }
 };
 

@@ -97,7 +97,8 @@ bool Run::reached_limit() const {
   return steps_ >= static_cast<std::uint64_t>(t.max_steps) ||
          (t.max_compute > 0 && spent.compute >= t.max_compute) ||
          (t.max_generated > 0 && spent.generated >= t.max_generated) ||
-         (t.max_rollouts > 0 && spent.rollouts_generated >= t.max_rollouts);
+         (t.max_rollouts > 0 && spent.rollouts_generated >= t.max_rollouts) ||
+         (t.max_seconds > 0 && spent.step_s >= t.max_seconds);
 }
 
 void Run::evaluate_if_missing() {

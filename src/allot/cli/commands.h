@@ -20,6 +20,7 @@ void add_compare(CLI::App& app, Action& chosen);
 void add_simulate(CLI::App& app, Action& chosen);
 void add_eval(CLI::App& app, Action& chosen);
 void add_report(CLI::App& app, Action& chosen);
+void add_ledger(CLI::App& app, Action& chosen);
 void add_replay(CLI::App& app, Action& chosen);
 void add_verify(CLI::App& app, Action& chosen);
 void add_methods(CLI::App& app, Action& chosen);

@@ -11,6 +11,7 @@
 #include "allot/cli/commands.h"
 #include "allot/cli/installed_packages.h"
 #include "allot/cli/run_arguments.h"
+#include "allot/core/durable_file.h"
 #include "allot/report/comparison.h"
 #include "allot/report/html.h"
 #include "allot/report/table.h"
@@ -99,7 +100,7 @@ void add_report(CLI::App& app, Action& chosen) {
       app.add_subcommand("report", "table and HTML page of one or several run folders");
   struct Arguments {
     std::vector<std::string> runs;
-    std::string out = "report.html", figure;
+    std::string out = "report.html", figure, csv;
     bool json = false, markdown = false;
   };
   auto arguments = std::make_shared<Arguments>();
@@ -109,10 +110,12 @@ void add_report(CLI::App& app, Action& chosen) {
   command->add_flag("--json", arguments->json, "one JSON object");
   command->add_option("--figure", arguments->figure, "also accuracy over compute as an SVG file");
   command->add_flag("--markdown", arguments->markdown, "the tables as Markdown");
+  command->add_option("--csv", arguments->csv, "also every run as a line of a CSV file");
   command->callback([&chosen, arguments] {
     chosen = [arguments] {
       const Comparison comparison = compare_runs(find_runs(arguments->runs));
       write_report(comparison, arguments->out);
+      if (!arguments->csv.empty()) replace_file(arguments->csv, comparison_csv(comparison));
       if (!arguments->figure.empty()) write_figure(comparison, arguments->figure);
       if (arguments->json)
         fmt::print("{}\n", compare_json(comparison));

@@ -1,9 +1,8 @@
-// allot train and allot compare.
+// allot train.
 #include <memory>
 
 #include <fmt/format.h>
 
-#include "allot/app/compare.h"
 #include "allot/app/dry_run.h"
 #include "allot/app/run_console.h"
 #include "allot/app/train.h"
@@ -58,29 +57,6 @@ int run_train(const RunArguments& arguments) {
   return 0;
 }
 
-int run_compare(const RunArguments& arguments) {
-  const RunConfig config = load_config(arguments.sources());
-  StandardError terminal(arguments.quiet);
-  RunConsole console(terminal);
-  const auto start = starting_point(config, console, stop_requested());
-  terminal.bar("");
-  if (!start) return stopped(arguments);
-  const CompareRequest request{config, arguments.given_text(), arguments.folder(config),
-                               arguments.fresh};
-  const CompareResult result = compare(request, *start, {console, stop_requested()},
-                                       [&](const std::string& name, std::uint64_t steps) {
-                                         terminal.bar("");
-                                         console.begin_run(name, steps, config.log.every);
-                                       });
-  terminal.bar("");
-  if (result.interrupted) return stopped(arguments);
-  if (arguments.json)
-    fmt::print("{}\n", compare_json(result.comparison));
-  else
-    fmt::print("\n{}\nreport: {}\n", terminal_table(result.comparison), result.report.string());
-  return 0;
-}
-
 }  // namespace
 
 void add_train(CLI::App& app, Action& chosen) {
@@ -95,23 +71,6 @@ void add_train(CLI::App& app, Action& chosen) {
       return *is_dry ? show_plan(*arguments) : run_train(*arguments);
     };
   });
-}
-
-void add_compare(CLI::App& app, Action& chosen) {
-  CLI::App* command = app.add_subcommand(
-      "compare", "several methods on the same prompts, model and budget; table and report");
-  auto arguments = std::make_shared<RunArguments>();
-  arguments->add_to(*command);
-  arguments->add_folder_options(*command);
-  arguments->add_key_option(*command, "--methods", "compare.methods",
-                            "methods, the first sets the budget: grpo,dapo,aero");
-  arguments->add_key_option(*command, "--seeds", "compare.seeds", "runs per method");
-  arguments->add_key_option(*command, "--equal", "compare.equal",
-                            "compute | generated | rollouts | steps");
-  arguments->add_list_option(*command, "--set_for", "compare.settings",
-                             "METHOD:key=value, a setting of one method only, repeatable");
-  command->callback(
-      [&chosen, arguments] { chosen = [arguments] { return run_compare(*arguments); }; });
 }
 
 }  // namespace allot

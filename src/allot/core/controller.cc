@@ -43,7 +43,7 @@ struct Envelope {
 };
 
 constexpr const char* kBlobName = "allot.controller";
-constexpr std::uint32_t kBlobVersion = 2;
+constexpr std::uint32_t kBlobVersion = 3;
 
 std::string hex(std::uint64_t value) {
   std::ostringstream out;

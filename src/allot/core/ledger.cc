@@ -8,13 +8,17 @@ void Ledger::observe(PromptId prompt, std::uint64_t step, std::span<const Outcom
   row.prompt = prompt;
   row.last_step = step;
   row.last_cause = cause;
+  std::uint64_t verdicts = 0, successes = 0;
   for (const Outcome& outcome : outcomes) {
     ++row.rollouts;
     row.tokens += outcome.tokens;
     if (outcome.round != 0 || outcome.scoring != Scoring::Scored) continue;
-    row.trials += 1;
-    row.successes += outcome.correct;
+    ++verdicts;
+    successes += outcome.correct;
   }
+  row.trials += static_cast<double>(verdicts);
+  row.successes += static_cast<double>(successes);
+  row.streak.visit(verdicts, successes);
 }
 
 void Ledger::shipped(PromptId prompt, double mean_abs_advantage) {
@@ -33,13 +37,10 @@ std::vector<PromptRecord> Ledger::records() const {
 Ledger::Counts Ledger::counts() const {
   Counts counts;
   for (const auto& [prompt, row] : rows_) {
-    if (row.trials == 0) continue;
-    if (row.successes == 0)
-      ++counts.dead;
-    else if (row.successes == row.trials)
-      ++counts.solved;
-    else
-      ++counts.mixed;
+    const PromptState state = row.streak.now();
+    counts.dead += state == PromptState::Dead;
+    counts.solved += state == PromptState::Solved;
+    counts.mixed += state == PromptState::Mixed;
   }
   return counts;
 }

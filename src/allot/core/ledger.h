@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "allot/core/prompt_state.h"
 #include "allot/core/prompt_table.h"
 #include "allot/core/types.h"
 
@@ -23,7 +24,7 @@ class Ledger {
   bool contains(PromptId prompt) const { return rows_.contains(prompt); }
   std::vector<PromptRecord> records() const;  // in id order
 
-  // By first-round counts. Prompts without a trial are in none of the three.
+  // By core/prompt_state.h. Prompts without a verdict are in none of the three.
   struct Counts {
     std::uint64_t dead = 0, solved = 0, mixed = 0;
   };
@@ -36,6 +37,8 @@ class Ledger {
 
  private:
   struct Row : PromptRecord {
+    VerdictStreak streak;
+
     template <class V>
     void state(V& v) {
       v(prompt);
@@ -46,6 +49,7 @@ class Ledger {
       v(rollouts);
       v(tokens);
       v(last_cause);
+      streak.state(v);
     }
   };
   PromptTable<Row> rows_;

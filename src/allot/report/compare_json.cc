@@ -1,4 +1,4 @@
-// compare.json, version 1: the comparison as numbers. Format: docs/formats.md.
+// compare.json, version 2: the comparison as numbers. Format: docs/formats.md.
 #include <cmath>
 #include <utility>
 
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr const char* kFormat = "allot.compare";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 ordered_json to_json(const std::optional<Interval>& interval) {
   if (!interval) return nullptr;
@@ -60,19 +60,56 @@ template <class V>
 void estimates(V&& v) {
   v("accuracy_before", &ArmSummary::accuracy_before);
   v("accuracy_after", &ArmSummary::accuracy_after);
-  v("difference_at_compute", &ArmSummary::difference_at_compute);
-  v("difference_at_generated", &ArmSummary::difference_at_generated);
   v("compute_to_target", &ArmSummary::compute_to_target);
+}
+
+ordered_json to_json(const SeedTarget& seed) {
+  return {{"seed", seed.seed},
+          {"target", seed.target},
+          {"reference", seed.reference},
+          {"cost", seed.cost ? ordered_json(*seed.cost) : ordered_json(nullptr)},
+          {"spent", seed.spent}};
+}
+
+SeedTarget seed_target_from(const ordered_json& object) {
+  SeedTarget seed;
+  seed.seed = object.at("seed").get<std::uint64_t>();
+  seed.target = object.at("target").get<double>();
+  seed.reference = object.at("reference").get<double>();
+  if (!object.at("cost").is_null()) seed.cost = object.at("cost").get<double>();
+  seed.spent = object.at("spent").get<double>();
+  return seed;
+}
+
+ordered_json to_json(const BenchmarkRow& row) {
+  return {{"set", row.set},
+          {"arm", row.arm},
+          {"after", to_json(row.after)},
+          {"difference", to_json(row.difference)}};
+}
+
+BenchmarkRow benchmark_from(const ordered_json& object) {
+  BenchmarkRow row;
+  row.set = object.at("set").get<std::string>();
+  row.arm = object.at("arm").get<std::string>();
+  read(object.at("after"), row.after);
+  read(object.at("difference"), row.difference);
+  return row;
 }
 
 ordered_json to_json(const ArmSummary& arm) {
   ordered_json object = {
       {"name", arm.name}, {"method", arm.method}, {"seeds", arm.seeds}, {"finished", arm.finished}};
   estimates([&](const char* key, auto member) { object[key] = to_json(arm.*member); });
-  object["bootstrap_at_compute"] = to_json(arm.bootstrap_at_compute);
+  compared_axes([&](Axis, const char* axis, auto, auto difference, auto bootstrap) {
+    object[concat("difference_at_", axis)] = to_json(arm.*difference);
+    object[concat("bootstrap_at_", axis)] = to_json(arm.*bootstrap);
+  });
   object["target"] = name(arm.target);
   object["target_reached"] = arm.target_reached;
   object["target_seeds"] = arm.target_seeds;
+  object["seed_targets"] = ordered_json::array();
+  for (const SeedTarget& seed : arm.seed_targets) object["seed_targets"].push_back(to_json(seed));
   ordered_json totals = ordered_json::object();
   for (const auto& [key, estimate] : arm.totals) totals[key] = to_json(estimate);
   object["totals"] = std::move(totals);
@@ -86,7 +123,12 @@ ArmSummary arm_from(const ordered_json& object) {
   arm.seeds = object.at("seeds").get<std::vector<std::uint64_t>>();
   arm.finished = object.at("finished").get<std::size_t>();
   estimates([&](const char* key, auto member) { read(object.at(key), arm.*member); });
-  read(object.at("bootstrap_at_compute"), arm.bootstrap_at_compute);
+  compared_axes([&](Axis, const char* axis, auto, auto difference, auto bootstrap) {
+    read(object.at(concat("difference_at_", axis)), arm.*difference);
+    read(object.at(concat("bootstrap_at_", axis)), arm.*bootstrap);
+  });
+  for (const auto& seed : object.at("seed_targets"))
+    arm.seed_targets.push_back(seed_target_from(seed));
   const auto target = object.at("target").get<std::string>();
   for (const auto& [text, value] : kOutcomes)
     if (target == text) arm.target = value;
@@ -105,6 +147,7 @@ ordered_json to_json(const RunData& run) {
                            {"pass@1", row.pass_at_1},
                            {"compute", row.totals.compute},
                            {"generated", row.totals.generated},
+                           {"rollouts", row.totals.rollouts_generated},
                            {"seconds", row.totals.step_s}});
   return {{"folder", run.path.lexically_normal().generic_string()},
           {"method", run.method},
@@ -121,14 +164,18 @@ std::string compare_json(const Comparison& comparison) {
   ordered_json arms = ordered_json::array(), runs = ordered_json::array();
   for (const ArmSummary& arm : comparison.arms) arms.push_back(to_json(arm));
   for (const RunData& run : comparison.runs) runs.push_back(to_json(run));
-  const ordered_json object = {{"format", kFormat},
-                               {"version", kVersion},
-                               {"title", comparison.title},
-                               {"reference", comparison.reference},
-                               {"common_compute", comparison.common_compute},
-                               {"common_generated", comparison.common_generated},
-                               {"arms", std::move(arms)},
-                               {"runs", std::move(runs)}};
+  ordered_json benchmarks = ordered_json::array();
+  for (const BenchmarkRow& row : comparison.benchmarks) benchmarks.push_back(to_json(row));
+  ordered_json object = {{"format", kFormat},
+                         {"version", kVersion},
+                         {"title", comparison.title},
+                         {"reference", comparison.reference}};
+  compared_axes([&](Axis, const char* axis, auto common, auto, auto) {
+    object[concat("common_", axis)] = comparison.*common;
+  });
+  object["arms"] = std::move(arms);
+  object["benchmarks"] = std::move(benchmarks);
+  object["runs"] = std::move(runs);
   return object.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
@@ -149,9 +196,12 @@ Comparison read_compare_json(const fs::path& path) {
     Comparison comparison;
     comparison.title = object.at("title").get<std::string>();
     comparison.reference = object.at("reference").get<std::string>();
-    comparison.common_compute = object.at("common_compute").get<double>();
-    comparison.common_generated = object.at("common_generated").get<double>();
+    compared_axes([&](Axis, const char* axis, auto common, auto, auto) {
+      comparison.*common = object.at(concat("common_", axis)).get<double>();
+    });
     for (const auto& arm : object.at("arms")) comparison.arms.push_back(arm_from(arm));
+    for (const auto& row : object.at("benchmarks"))
+      comparison.benchmarks.push_back(benchmark_from(row));
     return comparison;
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorKind::Data, path.string(),

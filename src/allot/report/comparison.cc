@@ -34,17 +34,31 @@ std::string title_of(const std::vector<RunData>& runs) {
   return runs.size() > 3 ? concat(title, " and ", runs.size() - 3, " more") : title;
 }
 
-// The arm's name of each run: its method, unless that method has a seed twice.
+// The folder's name without the seed that `allot compare` puts behind it.
+std::string arm_of_folder(const RunData& run) {
+  const std::string name = folder_name(run.path), ending = concat("-s", run.seed);
+  return name.size() > ending.size() && name.ends_with(ending)
+             ? name.substr(0, name.size() - ending.size())
+             : name;
+}
+
+// The arm's name of each run: its method, unless that method has a seed twice. Then the folders
+// tell its variants apart.
 std::vector<std::string> arm_names(const std::vector<RunData>& runs) {
   std::set<std::pair<std::string, std::uint64_t>> seen;
   std::set<std::string> ambiguous;
   for (const RunData& run : runs)
     if (!seen.insert({run.method, run.seed}).second) ambiguous.insert(run.method);
   std::vector<std::string> names;
-  for (const RunData& run : runs)
-    names.push_back(ambiguous.count(run.method)
-                        ? concat(run.method, " (", folder_name(run.path), ")")
-                        : run.method);
+  for (const RunData& run : runs) {
+    const std::string folder = arm_of_folder(run);
+    if (!ambiguous.count(run.method))
+      names.push_back(run.method);
+    else if (folder.starts_with(run.method + "-"))
+      names.push_back(folder);
+    else
+      names.push_back(concat(run.method, " (", folder, ")"));
+  }
   return names;
 }
 
@@ -138,13 +152,18 @@ void add_target(ArmSummary& arm, const Pairs& pairs) {
     const double target = base->evaluations.back().pass_at_1;
     const auto base_cost = first_crossing(base->accuracy(Axis::Compute), target);
     if (!base_cost || *base_cost <= 0) continue;  // reached before training: no target
-    ++arm.target_seeds;
+    SeedTarget seed{run->seed, target, *base_cost, std::nullopt,
+                    cost_on(Axis::Compute, run->evaluations.back().totals)};
     const auto cost = first_crossing(run->accuracy(Axis::Compute), target);
-    if (!cost || *cost <= 0) continue;
-    ++arm.target_reached;
-    own.push_back(*cost);
-    reference.push_back(*base_cost);
+    if (cost && *cost > 0) {
+      seed.cost = cost;
+      own.push_back(*cost);
+      reference.push_back(*base_cost);
+    }
+    arm.seed_targets.push_back(seed);
   }
+  arm.target_seeds = arm.seed_targets.size();
+  arm.target_reached = own.size();
   if (arm.target_seeds == 0) return;
   arm.target = TargetOutcome::NotReached;
   if (arm.target_reached < arm.target_seeds) return;
@@ -156,20 +175,53 @@ void compare_with(ArmSummary& arm, const ArmSummary& reference, const Comparison
   const Pairs pairs = seed_pairs(arm, reference, comparison.runs);
   add_target(arm, pairs);
   if (arm.name == reference.name) return;
-  if (comparison.common_compute > 0) {
-    const Paired at = accuracies_at(pairs, Axis::Compute, comparison.common_compute);
-    if (!at.own.empty()) {
-      arm.difference_at_compute = paired_difference(at.own, at.reference);
-      std::vector<double> differences;
-      for (std::size_t i = 0; i < at.own.size(); ++i)
-        differences.push_back(at.own[i] - at.reference[i]);
-      arm.bootstrap_at_compute = bootstrap_mean(differences, 0);
+  compared_axes([&](Axis axis, const char*, auto common, auto difference, auto bootstrap) {
+    if (!(comparison.*common > 0)) return;
+    const Paired at = accuracies_at(pairs, axis, comparison.*common);
+    if (at.own.empty()) return;
+    arm.*difference = paired_difference(at.own, at.reference);
+    std::vector<double> differences;
+    for (std::size_t i = 0; i < at.own.size(); ++i)
+      differences.push_back(at.own[i] - at.reference[i]);
+    arm.*bootstrap = bootstrap_mean(differences, 0);
+  });
+}
+
+const EvaluationRow* last_of(const RunData& run, const std::string& set) {
+  const auto found = run.benchmarks.find(set);
+  return found == run.benchmarks.end() || found->second.empty() ? nullptr : &found->second.back();
+}
+
+BenchmarkRow benchmark_row(const Comparison& comparison, const ArmSummary& arm,
+                           const std::string& set) {
+  BenchmarkRow row{set, arm.name, {}, std::nullopt};
+  std::vector<double> after, own, reference;
+  for (const std::size_t i : arm.runs) {
+    const EvaluationRow* last = last_of(comparison.runs[i], set);
+    if (!last) continue;
+    after.push_back(last->pass_at_1);
+    for (const std::size_t j : comparison.arms.front().runs) {
+      const EvaluationRow* base = last_of(comparison.runs[j], set);
+      if (!base || comparison.runs[j].seed != comparison.runs[i].seed) continue;
+      own.push_back(last->pass_at_1);
+      reference.push_back(base->pass_at_1);
     }
   }
-  if (comparison.common_generated > 0) {
-    const Paired at = accuracies_at(pairs, Axis::Generated, comparison.common_generated);
-    if (!at.own.empty()) arm.difference_at_generated = paired_difference(at.own, at.reference);
-  }
+  if (!after.empty()) row.after = mean_estimate(after);
+  if (!own.empty() && arm.name != comparison.reference)
+    row.difference = paired_difference(own, reference);
+  return row;
+}
+
+void add_benchmarks(Comparison& comparison) {
+  std::set<std::string> sets;
+  for (const RunData& run : comparison.runs)
+    for (const auto& [set, rows] : run.benchmarks) sets.insert(set);
+  for (const std::string& set : sets)
+    for (const ArmSummary& arm : comparison.arms) {
+      BenchmarkRow row = benchmark_row(comparison, arm, set);
+      if (row.after.n > 0) comparison.benchmarks.push_back(std::move(row));
+    }
 }
 
 }  // namespace
@@ -180,6 +232,8 @@ double cost_on(Axis axis, const RunTotals& totals) {
       return static_cast<double>(totals.compute);
     case Axis::Generated:
       return static_cast<double>(totals.generated);
+    case Axis::Rollouts:
+      return static_cast<double>(totals.rollouts_generated);
     case Axis::Seconds:
       return totals.step_s;
   }
@@ -216,14 +270,19 @@ RunData read_run(const RunFolderPath& path) {
   std::from_chars(seed.data(), seed.data() + seed.size(), run.seed);
   run.status = reader.status();
   run.totals = reader.totals();
-  for (EvaluationRow& row : reader.evaluations())
-    if (row.complete) run.evaluations.push_back(std::move(row));
+  for (const std::string& set : reader.evaluation_sets())
+    for (EvaluationRow& row : reader.evaluations(set))
+      if (row.complete) run.benchmarks[set].push_back(std::move(row));
+  const auto test = run.benchmarks.find("test");
+  if (test != run.benchmarks.end()) run.evaluations = test->second;
   run.rows = reader.steps();
   run.first_round_reward = reader.series("reward/first_round");
+  run.own_brier = reader.series(concat("alloc/", run.method, "/brier"));
   run.zero_causes = reader.zero_causes();
   run.rollouts_per_prompt = reader.rollouts_per_prompt();
   run.samples = reader.samples(kSamples);
   run.events = reader.events();
+  run.history = read_prompt_history(path);
   run.expanded_config = reader.expanded_config();
   return run;
 }
@@ -241,12 +300,14 @@ Comparison compare_data(std::vector<RunData> runs) {
   comparison.arms = grouped(comparison.runs);
   if (comparison.arms.empty()) return comparison;
   comparison.reference = comparison.arms.front().name;
-  comparison.common_compute = common_cost(comparison.runs, Axis::Compute);
-  comparison.common_generated = common_cost(comparison.runs, Axis::Generated);
+  compared_axes([&](Axis axis, const char*, auto common, auto, auto) {
+    comparison.*common = common_cost(comparison.runs, axis);
+  });
   for (ArmSummary& arm : comparison.arms) {
     add_own_numbers(arm, comparison.runs);
     compare_with(arm, comparison.arms.front(), comparison);
   }
+  add_benchmarks(comparison);
   return comparison;
 }
 

@@ -116,6 +116,70 @@ TEST(Comparison, TellsRunsOfOneMethodAndSeedApart) {
   EXPECT_EQ(c.title, "first, second");
 }
 
+TEST(Comparison, ArmsOfAGridAreNamedByTheirFolders) {
+  std::vector<RunData> runs;
+  for (const std::uint64_t seed : {0, 1})
+    for (const char* arm : {"grpo-group_size=4", "grpo-group_size=8"}) {
+      RunData run = run_with("grpo", seed, {{0, 0.2}, {100, 0.3}});
+      run.path = concat("runs/c/", arm, "-s", seed);
+      runs.push_back(run);
+    }
+  const Comparison c = compare_data(runs);
+  ASSERT_EQ(c.arms.size(), 2u);
+  EXPECT_EQ(c.arms[0].name, "grpo-group_size=4");
+  EXPECT_EQ(c.arms[1].name, "grpo-group_size=8");
+  EXPECT_EQ(c.arms[1].seeds.size(), 2u);
+}
+
+TEST(Comparison, EqualRolloutsAndSecondsArePairedToo) {
+  std::vector<RunData> runs = {run_with("grpo", 0, {{0, 0.2}, {100, 0.6}}),
+                               run_with("aero", 0, {{0, 0.2}, {100, 0.6}})};
+  runs[0].evaluations[1].totals.rollouts_generated = 80;
+  runs[1].evaluations[1].totals.rollouts_generated = 40;
+  runs[1].evaluations[1].totals.step_s = 20;  // of 10 by its compute
+  const Comparison c = compare_data(runs);
+  EXPECT_EQ(c.common_rollouts, 40);
+  EXPECT_EQ(c.common_seconds, 10);
+  EXPECT_NEAR(c.arms[1].difference_at_compute->mean, 0, 1e-12);
+  EXPECT_NEAR(c.arms[1].difference_at_rollouts->mean, 0.6 - 0.4, 1e-12);
+  EXPECT_NEAR(c.arms[1].difference_at_seconds->mean, 0.4 - 0.6, 1e-12);
+}
+
+TEST(Comparison, ASeedThatNeverGetsThereIsCensoredAtWhatItSpent) {
+  const Comparison c = compare_data(
+      {run_with("grpo", 0, {{0, 0.2}, {100, 0.5}}), run_with("grpo", 1, {{0, 0.2}, {100, 0.4}}),
+       run_with("vip", 0, {{0, 0.2}, {120, 0.49}}), run_with("vip", 1, {{0, 0.2}, {100, 0.6}})});
+  const std::vector<SeedTarget>& seeds = c.arms[1].seed_targets;
+  ASSERT_EQ(seeds.size(), 2u);
+  EXPECT_EQ(seeds[0].target, 0.5);
+  EXPECT_FALSE(seeds[0].cost.has_value());
+  EXPECT_EQ(seeds[0].spent, 120);
+  EXPECT_NEAR(*seeds[1].cost, 50, 1e-9);
+  EXPECT_EQ(seeds[1].reference, 100);
+  EXPECT_NE(markdown_tables(c).find("> 120 |"), std::string::npos);
+  EXPECT_NE(comparison_csv(c).find(",0.5,120,0,runs/c/vip-s0"), std::string::npos)
+      << comparison_csv(c);
+}
+
+TEST(Comparison, EveryEvaluationSetHasItsRows) {
+  std::vector<RunData> runs;
+  for (const std::uint64_t seed : {0, 1})
+    for (const char* method : {"grpo", "aero"}) {
+      RunData run = run_with(method, seed, {{0, 0.2}, {100, 0.3}});
+      run.benchmarks["test"] = run.evaluations;
+      run.benchmarks["hard"] = run.evaluations;
+      run.benchmarks["hard"].back().pass_at_1 = run.method == "aero" ? 0.15 : 0.1;
+      runs.push_back(run);
+    }
+  const Comparison c = compare_data(runs);
+  ASSERT_EQ(c.benchmarks.size(), 4u);
+  EXPECT_EQ(c.benchmarks[1].set, "hard");
+  EXPECT_EQ(c.benchmarks[1].arm, "aero");
+  EXPECT_NEAR(c.benchmarks[1].difference->mean, 0.05, 1e-12);
+  EXPECT_FALSE(c.benchmarks[0].difference.has_value());
+  EXPECT_NE(terminal_table(c).find("Per evaluation set"), std::string::npos);
+}
+
 TEST(Comparison, WithoutGrpoTheFirstIsTheReference) {
   const Comparison c = compare_data(
       {run_with("dapo", 0, {{0, 0.2}, {100, 0.3}}), run_with("aero", 0, {{0, 0.2}, {100, 0.4}})});
@@ -209,8 +273,8 @@ TEST(CompareJson, RefusesWhatItDoesNotKnow) {
   };
   expect_refused("");
   expect_refused("{}");
-  expect_refused("{\"format\":\"allot.compare\",\"version\":2}");
-  expect_refused("{\"format\":\"allot.compare\",\"version\":1,\"title\":3}");
+  expect_refused("{\"format\":\"allot.compare\",\"version\":3}");
+  expect_refused("{\"format\":\"allot.compare\",\"version\":2,\"title\":3}");
   for (std::size_t n = 0; n + 2 < whole.size(); n += 7) expect_refused(whole.substr(0, n));
 }
 

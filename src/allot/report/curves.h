@@ -15,7 +15,7 @@ struct CurvePoint {
 using Curve = std::vector<CurvePoint>;  // x ascending
 
 // The cost on the horizontal axis.
-enum class Axis { Compute, Generated, Seconds };
+enum class Axis { Compute, Generated, Rollouts, Seconds };
 
 // Linear interpolation at x; nullopt outside [front.x, back.x] and for an empty curve.
 std::optional<double> value_at(std::span<const CurvePoint> curve, double x);

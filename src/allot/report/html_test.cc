@@ -10,7 +10,9 @@
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/report/html_text.h"
+#include "allot/report/number_text.h"
 #include "allot/report/svg.h"
+#include "allot/store/sqlite.h"
 #include "allot/store/testing/synthetic_run.h"
 #include "allot/store/testing/temporary_folder.h"
 
@@ -58,8 +60,11 @@ std::string page_of(const std::vector<SyntheticRun>& runs) {
 
 void expect_sound(const std::string& page) {
   EXPECT_EQ(unbalanced_tag(page), "");
-  for (const char* forbidden : {"<script", "http:", "https:", "src=", "href=", "@import", "url(",
-                                "<link", "<iframe", "<img", "javascript:", "nan", "inf%"})
+  for (std::size_t at = page.find("href="); at != std::string::npos;
+       at = page.find("href=", at + 1))
+    EXPECT_EQ(page.substr(at, 7), "href=\"#") << "a link that leaves the page";
+  for (const char* forbidden : {"<script", "http:", "https:", "src=", "@import", "url(", "<link",
+                                "<iframe", "<img", "javascript:", "nan", "inf%"})
     EXPECT_EQ(page.find(forbidden), std::string::npos) << forbidden;
 }
 
@@ -88,15 +93,52 @@ std::size_t count_of(const std::string& page, const std::string& words) {
 TEST(Report, ShowsEverySection) {
   const std::string page = page_of(three_methods(1));
   expect_sound(page);
-  for (const char* words :
-       {"Held-out accuracy over compute", "Held-out accuracy over generated tokens",
-        "Held-out accuracy over time", "First-round reward over compute", "One seed proves little",
-        "Where the budget went", "Rollouts per prompt", "Prompts without a signal",
-        "Sample rollouts", "Configuration and environment", "method: grpo", "0.1.0"})
+  for (const char* words : {"Held-out accuracy over compute",
+                            "Held-out accuracy over generated tokens",
+                            "Held-out accuracy over time",
+                            "First-round reward over compute",
+                            "One seed proves little",
+                            "Where the budget went",
+                            "Rollouts per prompt",
+                            "Prompts without a signal",
+                            "Sample rollouts",
+                            "Configuration and environment",
+                            "method: grpo",
+                            "0.1.0",
+                            "Rollouts per prompt over its pass rate",
+                            "Rollouts per step",
+                            "Prompts with a signal",
+                            "Forecast and seen pass rates",
+                            "aero: prompts by state",
+                            "dapo: prompt map",
+                            "Prompts from dead to solved",
+                            "Differences at equal cost",
+                            "What differs"})
     EXPECT_NE(page.find(words), std::string::npos) << words;
-  EXPECT_EQ(count_of(page, "<svg "), 9u);  // six curves, three histograms
-  EXPECT_EQ(count_of(page, "role=\"img\""), 9u);
-  EXPECT_EQ(count_of(page, "<desc "), 9u);
+  // Six curves, three histograms, three of rollouts, one of forecasts, two for each method.
+  EXPECT_EQ(count_of(page, "<svg "), 19u);
+  EXPECT_EQ(count_of(page, "role=\"img\""), 19u);
+  EXPECT_EQ(count_of(page, "<desc "), 19u);
+}
+
+TEST(Report, CanBeReadByKeyboardAndByEar) {
+  const std::string page = page_of(three_methods(2));
+  const std::size_t tables = count_of(page, "<table>");
+  EXPECT_GT(tables, 20u);
+  EXPECT_EQ(count_of(page, "<caption>"), tables);
+  EXPECT_EQ(count_of(page, "class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label="), tables);
+  EXPECT_EQ(count_of(page, "<th>"), 0u);  // each says what it heads
+  EXPECT_EQ(count_of(page, "Numbers of: "), 2 * count_of(page, "<figure>"));  // caption and label
+  EXPECT_EQ(count_of(page, "<svg "), count_of(page, "<figure>"));
+  EXPECT_EQ(count_of(page, "<h1>"), 1u);
+  // Every link leads to a section, and every id is there once.
+  std::set<std::string> ids;
+  for (std::size_t at = page.find(" id=\""); at != std::string::npos;
+       at = page.find(" id=\"", at + 1))
+    EXPECT_TRUE(ids.insert(page.substr(at + 5, page.find('"', at + 5) - at - 5)).second);
+  for (std::size_t at = page.find("href=\"#"); at != std::string::npos;
+       at = page.find("href=\"#", at + 1))
+    EXPECT_EQ(ids.count(page.substr(at + 7, page.find('"', at + 7) - at - 7)), 1u);
 }
 
 TEST(Report, HasBandsFromTwoSeedsOn) {
@@ -117,6 +159,38 @@ TEST(Report, EscapesHostileText) {
   EXPECT_EQ(page.find("<i>grpo"), std::string::npos);
   EXPECT_EQ(page.find('\x01'), std::string::npos);
   EXPECT_EQ(page.find('\xff'), std::string::npos);
+}
+
+TEST(Report, HugeTextStaysSmallAndInvalidTextReadable) {
+  SyntheticRun run;
+  run.text = std::string(200000, '<') + "\xff\xfe" + std::string(1000, '\x1b');
+  const std::string page = page_of({run});
+  expect_sound(page);
+  EXPECT_LT(page.size(), 400000u);
+  EXPECT_EQ(page.find('\x1b'), std::string::npos);
+}
+
+TEST(Report, NumbersAreThoseOfTheRun) {
+  TemporaryFolder folder;
+  SyntheticRun run;
+  run.steps = 25;
+  write_synthetic_run(run, folder / "r");
+  const std::vector<RunFolderPath> paths = {folder / "r"};
+  const std::string page = report_html(compare_runs(paths));
+  const RunReader reader(folder / "r");
+  const RunTotals totals = reader.totals();
+  for (const auto value : {totals.rollouts_generated, totals.rollouts_trained, totals.generated,
+                           totals.tokens_trained, totals.compute})
+    EXPECT_NE(page.find(count_text(static_cast<double>(value))), std::string::npos) << value;
+  EXPECT_NE(page.find(percent_text(reader.evaluations().back().pass_at_1)), std::string::npos);
+  const auto database = SqliteConnection::open_for_reading(folder / "r" / "run.sqlite");
+  std::string row = "<th scope=\"row\"><span class=\"dot\" style=\"background:" + series_color(1) +
+                    "\"></span>grpo</th>";
+  for (const char* state : {"dead", "mixed", "solved", "unseen"})
+    row += concat(
+        "<td>", database.integer(concat("SELECT count(*) FROM ledger WHERE state = '", state, "'")),
+        "</td>");
+  EXPECT_NE(page.find(row), std::string::npos) << row;
 }
 
 TEST(Report, SurvivesRunsOfAnyLength) {

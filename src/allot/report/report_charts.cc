@@ -21,6 +21,7 @@ struct AxisText {
 AxisText axis_text(Axis axis, const Comparison& comparison) {
   if (axis == Axis::Compute) return {"compute (positions)", "compute", 1};
   if (axis == Axis::Generated) return {"generated tokens", "generated tokens", 1};
+  if (axis == Axis::Rollouts) return {"generated rollouts", "generated rollouts", 1};
   double longest = 0;
   for (const RunData& run : comparison.runs) longest = std::max(longest, run.totals.step_s);
   if (longest >= kMinutesFrom) return {"training time (minutes)", "time", 1.0 / 60};

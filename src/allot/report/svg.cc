@@ -165,6 +165,7 @@ void fit_to_data(Frame& frame, const LineChart& chart, std::vector<double>& tick
     high = std::max(high, chart.mark->y);
   }
   if (low > high) low = 0, high = 1;
+  if (chart.y_from) low = std::min(low, *chart.y_from);
   const double span = high - low;
   double band_low = low, band_high = high;
   for (const SvgSeries& s : chart.series) {
@@ -246,6 +247,94 @@ std::string svg_bar_chart(const BarChart& chart, std::string_view id) {
                   "\" width=\"", number(width), "\" height=\"", number(frame.bottom - y),
                   "\" style=\"fill:", series_color(chart.color), "\"/>");
   }
+  return out + "</svg>";
+}
+
+namespace {
+
+struct LegendEntry {
+  std::string name, color;
+};
+
+// Squares with names, wrapped; returns the height used.
+double add_square_legend(std::string& out, const std::vector<LegendEntry>& entries) {
+  double x = 2, y = 14;
+  for (const LegendEntry& entry : entries) {
+    const double width = 18 + kLetter * static_cast<double>(text_width(entry.name)) + 14;
+    if (x > 2 && x + width > kWidth) {
+      x = 2;
+      y += kLegendRow;
+    }
+    out += concat("<rect x=\"", number(x), "\" y=\"", number(y - 10),
+                  "\" width=\"11\" height=\"11\" style=\"fill:", entry.color, "\"/>");
+    out += text_at(x + 17, y, "start", kInk, entry.name);
+    x += width;
+  }
+  return y + 6;
+}
+
+std::string variable_color(const char* name) { return concat("var(--", name, ",#b9bfc7)"); }
+
+}  // namespace
+
+std::string svg_area_chart(const AreaChart& chart, std::string_view id) {
+  std::string out = open_svg(chart.title, chart.description, kLineHeight, id);
+  std::vector<LegendEntry> legend;
+  for (const AreaPart& part : chart.parts)
+    legend.push_back({part.name, variable_color(part.color)});
+  Frame frame;
+  frame.top = add_square_legend(out, legend) + 30;
+  frame.bottom = kLineHeight - kBottom;
+  std::vector<double> sums(chart.x.size(), 0.0);
+  for (const AreaPart& part : chart.parts)
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += part.values[i];
+  const double highest = sums.empty() ? 0 : *std::max_element(sums.begin(), sums.end());
+  const std::vector<double> ticks_y = round_ticks(0, highest > 0 ? highest : 1, 4);
+  frame.y_high = ticks_y.back();
+  frame.x_high = chart.x.empty() || chart.x.back() <= 0 ? 1 : chart.x.back();
+  out += axes(frame, round_ticks(0, frame.x_high, 5), ticks_y, TickFormat::Count, TickFormat::Count,
+              chart.x_label, chart.y_label);
+  std::vector<double> base(chart.x.size(), 0.0);
+  for (const AreaPart& part : chart.parts) {
+    std::string upper, lower;
+    for (std::size_t i = 0; i < chart.x.size(); ++i) {
+      const double top = base[i] + part.values[i];
+      const std::string x = number(frame.x(chart.x[i]));
+      upper += concat(upper.empty() ? "M" : "L", x, " ", number(frame.y(top)));
+      lower = concat("L", x, " ", number(frame.y(base[i])), lower);
+      base[i] = top;
+    }
+    if (!upper.empty())
+      out += concat("<path d=\"", upper, lower,
+                    "Z\" style=\"stroke:none;fill:", variable_color(part.color), "\"/>");
+  }
+  return out + "</svg>";
+}
+
+std::string svg_cell_map(const CellMap& map, std::string_view id) {
+  // Twice as wide as high, so that few cells are large ones.
+  const auto columns = static_cast<std::size_t>(
+      std::clamp(std::ceil(std::sqrt(2.0 * static_cast<double>(map.cells.size()))), 10.0, 40.0));
+  const double cell = kWidth / static_cast<double>(columns), gap = 1;
+  std::vector<LegendEntry> legend;
+  for (const CellClass& c : map.classes) legend.push_back({c.name, variable_color(c.color)});
+  std::string names;
+  const double top = add_square_legend(names, legend) + 6;
+  const std::size_t rows = (map.cells.size() + columns - 1) / columns;
+  std::string out =
+      open_svg(map.title, map.description, top + cell * static_cast<double>(rows) + 2, id) + names;
+  std::vector<std::string> paths(map.classes.size());
+  const std::string side = number(cell - gap);
+  for (std::size_t i = 0; i < map.cells.size(); ++i) {
+    const std::size_t row = i / columns;
+    paths[map.cells[i]] += concat("M", number(cell * static_cast<double>(i % columns)), " ",
+                                  number(top + cell * static_cast<double>(row)), "h", side, "v",
+                                  side, "h-", side, "z");
+  }
+  for (std::size_t c = 0; c < paths.size(); ++c)
+    if (!paths[c].empty())
+      out += concat("<path d=\"", paths[c],
+                    "\" style=\"fill:", variable_color(map.classes[c].color), "\"/>");
   return out + "</svg>";
 }
 

@@ -1,8 +1,11 @@
-// Charts as inline SVG: lines with bands, and bars. Colours come from the page's CSS variables
+// Charts as inline SVG: lines with bands, bars, stacked areas, and a map of cells. Colours come
+// from the page's CSS variables
 // (--series-1 .. --series-8, --ink, --muted, --grid), so that one picture serves light, dark and
 // print; each has a fallback, so that a picture also stands alone. No script, no fonts, no links.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +29,7 @@ struct LineChart {
   std::string x_label, y_label;    // with units
   TickFormat x_format = TickFormat::Count, y_format = TickFormat::Plain;
   std::vector<SvgSeries> series;
+  std::optional<double> y_from;    // a value that the axis must reach down to, such as 0 of counts
   std::optional<CurvePoint> mark;  // a horizontal guide at mark.y
   std::string mark_label;
 };
@@ -38,9 +42,38 @@ struct BarChart {
   int color = 0;
 };
 
+struct AreaPart {
+  std::string name;
+  const char* color = "other";  // a variable of the page: "good" is var(--good)
+  std::vector<double> values;   // one for each x, not negative
+};
+
+// Parts stacked from the bottom up.
+struct AreaChart {
+  std::string title, description;
+  std::string x_label, y_label;
+  std::vector<double> x;  // ascending
+  std::vector<AreaPart> parts;
+};
+
+struct CellClass {
+  std::string name;
+  const char* color = "other";
+  std::uint64_t prompts = 0;
+};
+
+// Cells in rows from the upper left, each in the colour of its class.
+struct CellMap {
+  std::string title, description;
+  std::vector<CellClass> classes;
+  std::vector<std::size_t> cells;  // indices into `classes`
+};
+
 // `id` makes the ids inside unique on a page.
 std::string svg_line_chart(const LineChart& chart, std::string_view id);
 std::string svg_bar_chart(const BarChart& chart, std::string_view id);
+std::string svg_area_chart(const AreaChart& chart, std::string_view id);
+std::string svg_cell_map(const CellMap& map, std::string_view id);
 
 // The same picture as a file of its own: namespace, font and a white ground.
 std::string svg_file(const std::string& svg);

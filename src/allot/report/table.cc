@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "allot/core/error.h"
+#include "allot/report/csv.h"
 #include "allot/report/number_text.h"
 
 namespace allot {
@@ -66,7 +67,8 @@ std::string difference_clause(const ArmSummary& arm, const std::string& referenc
     return concat(arm.name, " is ", above ? "better" : "worse", " than ", reference, " by ", size,
                   interval);
   return concat("no difference between ", arm.name, " and ", reference,
-                " is shown: ", above ? "+" : "-", size, interval);
+                " is shown: ", points_text({difference.mean, 1, std::nullopt}), " points",
+                interval);
 }
 
 std::string target_clause(const ArmSummary& arm, const std::string& reference) {
@@ -139,6 +141,110 @@ TextTable cost_table(const Comparison& comparison) {
   return table;
 }
 
+namespace {
+
+const SeedTarget* target_of(const ArmSummary& arm, std::uint64_t seed) {
+  for (const SeedTarget& target : arm.seed_targets)
+    if (target.seed == seed) return &target;
+  return nullptr;
+}
+
+std::string seed_target_text(const SeedTarget* target) {
+  if (!target) return kAbsent;
+  return target->cost ? count_text(*target->cost) : "> " + count_text(target->spent);
+}
+
+}  // namespace
+
+TextTable difference_table(const Comparison& comparison) {
+  TextTable table;
+  table.header = {"method",
+                  "at equal",
+                  "that is",
+                  "seeds",
+                  "difference",
+                  "95 % t interval",
+                  "95 % bootstrap interval"};
+  const auto interval_text = [](const std::optional<Interval>& interval) -> std::string {
+    if (!interval) return kAbsent;
+    return concat("[", points_text({interval->low, 1, std::nullopt}), ", ",
+                  points_text({interval->high, 1, std::nullopt}), "]");
+  };
+  for (const ArmSummary& arm : comparison.arms)
+    compared_axes([&](Axis axis, const char* name, auto common, auto difference, auto bootstrap) {
+      const std::optional<Estimate>& d = arm.*difference;
+      if (!d) return;
+      table.rows.push_back({arm.name, name,
+                            axis == Axis::Seconds ? seconds_text(comparison.*common)
+                                                  : count_text(comparison.*common),
+                            std::to_string(d->n), points_text({d->mean, 1, std::nullopt}),
+                            interval_text(d->interval), interval_text(arm.*bootstrap)});
+    });
+  return table;
+}
+
+TextTable seed_table(const Comparison& comparison) {
+  TextTable table;
+  table.header = {"method",    "seed",    "before",
+                  "after",     "steps",   "compute",
+                  "generated", "seconds", concat("compute to ", comparison.reference, "'s final")};
+  for (const ArmSummary& arm : comparison.arms)
+    for (const std::size_t i : arm.runs) {
+      if (i >= comparison.runs.size()) break;  // read from compare.json, which has the arms only
+      const RunData& run = comparison.runs[i];
+      const bool evaluated = !run.evaluations.empty();
+      table.rows.push_back(
+          {arm.name, std::to_string(run.seed),
+           evaluated ? percent_text(run.evaluations.front().pass_at_1) : kAbsent,
+           evaluated ? percent_text(run.evaluations.back().pass_at_1) : kAbsent,
+           std::to_string(run.rows.size()), count_text(static_cast<double>(run.totals.compute)),
+           count_text(static_cast<double>(run.totals.generated)), count_text(run.totals.step_s),
+           seed_target_text(target_of(arm, run.seed))});
+    }
+  return table;
+}
+
+TextTable benchmark_table(const Comparison& comparison) {
+  TextTable table;
+  table.header = {"method", "set", "seeds", "after"};
+  if (comparison.arms.size() > 1) table.header.push_back("vs " + comparison.reference);
+  for (const BenchmarkRow& row : comparison.benchmarks)
+    table.rows.push_back({row.arm, row.set, std::to_string(row.after.n), percent_text(row.after),
+                          or_absent(row.difference, points_text)});
+  return table;
+}
+
+std::string comparison_csv(const Comparison& comparison) {
+  TextTable table;
+  table.header = {"arm", "method", "seed", "status", "steps", "accuracy_before", "accuracy_after"};
+  RunTotals::columns([&](const char* name, auto) { table.header.emplace_back(name); });
+  for (const char* name : {"target", "target_compute", "target_reached", "folder"})
+    table.header.emplace_back(name);
+  for (const ArmSummary& arm : comparison.arms)
+    for (const std::size_t i : arm.runs) {
+      const RunData& run = comparison.runs[i];
+      const bool evaluated = !run.evaluations.empty();
+      std::vector<std::string> row = {
+          arm.name,
+          run.method,
+          std::to_string(run.seed),
+          allot::name(run.status),
+          std::to_string(run.rows.size()),
+          evaluated ? csv_number(run.evaluations.front().pass_at_1) : "",
+          evaluated ? csv_number(run.evaluations.back().pass_at_1) : ""};
+      RunTotals::columns([&](const char*, auto member) {
+        row.push_back(csv_number(static_cast<double>(run.totals.*member)));
+      });
+      const SeedTarget* target = target_of(arm, run.seed);
+      row.push_back(target ? csv_number(target->target) : "");
+      row.push_back(target ? csv_number(target->cost.value_or(target->spent)) : "");
+      row.push_back(target ? (target->cost ? "1" : "0") : "");
+      row.push_back(run.path.lexically_normal().generic_string());
+      table.rows.push_back(std::move(row));
+    }
+  return csv_text(table);
+}
+
 std::vector<std::string> verdict(const Comparison& comparison) {
   if (comparison.arms.empty()) return {"There are no runs here."};
   std::vector<std::string> sentences = {accuracy_sentence(comparison.arms[0])};
@@ -164,8 +270,10 @@ std::vector<std::string> verdict(const Comparison& comparison) {
 
 namespace {
 
-// `table_text`: plain_text or markdown.
-std::string as_text(const Comparison& comparison, std::string (*table_text)(const TextTable&)) {
+using TableText = std::string (*)(const TextTable&);
+
+// What fits a terminal whatever was compared: a row per method.
+std::string main_tables(const Comparison& comparison, TableText table_text) {
   std::string text;
   for (const std::string& sentence : verdict(comparison)) text += sentence + "\n";
   if (comparison.arms.empty()) return text;
@@ -175,14 +283,26 @@ std::string as_text(const Comparison& comparison, std::string (*table_text)(cons
                    " positions of compute and at ", count_text(comparison.common_generated),
                    " generated tokens");
   text += "\n\n" + table_text(summary_table(comparison));
-  text += "\nCost per run\n\n" + table_text(cost_table(comparison));
-  return text;
+  if (comparison.benchmarks.size() > comparison.arms.size())
+    text += "\nPer evaluation set, after training\n\n" + table_text(benchmark_table(comparison));
+  return text + "\nCost per run\n\n" + table_text(cost_table(comparison));
 }
 
 }  // namespace
 
-std::string terminal_table(const Comparison& comparison) { return as_text(comparison, plain_text); }
+std::string terminal_table(const Comparison& comparison) {
+  return main_tables(comparison, plain_text);
+}
 
-std::string markdown_tables(const Comparison& comparison) { return as_text(comparison, markdown); }
+std::string markdown_tables(const Comparison& comparison) {
+  std::string text = main_tables(comparison, markdown);
+  const TextTable differences = difference_table(comparison);
+  if (!differences.rows.empty())
+    text += concat("\nDifferences from ", comparison.reference, " at equal cost, in points\n\n",
+                   markdown(differences));
+  if (comparison.runs.size() > comparison.arms.size())
+    text += "\nEvery seed\n\n" + markdown(seed_table(comparison));
+  return text;
+}
 
 }  // namespace allot

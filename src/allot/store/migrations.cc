@@ -101,12 +101,20 @@ CREATE VIEW completions AS
   FROM rollouts r JOIN prompts p ON p.id = r.prompt WHERE r.text IS NOT NULL;
 CREATE VIEW ledger AS
   SELECT id, key,
-         CASE WHEN trials = 0 THEN 'unseen' WHEN successes = 0 THEN 'dead'
-              WHEN successes = trials THEN 'solved' ELSE 'mixed' END AS state,
+         CASE WHEN trials = 0 THEN 'unseen' WHEN wrong_streak >= 4 THEN 'dead'
+              WHEN right_streak >= 4 THEN 'solved' ELSE 'mixed' END AS state,
          CASE WHEN trials > 0 THEN 1.0 * successes / trials END AS pass_rate,
-         trials, successes, steps, rollouts, correct, tokens, shipped,
+         trials, successes, wrong_streak, right_streak,
+         steps, rollouts, correct, tokens, shipped,
          first_step, last_step, last_cause, last_advantage, text, answer
-  FROM prompts;
+  FROM (SELECT *,
+          (SELECT coalesce(sum(g.trials), 0) FROM groups g WHERE g.prompt = p.id AND g.step >
+             (SELECT coalesce(max(h.step), -1) FROM groups h
+              WHERE h.prompt = p.id AND h.successes > 0)) AS wrong_streak,
+          (SELECT coalesce(sum(g.trials), 0) FROM groups g WHERE g.prompt = p.id AND g.step >
+             (SELECT coalesce(max(h.step), -1) FROM groups h
+              WHERE h.prompt = p.id AND h.successes < h.trials)) AS right_streak
+        FROM prompts p);
 )sql";
 
 // Entry i turns version kOldestSchemaVersion + i into the next one.

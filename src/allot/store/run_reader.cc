@@ -118,6 +118,14 @@ std::vector<EvaluationRow> RunReader::evaluations(std::string_view set) const {
   return evaluations;
 }
 
+std::vector<std::string> RunReader::evaluation_sets() const {
+  std::vector<std::string> names;
+  SqliteStatement rows =
+      parts_->connection.prepare("SELECT DISTINCT name FROM evaluations ORDER BY name");
+  while (rows.next()) names.push_back(rows.text(0));
+  return names;
+}
+
 std::vector<MetricPoint> RunReader::series(std::string_view metric) const {
   std::vector<MetricPoint> points;
   SqliteStatement rows =

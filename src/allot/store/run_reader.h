@@ -71,6 +71,7 @@ class RunReader {
 
   std::vector<StepRow> steps() const;
   std::vector<EvaluationRow> evaluations(std::string_view set = "test") const;
+  std::vector<std::string> evaluation_sets() const;                // names, ascending
   std::vector<MetricPoint> series(std::string_view metric) const;  // steps where it was logged
   std::vector<std::string> metric_names() const;
   RunTotals totals() const;  // of the last step; zeros for an empty run

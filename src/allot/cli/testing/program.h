@@ -98,13 +98,21 @@ class Program : public ::testing::Test {
     ::execv(ALLOT_PROGRAM, all.data());
     ::_exit(98);
   }
+  // Waits until `holds` does, at most a minute. False: it never did.
+  template <class Condition>
+  static bool wait_until(Condition holds) {
+    for (int i = 0; i < 1200; ++i) {
+      if (holds()) return true;
+      ::usleep(50000);
+    }
+    return false;
+  }
   // A run that only a signal ends; returns once it has made steps.
   pid_t start_long_run() const {
     tiny();
     const pid_t child =
         start({"train", "tiny.yaml", "--set", "train.max_steps=1000000", "--set", "eval.every=0"});
-    for (int i = 0; i < 1200 && read("log.txt").find("step    3") == std::string::npos; ++i)
-      ::usleep(50000);
+    wait_until([&] { return read("log.txt").find("step    3") != std::string::npos; });
     return child;
   }
 
