@@ -2,27 +2,13 @@
 
 #include <algorithm>
 #include <limits>
-#include <utility>
 
+#include "allot/lm/kernels/reduce.h"
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
 namespace ALLOT_KERNEL_SET {
 namespace {
-
-// Combines all lanes by a tree of exchanges; every lane of the result holds the same number.
-template <class T, int Distance, class Combine, std::size_t... Lane>
-ALLOT_INLINE Vec<T> exchange(Vec<T> v, const Combine& combine, std::index_sequence<Lane...>) {
-  return combine(v, __builtin_shufflevector(v, v, (Lane ^ Distance)...));
-}
-template <class T, int Distance = kLanes<T> / 2, class Combine>
-ALLOT_INLINE Vec<T> reduce(Vec<T> v, const Combine& combine) {
-  if constexpr (Distance > 0) {
-    v = exchange<T, Distance>(v, combine, std::make_index_sequence<kLanes<T>>());
-    return reduce<T, Distance / 2>(v, combine);
-  }
-  return v;
-}
 
 // One vector of positions of a piece.
 template <class T>
@@ -83,14 +69,14 @@ ALLOT_INLINE void score_blocks(const T* query, int head_dim, const CachePiece<T>
 // Replaces `count` scores (a multiple of the vector) by exp(score - top); returns 1 / their sum.
 template <class T>
 ALLOT_INLINE T exponentiate(T* scores, int count, Vec<T> top) {
-  const Vec<T> max = reduce<T>(top, vector_max<T>);
+  const Vec<T> max = reduced<T>(top, vector_max<T>);
   Vec<T> sum = {};
   for (int t = 0; t < count; t += kLanes<T>) {
     const Vec<T> e = exp<T>(load(scores + t) - max);
     store(scores + t, e);
     sum += e;
   }
-  return 1 / reduce<T>(sum, [](Vec<T> a, Vec<T> b) { return a + b; })[0];
+  return 1 / reduced<T>(sum, [](Vec<T> a, Vec<T> b) { return a + b; })[0];
 }
 
 // sum[u][h][v] += the weighted values of positions u, u + Ways, ...: several sums per output keep

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "allot/lm/kernels/reduce.h"
 #include "allot/lm/kernels/vector.h"
 
 namespace allot::lm::kernels {
@@ -21,11 +22,12 @@ struct Distribution {
   bool finite = true;
 };
 
+// The lanes of all vectors of a block, added in an order that does not depend on anything else.
 template <class T>
 T block_sum(const T* weights) {
   Vec<T> sum = load(weights);
   for (int j = kLanes<T>; j < kBlock; j += kLanes<T>) sum += load(weights + j);
-  return lane_sum<T>(sum);
+  return reduced<T>(sum, [](Vec<T> a, Vec<T> b) { return a + b; })[0];
 }
 
 template <class T>
@@ -45,19 +47,66 @@ Distribution<T> weigh(const T* logits, int vocab, T scale, SamplerScratch<T>& sc
   const T highest = lane_max<T>(top);
   Distribution<T> all{highest * scale, 0, 0, lane_sum<T>(zeros) == 0};
   const Vec<T> max = broadcast(highest);
-  for (int b = 0; b < padded / kBlock; ++b) {
+  constexpr int kTogether = 32;  // blocks whose weighted sums are added in T
+  for (int first = 0; first < padded / kBlock; first += kTogether) {
+    const int end = std::min(first + kTogether, padded / kBlock);
     Vec<T> weighted = {};
-    for (int j = b * kBlock; j < (b + 1) * kBlock; j += kLanes<T>) {
+    for (int j = first * kBlock; j < end * kBlock; j += kLanes<T>) {
       const Vec<T> below = vector_max<T>((load(weights + j) - max) * scale, broadcast(kFloor));
       const Vec<T> e = exp<T>(below);
       store(weights + j, e);
       weighted += e * below;
     }
-    scratch.block_sums[b] = block_sum(weights + b * kBlock);
-    all.sum += scratch.block_sums[b];
+    for (int b = first; b < end; ++b) {
+      scratch.block_sums[b] = block_sum(weights + b * kBlock);
+      all.sum += scratch.block_sums[b];
+    }
     all.weighted += lane_sum<T>(weighted);
   }
   return all;
+}
+
+// A weight that at least `count` weights reach: the count-th largest of the blocks' largest ones,
+// or 0 where there are fewer blocks.
+template <class T>
+T reached_by(std::size_t count, SamplerScratch<T>& scratch) {
+  auto& largest = scratch.block_largest;
+  largest.resize(scratch.block_sums.size());
+  if (count > largest.size()) return 0;
+  for (std::size_t b = 0; b < largest.size(); ++b) {
+    const T* weights = scratch.weights.data() + b * kBlock;
+    Vec<T> top = load(weights);
+    for (int j = kLanes<T>; j < kBlock; j += kLanes<T>) top = vector_max<T>(top, load(weights + j));
+    largest[b] = reduced<T>(top, vector_max<T>)[0];
+  }
+  const auto nth = largest.begin() + static_cast<std::ptrdiff_t>(count - 1);
+  std::nth_element(largest.begin(), nth, largest.end(), [](T a, T b) { return a > b; });
+  return *nth;
+}
+
+// Cuts `order` to the smallest set of its first ones in the order `before` whose weights reach
+// `wanted`, by halving the part in which the set ends.
+template <class T, class Before>
+void keep_until(double wanted, const T* weights, const Before& before,
+                std::vector<std::int32_t>& order) {
+  std::size_t kept = 0, end = order.size();  // the first `kept` belong to it, those from `end` not
+  double reached = 0;                        // by the first `kept`
+  while (kept < end && reached < wanted) {
+    const std::size_t middle = kept + (end - kept + 1) / 2;
+    const auto begin = order.begin();
+    if (middle < end) {
+      std::nth_element(begin + kept, begin + middle, begin + end, before);
+    }
+    double sum = reached;
+    for (std::size_t i = kept; i < middle; ++i) sum += weights[order[i]];
+    if (sum < wanted || middle == kept + 1) {
+      kept = middle;
+      reached = sum;
+    } else {
+      end = middle;
+    }
+  }
+  order.resize(std::max<std::size_t>(kept, 1));
 }
 
 // Sets the weights of the tokens that truncation removes to 0; returns the sum of the others.
@@ -68,30 +117,26 @@ double truncate(int vocab, const SamplerSettings& settings, double sum,
   const auto before = [weights](std::int32_t a, std::int32_t b) {
     return weights[a] > weights[b] || (weights[a] == weights[b] && a < b);
   };
-  // Without top_k, the tokens below this weight hold less than 1 - top_p of the probability
-  // together, so the smallest set that reaches top_p never contains one of them.
-  const bool by_rank = settings.top_k > 0;
-  const double floor = by_rank || settings.top_p >= 1 ? 0 : (1.0 - settings.top_p) * sum / vocab;
+  // No token below this weight is kept. Without top_k, the tokens below (1 - top_p) of the mean
+  // hold less than 1 - top_p of the probability together. The highest weight is exp(0) = 1.
+  const bool by_rank = settings.top_k > 0 && settings.top_k < vocab;
+  const double floor = by_rank ? static_cast<double>(reached_by<T>(settings.top_k, scratch))
+                       : settings.top_p < 1 ? (1.0 - settings.top_p) * sum / vocab
+                                            : static_cast<double>(settings.min_p);
   auto& order = scratch.candidates;
   order.clear();
   for (std::int32_t i = 0; i < vocab; ++i) {
     if (weights[i] >= floor) order.push_back(i);
   }
-  if (by_rank && static_cast<std::size_t>(settings.top_k) < order.size()) {
-    std::nth_element(order.begin(), order.begin() + settings.top_k, order.end(), before);
-    order.resize(settings.top_k);
+  if (by_rank) {
+    if (static_cast<std::size_t>(settings.top_k) < order.size()) {
+      std::nth_element(order.begin(), order.begin() + settings.top_k, order.end(), before);
+      order.resize(settings.top_k);
+    }
     sum = 0;
     for (const std::int32_t i : order) sum += weights[i];
   }
-  if (settings.top_p < 1) {
-    std::sort(order.begin(), order.end(), before);
-    const double wanted = settings.top_p * sum;
-    double reached = 0;
-    std::size_t kept = 0;
-    while (kept < order.size() && reached < wanted) reached += weights[order[kept++]];
-    order.resize(std::max<std::size_t>(kept, 1));
-  }
-  // The highest weight is exp(0) = 1.
+  if (settings.top_p < 1) keep_until(settings.top_p * sum, weights, before, order);
   std::erase_if(order, [&](std::int32_t i) { return weights[i] < settings.min_p; });
   std::sort(order.begin(), order.end());
 
@@ -143,7 +188,8 @@ SampledToken<T> sample_token(const T* logits, int vocab, const SamplerSettings& 
   if (greedy) {
     result.token = static_cast<std::int32_t>(std::max_element(logits, logits + vocab) - logits);
   } else {
-    const double sum = settings.truncates() ? truncate(vocab, settings, all.sum, scratch) : all.sum;
+    const double sum =
+        settings.truncates() && all.finite ? truncate(vocab, settings, all.sum, scratch) : all.sum;
     result.token = find_token(uniform * sum, vocab, scratch);
   }
   result.logprob =

@@ -34,7 +34,8 @@ struct SampledToken {
 template <class T>
 struct SamplerScratch {
   AlignedVector<T> weights;        // exp(logit - max), [vocab] in whole vectors
-  std::vector<double> block_sums;  // of 16 weights each
+  AlignedVector<T> block_largest;  // of 16 weights each, and so
+  std::vector<double> block_sums;
   std::vector<std::int32_t> candidates;
 };
 
