@@ -131,7 +131,13 @@ struct FakeServer::Impl {
       add_vllm();
     else
       add_sglang();
+    // httplib lets five connections wait to be accepted; the others would come back after a second.
+    constexpr int kWaiting = 1024;
+    socket_t listening = INVALID_SOCKET;
+    server.set_socket_options([&](socket_t socket) { listening = socket; });
     port = server.bind_to_any_port("127.0.0.1");
+    ::listen(listening, kWaiting);
+    server.set_socket_options(nullptr);
     thread = std::thread([this] { server.listen_after_bind(); });
     while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -234,6 +240,9 @@ struct FakeServer::Impl {
     RandomStream random({options.seed, RandomUse::Test, ++arrivals});
     if (options.tricks.empty() || random.uniform() >= options.share) return {};
     const Trick trick = options.tricks[random.below(options.tricks.size())];
+    // Each restart makes all requests in flight worthless: without an end nobody gets through.
+    constexpr std::uint64_t kMostRestarts = 3;
+    if (trick == Trick::Forget && played[trick] == kMostRestarts) return {};
     ++played[trick];
     return trick;
   }

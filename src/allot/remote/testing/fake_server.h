@@ -68,7 +68,7 @@ struct FakeOptions {
   std::vector<Trick> tricks;
   double delay_s = 0.01, stall_s = 5;
   std::uint64_t seed = 0;  // of the tricks
-  int threads = 48;        // connections at a time
+  int threads = 96;        // connections at a time; more than the client makes, which keeps them
 };
 
 class FakeServer {
