@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -26,7 +27,9 @@ struct Exponent {
   std::int64_t top = 0, bottom = 1;
   bool whole() const { return bottom == 1; }
   friend bool operator==(const Exponent&, const Exponent&) = default;
-  friend auto operator<=>(const Exponent&, const Exponent&) = default;
+  friend bool operator<(const Exponent& a, const Exponent& b) {  // an order for maps
+    return std::tie(a.top, a.bottom) < std::tie(b.top, b.bottom);
+  }
 };
 Exponent exponent(std::int64_t top, std::int64_t bottom);  // throws LimitReached beyond 2^31
 Exponent operator+(Exponent a, Exponent b);
