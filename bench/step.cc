@@ -2,7 +2,7 @@
 // tokens, every response trained. Prints seconds, tokens per second and the share of the
 // matrix-product peak that is measured in the same run.
 //
-//   bench/step [--sizes S,M,L] [--steps 7] [--workers 2] [--json]
+//   bench/step [--sizes S,M,L] [--steps 7] [--workers 2] [--matmul f32] [--json]
 //
 // Peak share counts weight products of the rows really computed (2 P per generated token and
 // prefilled position, 6 P per trained row; P = parameters that are multiplied), not attention.
@@ -33,6 +33,7 @@ constexpr const char* kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz:=> ,.;?+
 struct Arguments {
   std::vector<ModelSize> sizes = {ModelSize::S, ModelSize::M, ModelSize::L};
   int steps = 7, workers = 2;
+  Matmul matmul = Matmul::F32;
   bool json = false;
 };
 
@@ -103,6 +104,7 @@ Seconds measure(ModelSize size, const Arguments& arguments) {
   lm::Generator generator(model, {arguments.workers, 64});
   LearnerOptions learner_options;
   learner_options.shards = learner_options.workers = arguments.workers;
+  learner_options.matmul = arguments.matmul;
   OptimOptions optim;
   optim.lr = 3e-4;
   LocalLearner learner(model, tokenizer, prompts, learner_options, optim,
@@ -177,6 +179,7 @@ void run(const Arguments& arguments) {
 }  // namespace allot
 
 int main(int argc, char** argv) {
+  using allot::Matmul;
   using allot::ModelSize;
   allot::Arguments arguments;
   const std::map<std::string, ModelSize> sizes = {
@@ -187,6 +190,9 @@ int main(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(sizes));
   app.add_option("--steps", arguments.steps, "timed steps")->check(CLI::Range(1, 1 << 30));
   app.add_option("--workers", arguments.workers, "threads")->check(CLI::Range(1, 1 << 30));
+  const std::map<std::string, Matmul> products = {{"f32", Matmul::F32}, {"bf16", Matmul::Bf16}};
+  app.add_option("--matmul", arguments.matmul, "numbers of the training's matrix products")
+      ->transform(CLI::CheckedTransformer(products));
   app.add_flag("--json", arguments.json, "a JSON object per size");
   return allot::bench::run_program(app, argc, argv, [&] { allot::run(arguments); });
 }

@@ -1,7 +1,7 @@
 """Seconds of one optimizer step of TRL's GRPOTrainer, at the shape of bench/step.
 
-64 prompts x 16 completions, prompt 16 + 48 new tokens, float32, a randomly initialised Qwen2 of
-the same size, every completion trained. Prints one JSON line.
+64 prompts x 16 completions, prompt 16 + 48 new tokens, float32 weights, a randomly initialised Qwen2
+of the same size, every completion trained. Prints one JSON line.
 
     python bench/peers/trl_step.py --size S --steps 5
 """
@@ -16,8 +16,14 @@ import time
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--size", choices=["S", "M", "L"], default="S")
 parser.add_argument("--steps", type=int, default=5)
-parser.add_argument("--micro", type=int, default=64, help="completions per forward and backward")
-parser.add_argument("--chunk", type=int, default=512, help="completions per generate() call")
+parser.add_argument("--micro", type=int, default=128, help="completions per forward and backward")
+parser.add_argument("--chunk", type=int, default=1024, help="completions per generate() call")
+parser.add_argument(
+    "--dtype",
+    choices=["float32", "bfloat16"],
+    default="float32",
+    help="of matrix products: float32, or bfloat16 by autocast",
+)
 parser.add_argument("--threads", type=int, default=2)
 arguments = parser.parse_args()
 
@@ -116,7 +122,7 @@ def main():
             temperature=1.0,
             beta=0.0,
             gradient_checkpointing=False,
-            bf16=False,
+            bf16=arguments.dtype == "bfloat16",
             dataloader_pin_memory=False,
         )
         trainer = trl.GRPOTrainer(
@@ -134,6 +140,9 @@ def main():
             {
                 "peer": "trl",
                 "size": arguments.size,
+                "micro": arguments.micro,
+                "chunk": arguments.chunk,
+                "dtype": arguments.dtype,
                 "step_s": round(statistics.median(timer.seconds()), 4),
                 "steps": len(timer.seconds()),
                 "versions": {m.__name__: m.__version__ for m in (trl, transformers, torch)},

@@ -9,8 +9,8 @@
 
 #include "allot/core/error.h"
 #include "allot/core/state.h"
+#include "allot/lm/forward.h"
 #include "allot/local/gradient_probe.h"
-#include "allot/local/policy_gradient.h"
 #include "allot/local/shards.h"
 #include "allot/local/train_rows.h"
 #include "allot/objective/normalizer.h"
@@ -128,8 +128,15 @@ struct LocalLearner::Impl {
     if (!(sampler.temperature > 0))
       throw Error(ErrorKind::Config, "learner",
                   "log-probabilities need a temperature above 0; greedy ones are taken at 1");
-    settings = {
-        loss, sampler.temperature, {options.micro_rollouts, options.shards}, options.workers};
+    if (options.matmul == Matmul::Bf16 && !lm::has_fused_kernels(model))
+      throw Error(ErrorKind::Config, "learner",
+                  "train.matmul is bf16; that needs a model in float on the CPU",
+                  "train.matmul: f32, or the model's own type as bfloat16");
+    settings = {loss,
+                sampler.temperature,
+                {options.micro_rollouts, options.shards},
+                options.workers,
+                options.matmul};
   }
 
   void set_step_start_anchors(TrainRows& rows, const std::vector<PlannedUpdate>& updates);

@@ -25,6 +25,7 @@
 #include "allot/core/options.h"
 #include "allot/lm/model.h"
 #include "allot/local/adamw.h"
+#include "allot/local/policy_gradient.h"
 #include "allot/loop/learner.h"
 #include "allot/loop/prompt_source.h"
 #include "allot/objective/options.h"
@@ -38,6 +39,10 @@ struct LearnerOptions {
   int micro_rollouts = 32;  // responses packed together
   int shards = 2;
   int workers = 2;
+  // Bf16 makes the layers' matrix products of rounded factors (sums, weights, gradients and moments
+  // stay as they are): faster where the processor multiplies BF16 numbers and the model is large,
+  // no gain for the built-in sizes S and M. It needs a float model on the CPU.
+  Matmul matmul = Matmul::F32;
 
   template <class V>
   void fields(V& v);
@@ -97,6 +102,8 @@ void LearnerOptions::fields(V& v) {
   v("shards", shards, Range{1, 256},
     "parts whose gradients are summed in fixed order; the same number gives the same bits");
   v("workers", workers, Range{1, 256}, "threads that compute the shards; changes no bit");
+  v("matmul", matmul, Choices<Matmul>{{"f32", Matmul::F32}, {"bf16", Matmul::Bf16}},
+    "numbers that the layers' matrix products are made of; bf16 rounds, and pays in large models");
 }
 
 }  // namespace allot

@@ -22,11 +22,16 @@ std::uint64_t positions_of(const Shards& shards) {
   return static_cast<std::uint64_t>(rows);
 }
 
-lm::TokenScores scores_of(const lm::Model& model, const MicroBatch& batch, double temperature) {
-  const lm::Kernels kernels =
-      lm::has_fused_kernels(model) ? lm::Kernels::Fused : lm::Kernels::Reference;
+lm::Kernels kernels_of(const lm::Model& model, Matmul matmul) {
+  if (!lm::has_fused_kernels(model)) return lm::Kernels::Reference;
+  return matmul == Matmul::Bf16 ? lm::Kernels::FusedBf16 : lm::Kernels::Fused;
+}
+
+lm::TokenScores scores_of(const lm::Model& model, const MicroBatch& batch,
+                          const PolicyGradientSettings& settings) {
+  const lm::Kernels kernels = kernels_of(model, settings.matmul);
   const at::Tensor hidden = lm::hidden_states(model, batch.rows, kernels);
-  return lm::score_targets(model, hidden, batch.rows, temperature, kernels);
+  return lm::score_targets(model, hidden, batch.rows, settings.temperature, kernels);
 }
 
 template <class T>
@@ -100,7 +105,7 @@ ShardReport run_shard(const lm::Model& view, const std::vector<MicroBatch>& batc
                       std::vector<objective::ItemRatio>& ratios) {
   ShardReport report;
   for (const MicroBatch& batch : batches) {
-    const lm::TokenScores scores = scores_of(view, batch, job.settings.temperature);
+    const lm::TokenScores scores = scores_of(view, batch, job.settings);
     const PolicyLossGradient loss = policy_loss_gradient(
         job.settings.loss, scores.logprob, targets_of(batch, job, scores.logprob.detach()));
     scores.logprob.backward(loss.gradient);
@@ -152,17 +157,16 @@ LogProbs log_probs(const lm::Model& model, const TrainRows& rows,
                    std::span<const std::uint32_t> which, const PolicyGradientSettings& settings) {
   const Shards shards = pack(pack_groups(rows, which), settings.pack);
   std::vector<std::vector<double>> by_row(rows.rows.size());
-  for_each_shard(static_cast<int>(shards.size()), workers_for(model, settings.workers),
-                 [&](int shard) {
-                   const at::NoGradGuard no_grad;
-                   for (const MicroBatch& batch : shards[static_cast<std::size_t>(shard)]) {
-                     const std::vector<double> values =
-                         to_host(scores_of(model, batch, settings.temperature).logprob);
-                     for (std::size_t i = 0; i < batch.items.size(); ++i)
-                       by_row[batch.items[i]].assign(values.begin() + batch.first_target[i],
-                                                     values.begin() + batch.first_target[i + 1]);
-                   }
-                 });
+  for_each_shard(
+      static_cast<int>(shards.size()), workers_for(model, settings.workers), [&](int shard) {
+        const at::NoGradGuard no_grad;
+        for (const MicroBatch& batch : shards[static_cast<std::size_t>(shard)]) {
+          const std::vector<double> values = to_host(scores_of(model, batch, settings).logprob);
+          for (std::size_t i = 0; i < batch.items.size(); ++i)
+            by_row[batch.items[i]].assign(values.begin() + batch.first_target[i],
+                                          values.begin() + batch.first_target[i + 1]);
+        }
+      });
   LogProbs out;
   for (const std::uint32_t row : which) out.values.push_back(std::move(by_row[row]));
   out.positions = positions_of(shards);

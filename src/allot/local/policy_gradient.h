@@ -14,11 +14,15 @@
 
 namespace allot {
 
+// The numbers that the layers' matrix products are made of (lm::Kernels).
+enum class Matmul { F32, Bf16 };
+
 struct PolicyGradientSettings {
   objective::LossOptions loss;
   double temperature = 1;
   PackSettings pack;
   int workers = 1;
+  Matmul matmul = Matmul::F32;  // Bf16 needs a model that has fused kernels
 };
 
 // |log-probability here - as sampled|, over tokens that were sampled by the current version.

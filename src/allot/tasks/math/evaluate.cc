@@ -89,7 +89,7 @@ Complex Evaluator::of(Tree tree) {
 }
 
 Complex Evaluator::power(Tree tree) {
-  const Complex base = of(tree.kid(0));
+  Complex base = of(tree.kid(0));
   if (const auto exponent = plain_rational(tree.kid(1), work_)) {
     if (const auto n = small(*exponent)) {
       if (std::abs(*n) > 100000) throw NoValue{};
