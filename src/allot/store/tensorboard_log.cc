@@ -159,7 +159,7 @@ fs::path matched(const fs::path& folder, std::span<const MetricsLine> history) {
   if (reason)
     throw Error(ErrorKind::Model, folder.string(), concat("cannot be made: ", reason.message()),
                 "choose a folder that you may write to");
-  const fs::path path = folder / kFileName;
+  fs::path path = folder / kFileName;
   const std::string before = fs::exists(path) ? read_file(path) : std::string();
   const std::vector<TensorboardEvent> events = parse_tensorboard_events(before);
   std::string kept;

@@ -133,12 +133,11 @@ std::string_view last_formula(std::string_view text) {
   // Single dollar signs pair from the front; a paragraph's end closes none.
   std::size_t open = npos;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\') {
+    const bool twice = i + 1 < text.size() && text[i + 1] == text[i];
+    if (text[i] == '\\' || (text[i] == '$' && twice)) {
       ++i;
-    } else if (text[i] == '\n' && i + 1 < text.size() && text[i + 1] == '\n') {
+    } else if (text[i] == '\n' && twice) {
       open = npos;
-    } else if (text[i] == '$' && i + 1 < text.size() && text[i + 1] == '$') {
-      ++i;
     } else if (text[i] == '$') {
       if (open == npos) {
         open = i + 1;
