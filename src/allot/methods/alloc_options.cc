@@ -28,7 +28,7 @@ const MethodSection& AllocOptions::section(std::string_view method_name) const {
   return method_info(method_name).options;
 }
 
-void require_option(bool holds, std::string_view key, int given, std::string_view needed) {
+void require_option(bool holds, std::string_view key, double given, std::string_view needed) {
   if (!holds)
     throw Error(ErrorKind::Config, key, concat(given, " was given; ", needed, " is needed"));
 }

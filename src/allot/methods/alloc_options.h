@@ -86,7 +86,7 @@ struct AllocOptions {
 };
 
 // Throws Error(Config) "[key] given was given; needed is needed" unless `holds`.
-void require_option(bool holds, std::string_view key, int given, std::string_view needed);
+void require_option(bool holds, std::string_view key, double given, std::string_view needed);
 
 // For methods whose estimator compares the rollouts of a group: throws Error(Config) below two.
 void require_group_of_two(const AllocOptions& options);
