@@ -7,18 +7,19 @@
 
 #include "allot/lm/config.h"
 #include "allot/lm/kernels/aligned_vector.h"
+#include "allot/lm/kernels/bf16.h"
 #include "allot/lm/kernels/decode_attention.h"
 
 namespace allot::lm::kernels {
 
 // Weights as in lm::Model, contiguous; null where the configuration has none.
-template <class T>
+template <class W>
 struct WeightPointers {
   struct Layer {
-    const T *input_norm, *q, *k, *v, *q_bias, *k_bias, *v_bias, *q_norm, *k_norm, *o, *post_norm;
-    const T *gate, *up, *down;
+    const W *input_norm, *q, *k, *v, *q_bias, *k_bias, *v_bias, *q_norm, *k_norm, *o, *post_norm;
+    const W *gate, *up, *down;
   };
-  const T *embedding, *final_norm, *head;
+  const W *embedding, *final_norm, *head;
   std::vector<Layer> layers;
 };
 
@@ -27,6 +28,7 @@ template <class T>
 class KeyValueCache {
  public:
   KeyValueCache(const ModelConfig& config, int capacity);
+  static std::size_t bytes(const ModelConfig& config, int capacity);
 
   // In the layout of CachePiece.
   T* keys(int layer, int kv_head) { return data_.data() + offset(layer, kv_head); }
@@ -56,27 +58,41 @@ struct DecodeRow {
   int index = 0;  // where in `own` this row's keys and values go; it attends to own[0 .. index]
 };
 
-// Scratch of one thread, for up to `rows` rows per call.
-template <class T>
+// Scratch of one team, for up to `rows` rows per call and logits of up to `logit_rows` of them.
+// What a product reads has the weights' type.
+template <class W>
 struct DecodeScratch {
-  DecodeScratch(const ModelConfig& config, int rows);
+  using T = Real<W>;
 
-  int rows;
+  DecodeScratch(const ModelConfig& config, int rows, int logit_rows, int members = 1);
+  static std::size_t bytes(const ModelConfig& config, int rows, int logit_rows);
+
+  int rows, logit_rows;
   // Row-major; each stride is padded to whole panels of the packed product, the widest there are.
   int dim_stride, qkv_stride, query_stride, head_stride, ffn_stride, vocab_stride;
-  AlignedVector<T> residual, normed, qkv, query, mixed, inner, logits;
-  AlignedVector<T> scores;
+  AlignedVector<T> residual, qkv, query, logits;
+  AlignedVector<W> normed, mixed, inner;
+  struct Member {
+    AlignedVector<T> scores, attended;  // of one row
+  };
+  std::vector<Member> members;
 };
+
+// Of a net's packed weights and angles, in the widest panels.
+template <class W>
+std::size_t packed_bytes(const ModelConfig& config);
 
 // Cosines and sines of kernels/rope.h for all positions of the context, in whole vectors.
 template <class T>
 class PaddedAngles {
  public:
   explicit PaddedAngles(const ModelConfig& config);
+  ~PaddedAngles();
 
   // [head_dim / 2], readable up to a multiple of 16 numbers.
   const T* cos_at(int position) const { return cosines_.data() + at(position); }
   const T* sin_at(int position) const { return sines_.data() + at(position); }
+  std::size_t bytes() const { return (cosines_.size() + sines_.size()) * sizeof(T); }
 
  private:
   std::size_t at(int position) const { return static_cast<std::size_t>(position) * stride_; }

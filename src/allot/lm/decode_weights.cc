@@ -4,19 +4,34 @@
 
 namespace allot::lm {
 
+using kernels::Bf16;
 using kernels::WeightPointers;
 
-template <class T>
-WeightPointers<T> weight_pointers(const Model& model) {
-  const auto pointer = [](const at::Tensor& tensor) -> const T* {
+namespace {
+
+// As the library names the type.
+template <class W>
+struct ElementOf {
+  using Type = W;
+};
+template <>
+struct ElementOf<Bf16> {
+  using Type = at::BFloat16;
+};
+
+}  // namespace
+
+template <class W>
+WeightPointers<W> weight_pointers(const Model& model) {
+  const auto pointer = [](const at::Tensor& tensor) -> const W* {
     if (!tensor.defined()) return nullptr;
     if (!tensor.is_contiguous()) {
       throw Error(ErrorKind::Internal, "lm.decode_weights",
                   "a weight is not contiguous; contiguous weights are needed");
     }
-    return tensor.const_data_ptr<T>();
+    return reinterpret_cast<const W*>(tensor.const_data_ptr<typename ElementOf<W>::Type>());
   };
-  WeightPointers<T> weights;
+  WeightPointers<W> weights;
   weights.embedding = pointer(model.embedding);
   weights.final_norm = pointer(model.final_norm);
   weights.head = pointer(model.head);
@@ -31,5 +46,6 @@ WeightPointers<T> weight_pointers(const Model& model) {
 
 template WeightPointers<float> weight_pointers<float>(const Model&);
 template WeightPointers<double> weight_pointers<double>(const Model&);
+template WeightPointers<Bf16> weight_pointers<Bf16>(const Model&);
 
 }  // namespace allot::lm

@@ -6,9 +6,9 @@
 
 namespace allot::lm {
 
-// Pointers into the storage of a CPU model of type T (float or double), valid as long as that is.
-// Throws Error(Internal) for a weight that is not contiguous.
-template <class T>
-kernels::WeightPointers<T> weight_pointers(const Model& model);
+// Pointers into the storage of a CPU model of type W (float, double or Bf16), valid as long as that
+// is. Throws Error(Internal) for a weight that is not contiguous.
+template <class W>
+kernels::WeightPointers<W> weight_pointers(const Model& model);
 
 }  // namespace allot::lm

@@ -70,8 +70,9 @@ Generator::Generator(const Model& model, GeneratorOptions options) {
                 concat(options.workers, " workers with ", options.slots,
                        " slots were given; at least 1 of each is needed"));
   }
-  const bool own_kernels =
-      model.device().is_cpu() && (model.dtype() == at::kFloat || model.dtype() == at::kDouble);
+  const at::ScalarType type = model.dtype();
+  const bool own_kernels = model.device().is_cpu() &&
+                           (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
   impl_ = std::make_unique<Impl>(
       Impl{model.config(), own_kernels ? make_decode_backend(model, options)
                                        : make_reference_backend(model, options)});

@@ -1,8 +1,11 @@
 // Sampling with a static KV cache: prompts prefilled once per group, finished places refilled.
 //
-// Never records autograd. CPU models are decoded by `workers` threads with one intra-op thread
-// each; the tokens of a sequence depend on its own prompt, weights and uniforms, so results do not
-// depend on `workers`, `slots` or on what else is in flight (on CPU, bit for bit).
+// Never records autograd. CPU models (float, double, BF16) are decoded by `workers` threads with
+// one intra-op thread each: every one on sequences of its own, or, where the weights exceed the
+// caches, all on the same ones. BF16 weights are multiplied by BF16 activations and summed in
+// float; keys and values are kept in float. The tokens of a sequence depend on its own prompt,
+// weights and uniforms, so results do not depend on `workers`, `slots` or on what else is in flight
+// (on CPU, bit for bit).
 #pragma once
 
 #include <atomic>

@@ -20,7 +20,7 @@ class GeneratorBackend {
   virtual void weights_changed() = 0;
 };
 
-// A CPU model in float or double.
+// A CPU model in float, double or BF16.
 std::unique_ptr<GeneratorBackend> make_decode_backend(const Model& model, GeneratorOptions options);
 // Every device and floating type. One micro-batch of `slots` sequences at a time; `workers` is not
 // used, the library has threads of its own.

@@ -11,6 +11,7 @@
 #include "allot/lm/forward.h"
 #include "allot/lm/packed_rows.h"
 #include "allot/lm/testing/examples.h"
+#include "allot/lm/testing/instruction_sets.h"
 
 namespace allot::lm {
 namespace {
@@ -155,7 +156,7 @@ TEST_P(GeneratorVariants, DrawsTheSameTokensByLibraryOperations) {
 }
 
 TEST_P(GeneratorVariants, GivesTheSameBitsUnderEverySchedule) {
-  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
     const Model model = lively_model(config, 8, type);
     const Sequences wanted = generate(model, {.workers = 1, .slots = 1}, requests);
     for (const int workers : {1, 2, 3}) {
@@ -168,6 +169,17 @@ TEST_P(GeneratorVariants, GivesTheSameBitsUnderEverySchedule) {
     std::reverse(other.begin(), other.end());
     expect_same_bits(wanted, generate(model, {2, 9}, other), "reversed");
   }
+}
+
+TEST_P(GeneratorVariants, GivesTheSameBitsInEveryBuildOfTheKernels) {
+  for_each_instruction_set([&] {
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+      const Model model = lively_model(config, 8, type);
+      const Sequences wanted = generate(model, {.workers = 1, .slots = 1}, requests);
+      expect_same_bits(wanted, generate(model, {2, 5}, requests), "2 workers, 5 slots");
+      expect_same_bits(wanted, generate(model, {3, 64}, requests), "3 workers, 64 slots");
+    }
+  });
 }
 
 TEST_P(GeneratorVariants, GivesTheSameBitsWithoutNeighbours) {
@@ -383,13 +395,37 @@ TEST_F(GeneratorTest, RefusesADivergedModel) {
   }
 }
 
-// Half precision takes the library path; its own rounding is all that separates it from double.
+// The rounding of activations is all that separates BF16 from double.
 TEST_F(GeneratorTest, DecodesInBfloat16) {
   const Model half = lively_model(config, 8, at::kBFloat16);
-  const Model exact = lively_model(config, 8, at::kDouble);
-  const Sequences made = generate(half, {}, {request(6)});
-  EXPECT_EQ(made.size(), 6u);
-  expect_full_forward(exact, {request(6)}, made, 0.5);
+  Model exact = lively_model(config, 8, at::kDouble);
+  exact.copy_from(half);
+  Generator own(half, {}), library = Generator::reference(half, {});
+  for (Generator* generator : {&own, &library}) {
+    const Sequences made = generate(*generator, {request(6)});
+    EXPECT_EQ(made.size(), 6u);
+    expect_full_forward(exact, {request(6)}, made, 0.5);
+  }
+}
+
+// So large that all threads decode as one team (decode_plan.h).
+TEST(Generator, GivesTheSameBitsByATeam) {
+  const ModelConfig config{.vocab = 500, .dim = 256, .layers = 4, .ffn = 6400};
+  const Model model = Model::random(config, 1, at::kFloat, at::kCPU);
+  std::vector<GenerationRequest> requests(5);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].id = i * 10;
+    requests[i].n = 3;
+    requests[i].prompt.assign(1 + 40 * i, static_cast<std::int32_t>(i));
+    requests[i].max_new = static_cast<std::uint32_t>(1 + 3 * i);
+  }
+  const Sequences wanted = generate(model, {.workers = 1, .slots = 1}, requests);
+  for (const int workers : {2, 3}) {
+    for (const int slots : {1, 3, 64}) {
+      expect_same_bits(wanted, generate(model, {workers, slots}, requests),
+                       concat(workers, " workers, ", slots, " slots"));
+    }
+  }
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ TEST(InstructionSet, ChoosesTheBuildOfTheKernels) {
   for_each_instruction_set([] {
     const float weight[3] = {1, 2, 3};
     const float* const outputs[1] = {weight};
-    const int width = kernels::pack_matrix<float>(outputs, 3, nullptr).panel_width;
+    const int width = kernels::pack_matrix<float>(outputs, 3).panel_width;
     switch (instruction_set()) {
       case InstructionSet::Portable:
         EXPECT_EQ(width, 8);

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/random.h"
-#include "allot/lm/kernels/aligned_vector.h"
+#include "allot/lm/kernels/bf16.h"
 
 namespace allot::lm {
 
@@ -17,7 +17,9 @@ template <class T>
 kernels::AlignedVector<T> normals(std::size_t n, std::uint64_t seed, double scale = 1) {
   RandomStream stream({.seed = seed, .use = RandomUse::Test});
   kernels::AlignedVector<T> out(n);
-  for (T& x : out) x = static_cast<T>(scale * stream.normal());
+  for (T& x : out) {
+    x = kernels::narrowed<T>(static_cast<kernels::Real<T>>(scale * stream.normal()));
+  }
   return out;
 }
 
