@@ -38,7 +38,7 @@ Json answer() {
 }
 
 CompletionAnswer read(const std::string& text,
-                      CompletionChecks checks = {"cmpl-x", "m", "", false}) {
+                      const CompletionChecks& checks = {"cmpl-x", "m", "", false}) {
   return read_completion(text, two_of_three(), dialect_of(Api::Vllm), checks);
 }
 

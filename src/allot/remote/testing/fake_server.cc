@@ -409,7 +409,7 @@ struct FakeServer::Impl {
     response.set_content(text, "application/json");
   }
 
-  static std::string with_nan(std::string text) {
+  static std::string with_nan(const std::string& text) {
     const std::string before = "\"token_logprobs\":[";
     const std::size_t at = text.find(before) + before.size();
     return text.substr(0, at) + "NaN" + text.substr(text.find_first_of(",]", at));
