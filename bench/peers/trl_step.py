@@ -1,7 +1,7 @@
 """Seconds of one optimizer step of TRL's GRPOTrainer, at the shape of bench/step.
 
-64 prompts x 16 completions, prompt 16 + 48 new tokens, float32 weights, a randomly initialised Qwen2
-of the same size, every completion trained. Prints one JSON line.
+64 prompts x 16 completions, prompt 16 + 48 new tokens, float32 weights, a randomly initialised
+Qwen2 of the same size, every completion trained. Prints one JSON line.
 
     python bench/peers/trl_step.py --size S --steps 5
 """
