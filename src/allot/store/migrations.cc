@@ -88,36 +88,10 @@ DROP TABLE size;
 DROP TABLE prompts_1;
 DROP TABLE groups_1;
 DROP TABLE rollouts_1;
-
-CREATE VIEW completions AS
-  SELECT r.step, p.key AS prompt_key, p.text AS prompt, p.answer AS reference, r.round,
-         r.text AS completion, r.reward, r.correct, r.status, r.scoring,
-         CASE WHEN r.scoring = 'verifier_error' THEN 'error'
-              WHEN r.scoring <> 'scored' THEN 'not_scorable'
-              WHEN r.correct THEN 'correct' WHEN r.parsed THEN 'wrong' ELSE 'no_answer'
-         END AS verdict,
-         r.answer, r.reason, r.tokens, r.advantage, r.kept, r.trained,
-         p.token_ids AS prompt_ids, r.token_ids AS completion_ids
-  FROM rollouts r JOIN prompts p ON p.id = r.prompt WHERE r.text IS NOT NULL;
-CREATE VIEW ledger AS
-  SELECT id, key,
-         CASE WHEN trials = 0 THEN 'unseen' WHEN wrong_streak >= 4 THEN 'dead'
-              WHEN right_streak >= 4 THEN 'solved' ELSE 'mixed' END AS state,
-         CASE WHEN trials > 0 THEN 1.0 * successes / trials END AS pass_rate,
-         trials, successes, wrong_streak, right_streak,
-         steps, rollouts, correct, tokens, shipped,
-         first_step, last_step, last_cause, last_advantage, text, answer
-  FROM (SELECT *,
-          (SELECT coalesce(sum(g.trials), 0) FROM groups g WHERE g.prompt = p.id AND g.step >
-             (SELECT coalesce(max(h.step), -1) FROM groups h
-              WHERE h.prompt = p.id AND h.successes > 0)) AS wrong_streak,
-          (SELECT coalesce(sum(g.trials), 0) FROM groups g WHERE g.prompt = p.id AND g.step >
-             (SELECT coalesce(max(h.step), -1) FROM groups h
-              WHERE h.prompt = p.id AND h.successes < h.trials)) AS right_streak
-        FROM prompts p);
 )sql";
 
-// Entry i turns version kOldestSchemaVersion + i into the next one.
+// Entry i turns the tables of version kOldestSchemaVersion + i into those of the next, and drops
+// the views.
 constexpr std::array<const char*, kSchemaVersion - kOldestSchemaVersion> kMigrations = {kFrom1};
 
 int known_version(const SqliteConnection& connection, const fs::path& path) {
@@ -143,10 +117,12 @@ void bring_up_to_date(SqliteConnection& connection, const fs::path& path) {
     connection.execute(concat("PRAGMA user_version = ", kSchemaVersion));
     connection.execute(schema_sql());
   }
-  for (int version = known_version(connection, path); version < kSchemaVersion; ++version) {
+  const int found = known_version(connection, path);
+  for (int version = found; version < kSchemaVersion; ++version) {
     connection.execute(kMigrations[static_cast<std::size_t>(version - kOldestSchemaVersion)]);
     connection.execute(concat("PRAGMA user_version = ", version + 1));
   }
+  if (found < kSchemaVersion) connection.execute(kViews);
   transaction.commit();
 }
 

@@ -72,7 +72,10 @@ CREATE TABLE evaluations (
 
 CREATE TABLE events (
   step INTEGER NOT NULL, severity TEXT NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL);
+)sql";
 
+// They hold nothing, so an older database gets them as they are now.
+inline constexpr const char* kViews = R"sql(
 CREATE VIEW completions AS
   SELECT r.step, p.key AS prompt_key, p.text AS prompt, p.answer AS reference, r.round,
          r.text AS completion, r.reward, r.correct, r.status, r.scoring,
@@ -119,7 +122,7 @@ inline std::string totals_places() {
   return places;
 }
 
-// kSchema with the columns of RunTotals in place.
+// kSchema with the columns of RunTotals in place, and kViews.
 inline std::string schema_sql() {
   std::string columns;
   RunTotals::columns([&](const char* name, auto member) {
@@ -132,7 +135,7 @@ inline std::string schema_sql() {
   const std::string mark = "%TOTALS%";
   for (std::size_t at; (at = sql.find(mark)) != std::string::npos;)
     sql.replace(at, mark.size(), columns);
-  return sql;
+  return sql + kViews;
 }
 
 }  // namespace allot
