@@ -146,6 +146,13 @@ TEST(Exact, RadicalsPowersLogarithmsAngles) {
   EXPECT_FALSE(same("\\sqrt{x-3}\\sqrt{x-5}", "\\sqrt{(x-3)(x-5)}"));
 }
 
+// By values at points, as no exact form is common to both sides.
+TEST(Values, OddRootsOfWhatIsBelowZero) {
+  EXPECT_TRUE(same("\\frac{1-\\sqrt5}{2}x", "\\sqrt[3]{2-\\sqrt5}\\cdot x"));
+  EXPECT_TRUE(same("-\\sqrt[3]{\\cos x+2}", "\\sqrt[3]{\\sin(x-\\frac{\\pi}{2})-2}"));
+  EXPECT_FALSE(same("\\sqrt[3]{\\cos x+2}", "\\sqrt[3]{\\sin(x-\\frac{\\pi}{2})-2}"));
+}
+
 TEST(Adversarial, GuessesDoNotPay) {
   const char* guesses[] = {"3, 5 or 8",
                            "x = 5 or x = 8",
