@@ -4,7 +4,7 @@
 // take at that peak, the most memory of the process and its growth after the first tenth of the
 // steps.
 //
-//   bench/step [--sizes S,M,L] [--steps 7] [--workers 2] [--matmul f32] [--json]
+//   bench/step [--sizes S,M,L] [--steps 7] [--workers 2] [--matmul f32] [--rollout f32] [--json]
 //
 // Peak share counts weight products of the rows really computed (2 P per generated token and
 // prefilled position, 6 P per trained row; P = parameters that are multiplied), not attention.
@@ -37,6 +37,7 @@ struct Arguments {
   std::vector<ModelSize> sizes = {ModelSize::S, ModelSize::M, ModelSize::L};
   int steps = 7, workers = 2;
   Matmul matmul = Matmul::F32;
+  lm::DecodeType rollout = lm::DecodeType::OfModel;
   bool json = false;
 };
 
@@ -105,7 +106,7 @@ Measured measure(ModelSize size, const Arguments& arguments) {
   ModelOptions options;
   options.size = size;
   const lm::Model model = make_model(options, tokenizer.size());
-  lm::Generator generator(model, {arguments.workers, 64});
+  lm::Generator generator(model, {arguments.workers, 64, arguments.rollout});
   LearnerOptions learner_options;
   learner_options.shards = learner_options.workers = arguments.workers;
   learner_options.matmul = arguments.matmul;
@@ -203,6 +204,10 @@ int main(int argc, char** argv) {
   const std::map<std::string, Matmul> products = {{"f32", Matmul::F32}, {"bf16", Matmul::Bf16}};
   app.add_option("--matmul", arguments.matmul, "numbers of the training's matrix products")
       ->transform(CLI::CheckedTransformer(products));
+  const std::map<std::string, allot::lm::DecodeType> types = {
+      {"f32", allot::lm::DecodeType::OfModel}, {"bf16", allot::lm::DecodeType::Bf16}};
+  app.add_option("--rollout", arguments.rollout, "numbers that responses are sampled with")
+      ->transform(CLI::CheckedTransformer(types));
   app.add_flag("--json", arguments.json, "a JSON object per size");
   return allot::bench::run_program(app, argc, argv, [&] { allot::run(arguments); });
 }
