@@ -16,6 +16,7 @@
 
 #include "allot/core/error.h"
 #include "allot/core/prompt_id.h"
+#include "allot/core/utf8.h"
 #include "allot/tasks/alphabet.h"
 #include "allot/tasks/scored_verifier.h"
 
