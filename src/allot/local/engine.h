@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -48,6 +49,7 @@ class LocalEngine final : public RolloutEngine {
   // top_p = 1, top_k = 0 and min_p = 0; at temperature 0 it is taken at temperature 1.
   EngineTraits traits() const override;
   EngineCost cost() const override { return cost_; }
+  EngineProgress progress() const override { return {finished_.load(), generating_->longest()}; }
 
   // Error(Data) naming prompt and lengths where prompt + max_new exceeds the context, and for an
   // empty prompt; Error(Config) for sampling settings out of range and for a stop text that is not
@@ -79,6 +81,8 @@ class LocalEngine final : public RolloutEngine {
   void advance(const std::vector<lm::GenerationRequest>& generated);
 
   const Tokenizer& tokenizer_;
+  std::shared_ptr<lm::GenerationProgress> generating_;
+  std::atomic<std::uint64_t> finished_ = 0;  // rollouts
   lm::Generator generator_;
   LocalEngineOptions options_;
   const std::atomic<bool>* stop_;
