@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -58,6 +59,7 @@ class LocalEngine final : public RolloutEngine {
   // temperature 1.
   EngineTraits traits() const override;
   EngineCost cost() const override { return cost_; }
+  EngineProgress progress() const override { return {finished_.load(), generating_->longest()}; }
 
   // Error(Data) naming prompt and lengths where prompt + max_new exceeds the context, and for an
   // empty prompt; Error(Config) for sampling settings out of range and for a stop text that is not
@@ -89,6 +91,8 @@ class LocalEngine final : public RolloutEngine {
   void advance(const std::vector<lm::GenerationRequest>& generated);
 
   const Tokenizer& tokenizer_;
+  std::shared_ptr<lm::GenerationProgress> generating_;
+  std::atomic<std::uint64_t> finished_ = 0;  // rollouts
   lm::Generator generator_;
   LocalEngineOptions options_;
   const std::atomic<bool>* stop_;
