@@ -10,8 +10,8 @@
 #include "allot/tasks/addition.h"
 #include "allot/tasks/chain_arithmetic.h"
 #include "allot/tasks/countdown.h"
+#include "allot/tasks/data_set.h"
 #include "allot/tasks/digit_sort.h"
-#include "allot/tasks/jsonl.h"
 #include "allot/tasks/prompt_set.h"
 
 namespace allot {
@@ -24,13 +24,15 @@ struct TaskOptions {
   AdditionOptions addition;
   ChainArithmeticOptions chain_arithmetic;
   CountdownOptions countdown;
-  JsonlOptions jsonl;
+  ColumnOptions columns;
+  DataSetOptions jsonl;
 
   template <class V>
   void fields(V& v) {
     v("task", task, "digit_sort, addition, chain_arithmetic, countdown, or jsonl for own prompts");
-    v("train", train, "JSONL file of training prompts (task jsonl)");
-    v("eval", eval, "JSONL file of held-out prompts (task jsonl); empty = a share of data.train");
+    v("train", train, "file of training prompts: JSON lines, a JSON list or CSV (task jsonl)");
+    v("eval", eval, "file of held-out prompts (task jsonl); empty = a share of data.train");
+    v("columns", columns);
     v("digit_sort", digit_sort);
     v("addition", addition);
     v("chain_arithmetic", chain_arithmetic);
@@ -48,6 +50,7 @@ struct Task {
   std::string alphabet;  // every character (code point) of prompts and responses, UTF-8
   // Characters; a response's end token is not counted. For jsonl the longest in the files.
   std::size_t longest_prompt = 0, longest_response = 0;
+  std::vector<std::string> notices;  // how the files were understood
   std::vector<std::string> warnings;
 };
 
