@@ -87,6 +87,7 @@ class PromptReader {
   void read_answer() {
     const Cell* cell = column(columns_.answer, "answer");
     if (cell == nullptr) return;
+    if (cell->kind == Cell::Kind::Null) return;  // the row has none, which data sets do write
     std::vector<Cell> answers{*cell};
     if (cell->kind == Cell::Kind::List) answers = cell->elements;
     if (answers.empty()) return problem(concat("'", columns_.answer, "' is an empty list"));

@@ -50,8 +50,8 @@ struct DataRows {
 
 // Throws Error(Data) naming file and line: what read_rows() refuses, a missing column, a wrong
 // type, two different rows with one id; and naming the file: it cannot be read, it has no usable
-// rows. The same row twice counts once. A row whose answer is empty is dropped: it would be a
-// reward for saying nothing.
+// rows. The same row twice counts once. A row whose answer is empty or null is dropped: it would be
+// a reward for saying nothing.
 DataRows read_data_set(const std::string& path, const ColumnOptions& columns = {});
 DataRows parse_data_set(std::istream& in, const std::string& name,
                         const ColumnOptions& columns = {});

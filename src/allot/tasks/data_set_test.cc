@@ -102,7 +102,6 @@ TEST(DataSet, ErrorsNameFileAndLine) {
        "something else than messages"},
       {R"({"prompt":[],"answer":"b"})", "'prompt' has no messages"},
       {R"({"prompt":"","answer":"b"})", "'prompt' is empty"},
-      {R"({"prompt":"a","answer":null})", "'answer' is null; text, a number or a list"},
       {R"({"prompt":"a","answer":true})", "'answer' is true or false"},
       {R"({"prompt":"a","answer":{"x":1}})", "'answer' is an object"},
       {R"({"prompt":"a","answer":[["1"]]})", "'answer' is a list"},
@@ -269,10 +268,11 @@ TEST(DataSet, TheSameRowTwiceIsOneKeyAndOneWarning) {
 TEST(DataSet, ConflictingAnswersAndEmptyAnswersAreWarned) {
   const DataRows rows = parse(
       "{\"prompt\":\"a\",\"answer\":\"1\"}\n{\"prompt\":\"a\",\"answer\":\"2\"}\n"
-      "{\"prompt\":\"b\",\"answer\":\" \"}\n{\"prompt\":\"c\",\"answer\":\"\"}\n");
+      "{\"prompt\":\"b\",\"answer\":\" \"}\n{\"prompt\":\"c\",\"answer\":\"\"}\n"
+      "{\"prompt\":\"d\",\"answer\":null}\n");
   EXPECT_EQ(rows.prompts.size(), 2u);
   ASSERT_EQ(rows.warnings().size(), 2u);
-  EXPECT_NE(rows.warnings()[0].find("2 row(s) with an empty answer"), std::string::npos);
+  EXPECT_NE(rows.warnings()[0].find("3 row(s) with an empty answer"), std::string::npos);
   EXPECT_NE(rows.warnings()[0].find("line 3"), std::string::npos);
   EXPECT_NE(rows.warnings()[1].find("lines 1 and 2"), std::string::npos);
 }

@@ -6,8 +6,11 @@ namespace allot {
 
 std::string normalized_question(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    if (std::string_view(" \t\r\n\v\f$").find(c) != std::string_view::npos) continue;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool number = i + 1 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9';
+    if (std::string_view(" \t\r\n\v\f${}").find(c) != std::string_view::npos) continue;
+    if (!number && std::string_view(".,;:!?").find(c) != std::string_view::npos) continue;
     out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   return out;

@@ -10,8 +10,9 @@
 
 namespace allot {
 
-// What two spellings of one question have in common: without white space and dollar signs, ASCII
-// letters in lower case. Operators and punctuation stay, for they make another question.
+// What two spellings of one question have in common: without white space, dollar signs, braces and
+// the punctuation that no digit follows, ASCII letters in lower case. Operators and decimal points
+// stay, for they make another question.
 std::string normalized_question(std::string_view text);
 
 // Places in `held_out` of the questions that occur in `train`.

@@ -12,9 +12,9 @@ std::vector<Prompt> prompts(std::initializer_list<const char*> texts) {
 }
 
 TEST(Leakage, FindsTheSameQuestionInAnotherSpelling) {
-  const auto train = prompts({"What is $x + 1$?", "Solve it.", "caf\u00e9"});
-  const auto held_out =
-      prompts({"what is x+1?", "What is $x - 1$?", " Solve\n it. ", "cafe", "caf\u00e9"});
+  const auto train = prompts({"What is $x^{2} + 1$?", "Solve it.", "caf\u00e9", "Half of 2.5?"});
+  const auto held_out = prompts(
+      {"what is x^2+1", "What is $x^2 - 1$?", " Solve\n it. ", "cafe", "caf\u00e9", "Half of 25?"});
   EXPECT_EQ(leaked(train, held_out), (std::vector<std::size_t>{0, 2, 4}));
   EXPECT_TRUE(leaked({}, held_out).empty());
   EXPECT_TRUE(leaked(train, {}).empty());

@@ -96,6 +96,18 @@ void warn_of_leaks(const std::vector<Prompt>& train, const std::vector<Prompt>& 
         concat(leaks, " of ", test.size(), " held-out prompts are training prompts, too"));
 }
 
+// The tokenizers of tasks have no chat template, and how a conversation reads is not guessed.
+void check_rendering(const std::vector<Prompt>& prompts, const TaskOptions& options) {
+  if (options.rendering == Rendering::None) return;
+  const auto chat = std::find_if(prompts.begin(), prompts.end(),
+                                 [](const Prompt& prompt) { return !prompt.messages.empty(); });
+  if (chat == prompts.end()) return;
+  throw Error(ErrorKind::Data, "data.template",
+              concat("prompt '", chat->key,
+                     "' is a conversation, and the tokenizer has no chat template to write it out"),
+              "data.template=none uses its plain text, as for a base model");
+}
+
 Task make_file_task(const TaskOptions& options, std::uint64_t seed) {
   Task task;
   DataRows rows = prompts_of(options.train, options, task);
@@ -106,6 +118,7 @@ Task make_file_task(const TaskOptions& options, std::uint64_t seed) {
   else
     split = {std::move(rows.prompts), prompts_of(options.eval, options, task).prompts};
   warn_of_leaks(split.train, split.test, task.warnings);
+  for (const auto* prompts : {&split.train, &split.test}) check_rendering(*prompts, options);
   instruct(split.train, options.jsonl.preset);
   instruct(split.test, options.jsonl.preset);
   std::vector<Prompt> all = split.train;

@@ -16,6 +16,9 @@
 
 namespace allot {
 
+// How a conversation (Prompt::messages) becomes the text that the model sees.
+enum class Rendering { Auto, None };
+
 // Keys at data.*.
 struct TaskOptions {
   std::string task = "digit_sort";
@@ -24,6 +27,7 @@ struct TaskOptions {
   AdditionOptions addition;
   ChainArithmeticOptions chain_arithmetic;
   CountdownOptions countdown;
+  Rendering rendering = Rendering::Auto;
   ColumnOptions columns;
   DataSetOptions jsonl;
 
@@ -32,6 +36,11 @@ struct TaskOptions {
     v("task", task, "digit_sort, addition, chain_arithmetic, countdown, or jsonl for own prompts");
     v("train", train, "file of training prompts: JSON lines, a JSON list or CSV (task jsonl)");
     v("eval", eval, "file of held-out prompts (task jsonl); empty = a share of data.train");
+    v("template", rendering,
+      Choices<Rendering>{{"auto", Rendering::Auto}, {"none", Rendering::None}},
+      "conversations are written out: auto = by the tokenizer's chat template, without one they "
+      "are "
+      "an error; none = as their plain text");
     v("columns", columns);
     v("digit_sort", digit_sort);
     v("addition", addition);
