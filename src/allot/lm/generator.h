@@ -43,9 +43,14 @@ struct GeneratedSequence {
   bool truncated = false;      // max_new reached without a stop token
 };
 
+// What a model is decoded in: as it is, or with its weights rounded to BF16, of which the generator
+// keeps a copy.
+enum class DecodeType { OfModel, Bf16 };
+
 struct GeneratorOptions {
   int workers = 2;
   int slots = 64;  // sequences decoded together per worker
+  DecodeType type = DecodeType::OfModel;
 };
 
 struct GenerationCost {

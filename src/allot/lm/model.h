@@ -52,8 +52,9 @@ class Model {
   // The same storage behind fresh leaves that require grad, so that each worker thread has
   // gradients of its own.
   Model training_view() const;
-  Model clone() const;  // own storage
-  void copy_from(const Model& other);
+  Model clone() const;                          // own storage
+  Model converted(at::ScalarType dtype) const;  // own storage
+  void copy_from(const Model& other);           // of the same shape; rounds to its own type
 
   // F32 safetensors file and config.json in `folder` (written aside, then renamed).
   void save(const std::string& folder) const;

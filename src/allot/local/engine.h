@@ -21,6 +21,10 @@ struct LocalEngineOptions {
   int workers = 2;
   int slots = 64;
   int chunk = 0;
+  // Bf16 samples from weights that are rounded to BF16: half the memory traffic, and twice the
+  // speed of products where the processor multiplies BF16 numbers. The policy that samples then
+  // differs from the trained one by the rounding (metric mismatch/logp_diff_mean).
+  lm::DecodeType dtype = lm::DecodeType::OfModel;
 
   template <class V>
   void fields(V& v) {
@@ -32,6 +36,11 @@ struct LocalEngineOptions {
     v("chunk", chunk, Range{0, 65536},
       "responses of one request generated before the method sees them; 0 = all. Small values let "
       "a method stop early, but each chunk computes the prompt again");
+    v("dtype", dtype,
+      Choices<lm::DecodeType>{{"auto", lm::DecodeType::OfModel}, {"bf16", lm::DecodeType::Bf16}},
+      "numbers that responses are sampled with: auto = those of the model; bf16 rounds its "
+      "weights, "
+      "which pays in large models");
   }
 };
 
@@ -43,9 +52,10 @@ class LocalEngine final : public RolloutEngine {
   LocalEngine(const lm::Model& model, const Tokenizer& tokenizer, LocalEngineOptions options = {},
               const std::atomic<bool>* stop = nullptr);
 
-  // exact_logprobs for float and double models: Rollout::logp is of the full distribution at the
-  // sampling temperature whatever the truncation, which is the sampling distribution only where
-  // top_p = 1, top_k = 0 and min_p = 0; at temperature 0 it is taken at temperature 1.
+  // exact_logprobs where a float or double model is decoded as it is: Rollout::logp is of the full
+  // distribution at the sampling temperature whatever the truncation, which is the sampling
+  // distribution only where top_p = 1, top_k = 0 and min_p = 0; at temperature 0 it is taken at
+  // temperature 1.
   EngineTraits traits() const override;
   EngineCost cost() const override { return cost_; }
 

@@ -274,6 +274,8 @@ TEST_F(LocalEngineTest, TellsWhatItCanDo) {
   EXPECT_EQ(traits.grain, Grain::Rollout);
   const lm::Model half = lm::Model::random(small(), 1, at::kBFloat16, at::kCPU);
   EXPECT_FALSE(LocalEngine(half, tokenizer).traits().exact_logprobs);
+  const LocalEngineOptions rounded{.dtype = lm::DecodeType::Bf16};
+  EXPECT_FALSE(LocalEngine(model, tokenizer, rounded).traits().exact_logprobs);
 }
 
 }  // namespace

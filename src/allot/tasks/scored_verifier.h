@@ -5,8 +5,8 @@
 // |---|---|
 // | returns a finite reward        | Scored; correct = reward > success_threshold           |
 // | returns NaN                    | NotScorable                                            |
-// | returns an infinite reward     | VerifierError with the value in its reason             |
-// | returns an infinite part       | VerifierError (a NaN part is legal: not scorable)      |
+// | returns an infinite reward     | RewardMistake: it ends the run                         |
+// | returns an infinite part       | the same (a NaN part is legal: not scorable)           |
 // | throws                         | VerifierError with the exception's text as its reason  |
 //
 // A truncated response is judged by its text like any other; Rollout::status carries the flag. A
