@@ -77,6 +77,8 @@ Run::Run(const TrainRequest& request, const StartingPoint& start, const Services
       [this](const std::string& text) { return world_.encode(text); }, world_.prompt_room());
   recorders_.emplace(*folder_recorder_, services_.console, config_.health);
   if (const auto gap = folder_recorder_->history_gap()) recorders_->event(*gap);
+  for (const std::string& notice : world_.task().notices)
+    recorders_->event({Severity::Info, "data", notice, steps_});
   for (const std::string& warning : warnings)
     recorders_->event({Severity::Warning, "start", warning, steps_});
   if (steps_ > 0) announce_resume();

@@ -41,6 +41,12 @@ Score score_of(const verify::Verdict& verdict, const verify::Gold& gold) {
   return score;
 }
 
+verify::Gold prepare_gold(const Prompt& prompt, const verify::MathOptions& options) {
+  std::vector<std::string_view> answers{prompt.answer};
+  answers.insert(answers.end(), prompt.accepted.begin(), prompt.accepted.end());
+  return verify::prepare(answers, options);
+}
+
 std::vector<Score> MathVerifier::score(std::span<const Rollout> rollouts,
                                        const PromptSource& prompts) {
   std::vector<Score> scores;
@@ -59,7 +65,7 @@ std::vector<Score> MathVerifier::score(std::span<const Rollout> rollouts,
     try {
       const auto start = std::chrono::steady_clock::now();
       const Prompt& prompt = prompts.get(rollout.prompt);
-      if (asked != &prompt) gold = verify::prepare(prompt.answer, options_);
+      if (asked != &prompt) gold = prepare_gold(prompt, options_);
       asked = &prompt;
       score = score_of(verify::verify(gold, rollout.text, options_), gold);
       score.seconds =

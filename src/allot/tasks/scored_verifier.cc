@@ -121,6 +121,8 @@ Score exact_score(const Prompt& prompt, std::string_view response) {
                 concat("prompt '", prompt.key, "' has no reference answer; one is needed"));
   if (given.empty()) return no_answer("the response is empty");
   if (given == gold) return right(std::string(given));
+  for (const std::string& other : prompt.accepted)
+    if (given == trimmed(other)) return right(std::string(given));
   return wrong(std::string(given), concat("'", gold, "' is the answer"));
 }
 

@@ -46,7 +46,7 @@ Score right(std::string answer);
 Score wrong(std::string answer, std::string reason);
 Score no_answer(std::string reason);  // parsed = false
 
-// `exact`: the response equals the reference answer after white space is removed from both ends of
+// `exact`: the response equals a reference answer after white space is removed from both ends of
 // each. An empty response is no answer; an empty reference throws, so it is never a free reward.
 Score exact_score(const Prompt& prompt, std::string_view response);
 
