@@ -9,6 +9,7 @@
 
 #include "allot/app/aliases.h"
 #include "allot/core/error.h"
+#include "allot/objective/token_ppo.h"
 
 namespace allot {
 namespace {
@@ -79,8 +80,9 @@ void validate_run(const RunConfig& config) {
   config.data.validate();
   config.reward.validate();
   config.alloc.validate();
-  config.adv.validate();
+  config.adv.validate_for_methods();
   config.loss.validate();
+  (void)objective::token_ppo(config.loss);  // what the learner has
   config.optim.validate();
   config.model.validate();
   config.log.validate();

@@ -25,6 +25,7 @@ void add_replay(CLI::App& app, Action& chosen);
 void add_verify(CLI::App& app, Action& chosen);
 void add_data(CLI::App& app, Action& chosen);
 void add_tokenize(CLI::App& app, Action& chosen);
+void add_objective(CLI::App& app, Action& chosen);
 void add_methods(CLI::App& app, Action& chosen);
 void add_config(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);

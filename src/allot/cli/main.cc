@@ -45,8 +45,8 @@ int main(int argc, char** argv) {
   allot::Action chosen;
   for (const auto add : {allot::add_train, allot::add_compare, allot::add_simulate, allot::add_eval,
                          allot::add_report, allot::add_ledger, allot::add_replay, allot::add_verify,
-                         allot::add_tokenize, allot::add_data, allot::add_methods,
-                         allot::add_config, allot::add_doctor})
+                         allot::add_objective, allot::add_tokenize, allot::add_data,
+                         allot::add_methods, allot::add_config, allot::add_doctor})
     add(app, chosen);
   try {
     refuse_unknown_command(app, argc, argv);

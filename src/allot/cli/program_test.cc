@@ -42,7 +42,18 @@ TEST_F(Program, WrongInputsAreRefusedWithTheirExitCode) {
   expect("eval tiny.yaml --checkpoint nowhere", 4, "nowhere");
   expect("report nowhere", 4, "no run was found");
   expect("replay missing.jsonl --method grpo", 3, "not found");
+  expect("objective missing.jsonl", 3, "not found");
+  write("step.jsonl", "{\"logprobs\": [[-1]], \"external_advantage\": [1]}\n");
+  expect("objective step.jsonl --preset gpso", 2, "did you mean 'gspo'?");
+  expect("objective step.jsonl --preset tis", 3, "step.jsonl:1");
+  expect("train tiny.yaml --set loss.preset=gspo", 2, "loss.level");
+  expect("train tiny.yaml --set adv.unit=token", 2, "adv.unit");
   EXPECT_FALSE(fs::exists(folder_ / "runs" / "tiny" / "run.sqlite"));  // nothing half-written
+}
+
+TEST_F(Program, ComputesALossOfGivenNumbers) {
+  write("step.jsonl", "{\"logprobs\": [[-1, -2]], \"external_advantage\": [3]}\n");
+  expect("objective step.jsonl --preset gspo", 0, "\"grad\":[[-1.5,-1.5]]");
 }
 
 TEST_F(Program, TrainsEvaluatesReportsAndKnowsWhenItIsDone) {

@@ -14,6 +14,7 @@
 #include "allot/local/shards.h"
 #include "allot/local/train_rows.h"
 #include "allot/objective/normalizer.h"
+#include "allot/objective/token_ppo.h"
 
 namespace allot {
 namespace {
@@ -121,7 +122,7 @@ struct LocalLearner::Impl {
         prompts(prompts),
         options(options),
         optim(std::move(optim_options)),
-        loss(loss_options.expanded()),
+        loss(objective::token_ppo(loss_options)),
         sampler(sampler),
         adamw(model.parameters(), optim) {
     loss.validate();

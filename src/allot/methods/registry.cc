@@ -69,7 +69,7 @@ const MethodInfo& method_info(std::string_view name) {
 
 std::unique_ptr<Method> make_method(const AllocOptions& alloc, const AdvantageOptions& adv) {
   alloc.validate();
-  adv.validate();
+  adv.validate_for_methods();
   return method_info(alloc.method).make(alloc, adv);
 }
 

@@ -13,6 +13,13 @@ void LossSums::add(const LossSums& other) {
   clamped += other.clamped;
   k1 += other.k1;
   k3 += other.k3;
+  policy += other.policy;
+  kl += other.kl;
+  entropy += other.entropy;
+  kl_estimate += other.kl_estimate;
+  entropy_sum += other.entropy_sum;
+  trained += other.trained;
+  zero_signal += other.zero_signal;
   max_log_ratio = std::max(max_log_ratio, other.max_log_ratio);
 }
 

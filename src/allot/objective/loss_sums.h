@@ -14,6 +14,9 @@ struct LossSums {
   double clipped_low = 0, clipped_high = 0, clipped_corner = 0, clamped = 0;  // tokens
   double k1 = 0, k3 = 0;  // of the policy against the anchor: -log r and r - 1 - log r
   double max_log_ratio = 0;
+  double policy = 0, kl = 0, entropy = 0;   // the loss by term
+  double kl_estimate = 0, entropy_sum = 0;  // over tokens
+  double trained = 0, zero_signal = 0;      // tokens that count; those of rows without advantage
 
   void add(const LossSums& other);
 };

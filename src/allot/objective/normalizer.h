@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -33,6 +34,30 @@ struct Normalizer {
 // What options and batch together ask for. Throws Error(Config) if options replace a fixed
 // normaliser, Error(Internal) for Norm::Fixed without a constant above 0.
 Normalizer normalizer_of(const LossOptions& options, const TrainBatch& batch);
+
+// What the denominators count, in the whole step: all micro-batches, all ranks.
+struct GlobalCounts {
+  double tokens = 0, rows = 0;
+  std::map<std::uint32_t, double> group_rows;  // by group: rows with tokens
+  double ranks = 1;                            // D: gradients are averaged over so many later
+
+  double groups() const { return static_cast<double>(group_rows.size()); }
+  // Counts of another part of the step.
+  void add(const GlobalCounts& part);
+};
+
+// One row, whose number of trained tokens need not be whole (expected rejection sampling).
+struct RowMass {
+  std::uint32_t group = 0;
+  double tokens = 0;
+};
+
+GlobalCounts counts_of(std::span<const RowMass> rows);
+
+// omega of the rows of any part of the step. Throws Error(Internal) for counts that do not cover
+// the rows; they are never replaced by local sums.
+std::vector<double> token_weights(const Normalizer& normalizer, std::span<const RowMass> rows,
+                                  const GlobalCounts& counts);
 
 // omega of each row's tokens; the same for all tokens of a row, 0 for a row without tokens. `rows`
 // are ALL rows that are normalised together, never a micro-batch.

@@ -3,11 +3,16 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/error.h"
+#include "allot/objective/presets.h"
+#include "allot/objective/requirements.h"
+#include "allot/objective/token_ppo.h"
 
 namespace allot::objective {
 namespace {
 
-LossOptions set(std::initializer_list<std::pair<const char*, const char*>> values) {
+using Settings = std::vector<std::pair<const char*, const char*>>;
+
+LossOptions set(const Settings& values) {
   LossOptions options;
   OptionList list = OptionList::of(options, "loss");
   for (const auto& [key, value] : values) list.set(key, value, "test");
@@ -77,10 +82,150 @@ TEST(LossOptions, ASumWithAConstantNeedsTheConstant) {
       "");
 }
 
+// Section 16: every combination that contradicts itself is refused with both keys named.
+TEST(LossOptions, RefusalsNameBothKeys) {
+  struct Case {
+    Settings settings;
+    const char *first, *second;
+  };
+  const Case cases[] = {
+      {{{"loss.weight_anchor", "rollout"}, {"loss.mismatch.weight", "truncate"}},
+       "loss.weight_anchor",
+       "loss.mismatch.weight"},
+      {{{"loss.surrogate", "clipped_weight"}}, "loss.surrogate", "loss.weight_max"},
+      {{{"loss.preset", "cispo"}, {"loss.clip_high", ".2"}}, "loss.clip_high", "loss.weight_max"},
+      {{{"loss.weight_max", "3"}}, "loss.weight_max", "loss.surrogate"},
+      {{{"loss.preset", "dppo"}, {"loss.preset_full", "true"}},
+       "loss.aggregation",
+       "loss.norm_constant"},
+      {{{"loss.preset", "intellect2"}, {"loss.dual_clip_c", "3"}},
+       "loss.dual_clip_c",
+       "loss.ratio_cap"},
+      {{{"loss.preset", "sapo"}, {"loss.dual_clip_c", "3"}}, "loss.dual_clip_c", "loss.surrogate"},
+      {{{"loss.kl.placement", "in_loss"}, {"loss.kl.estimator", "k1"}, {"loss.kl.beta", "1"}},
+       "loss.kl.estimator",
+       "loss.kl.placement"},
+      {{{"loss.kl.placement", "in_reward"}, {"loss.kl.beta", "1"}},
+       "loss.kl.placement",
+       "loss.kl.estimator"},
+      {{{"loss.kl.beta", "1"}}, "loss.kl.beta", "loss.kl.placement"},
+      {{{"loss.kl.placement", "in_loss"},
+        {"loss.kl.importance_weighted", "true"},
+        {"loss.kl.estimator", "k2"}},
+       "loss.kl.importance_weighted",
+       "loss.kl.estimator"},
+      {{{"loss.preset", "capo"}}, "loss.masks", "loss.curvature.lr"},
+      {{{"loss.preset", "jackpot"}, {"loss.masks", "none"}}, "loss.mismatch.weight", "loss.masks"},
+      {{{"loss.preset", "vespo"}, {"loss.level", "token"}}, "loss.surrogate", "loss.level"},
+      {{{"loss.preset", "gmpo"}, {"loss.level", "sequence_product"}},
+       "loss.surrogate",
+       "loss.level"},
+      {{{"loss.preset", "icepop"}, {"loss.mismatch.max", ".1"}},
+       "loss.mismatch.min",
+       "loss.mismatch.max"},
+      {{{"loss.masks", "[none, truncated]"}}, "loss.masks", "none"},
+  };
+  for (const Case& c : cases) {
+    const std::string message = refusal(set(c.settings));
+    EXPECT_NE(message.find(c.first), std::string::npos) << c.first << ": " << message;
+    EXPECT_NE(message.find(c.second), std::string::npos) << c.second << ": " << message;
+  }
+  EXPECT_NE(refusal(set({{"loss.masks", "divergenc"}})).find("did you mean 'divergence'"),
+            std::string::npos);
+  EXPECT_NE(refusal(set({{"loss.preset", "gpso"}})).find("did you mean 'gspo'"), std::string::npos);
+}
+
+TEST(LossOptions, AllPresetsAreValidOnceTheirConstantsAreGiven) {
+  for (const PresetRow& row : presets()) {
+    SCOPED_TRACE(row.name);
+    LossOptions o;
+    o.preset = std::string(row.name);
+    EXPECT_EQ(o.expanded().has_mask("curvature") ? "" : refusal(o), "");
+    o.preset_full = true;
+    o.curvature.lr = .1;
+    if (o.expanded().aggregation == Aggregation::SeqMeanTokenSumNorm) o.norm_constant = 8;
+    EXPECT_EQ(refusal(o), "");
+    LossOptions once = o.expanded(), twice = once.expanded();
+    EXPECT_EQ(OptionList::of(once, "loss").yaml(), OptionList::of(twice, "loss").yaml());
+    EXPECT_EQ(refusal(once), "");
+  }
+}
+
+TEST(LossOptions, VerlBoundsTheCornerOfItsTokenLossOnly) {
+  const auto corner = [](const Settings& settings) { return set(settings).expanded().dual_clip_c; };
+  EXPECT_EQ(corner({{"loss.compat", "verl"}}), 3);
+  EXPECT_EQ(corner({{"loss.compat", "verl"}, {"loss.dual_clip_c", "0"}}), 0);
+  EXPECT_EQ(corner({{"loss.compat", "verl"}, {"loss.preset", "gspo"}}), 0);
+  EXPECT_EQ(corner({{"loss.compat", "trl"}}), 0);
+}
+
+TEST(Requirements, EachPresetAsksForWhatItReads) {
+  const auto names = [](const char* preset) {
+    std::string all;
+    for (const std::string& name : requirements(set({{"loss.preset", preset}})).names())
+      all += (all.empty() ? "" : " ") + name;
+    return all;
+  };
+  EXPECT_EQ(names("dapo"), "old_logprobs");
+  EXPECT_EQ(names("grpo"), "old_logprobs ref_logprobs");
+  EXPECT_EQ(names("pg_tis"), "rollout_logprobs");
+  EXPECT_EQ(names("minirl"), "old_logprobs rollout_logprobs");
+  EXPECT_EQ(names("dppo"), "rollout_logprobs");
+  EXPECT_EQ(names("tis"), "old_logprobs rollout_logprobs");
+  EXPECT_EQ(names("rloo"), "old_logprobs ref_logprobs");
+  EXPECT_EQ(names("jackpot"), "old_logprobs rollout_logprobs topk");
+  EXPECT_EQ(names("capo"), "old_logprobs topk hidden");
+  EXPECT_EQ(names("top_entropy"), "old_logprobs entropy");
+  EXPECT_EQ(names("flow_rl"), "old_logprobs ref_logprobs log_partition");
+}
+
+TEST(Requirements, RawLogProbabilitiesAreRefusedWhereTheyAreRead) {
+  RunFacts facts;
+  facts.processed_logprobs = false;
+  EXPECT_NO_THROW(validate_run(set({{"loss.preset", "dapo"}}), facts));
+  EXPECT_THROW(validate_run(set({{"loss.preset", "tis"}}), facts), Error);
+  facts.truncated_sampling = true;
+  facts.mean_group_size = 2;
+  facts.updates_per_rollout = 4;
+  EXPECT_EQ(run_warnings(set({{"loss.preset", "tis"}}), facts).size(), 2u);
+  EXPECT_EQ(run_warnings(set({{"loss.level", "sequence_product"}}), facts).size(), 2u);
+}
+
+// The learner of this machine: PPO by token, everything else is refused by its key.
+TEST(TokenPpo, RefusesWhatItWouldIgnore) {
+  for (const char* preset : {"dapo", "grpo", "dr_grpo", "custom", "intellect2"})
+    EXPECT_NO_THROW(token_ppo(set({{"loss.preset", preset}}))) << preset;
+  EXPECT_EQ(token_ppo(set({{"loss.preset", "grpo"}})).kl.placement, KlPlacement::None);
+  struct Case {
+    const char *key, *value;
+  };
+  for (const Case& c :
+       {Case{"loss.surrogate", "reinforce"}, Case{"loss.level", "sequence_geometric"},
+        Case{"loss.weight_anchor", "rollout"}, Case{"loss.masks", "truncated"},
+        Case{"loss.mismatch.weight", "truncate"}, Case{"loss.entropy_coef", ".1"},
+        Case{"loss.entropy.adaptive", "true"}, Case{"loss.kl.placement", "in_loss"},
+        Case{"loss.compat", "verl"}}) {
+    try {
+      (void)token_ppo(set({{c.key, c.value}}));
+      ADD_FAILURE() << c.key;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(c.key), std::string::npos) << error.what();
+    }
+  }
+  for (const char* preset : {"v32", "reinforce_pp_baseline", "gspo", "cispo", "flow_rl", "tis"})
+    EXPECT_THROW(token_ppo(set({{"loss.preset", preset}})), Error) << preset;
+}
+
 TEST(LossOptions, WarnsOfAReplacedNormaliserAndOfSequenceWidths) {
   EXPECT_TRUE(LossOptions{}.warnings().empty());
   EXPECT_EQ(set({{"loss.aggregation", "token_mean"}}).warnings().size(), 1u);
   EXPECT_EQ(set({{"loss.clip_low", "0.0003"}}).warnings().size(), 1u);
+  EXPECT_EQ(set({{"loss.preset", "gspo"}}).warnings().size(), 0u);
+  EXPECT_EQ(set({{"loss.preset", "gspo"}, {"loss.clip_high", ".2"}}).warnings().size(), 1u);
+  EXPECT_EQ(set({{"loss.preset", "gspo"}, {"loss.aggregation", "token_mean"}}).warnings().size(),
+            2u);
+  EXPECT_EQ(set({{"loss.preset", "dppo"}}).warnings().size(), 0u);
+  EXPECT_EQ(set({{"loss.preset", "dppo"}, {"loss.mask_anchor", "old"}}).warnings().size(), 1u);
 }
 
 }  // namespace

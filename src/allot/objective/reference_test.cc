@@ -73,7 +73,9 @@ TEST(Reference, GoldenGrpoWithoutItsKlTerm) {
   const std::vector<double> omega = {1. / 12, 1. / 12, 1. / 12, 1. / 8,  1. / 8,
                                      1. / 16, 1. / 16, 1. / 16, 1. / 16, 1. / 4};
   LossOptions options;
-  options.preset = Preset::Grpo;
+  options.preset = "grpo";
+  options.kl.placement = KlPlacement::None;
+  options.kl.beta = 0;
   const auto rows = golden_rows(0.5 / (std::sqrt(1.0 / 3) + 1e-4));
   const auto gradient =
       flat(reference_loss(options, {Aggregation::SeqMeanTokenMean}, rows).gradient);

@@ -1,4 +1,7 @@
 // The surrogate f of one token: its value and its gradient coefficient. Source: objectives, 6.
+//
+// Two kinds: functions of the ratio, whose value carries the gradient, and detached weights of the
+// log-probability (clipped_weight, gamma_weight, reinforce), whose coefficient is the weight.
 #pragma once
 
 #include "allot/objective/options.h"
@@ -13,7 +16,21 @@ struct SurrogateTerm {
   bool clipped_low = false, clipped_high = false, clipped_corner = false;
 };
 
-// `options` must be expanded; ratio > 0.
+// ppo_clip and soft. `options` must be expanded; ratio > 0.
 SurrogateTerm surrogate(const LossOptions& options, double ratio, double advantage);
+
+bool is_detached_weight(Surrogate surrogate);
+
+// clipped_weight, gamma_weight, reinforce: the weight of A log pi. `log_ratio` of the token or, for
+// the product of a response, of the whole response.
+double detached_weight(const LossOptions& options, double log_ratio, double advantage);
+
+// Geometric mean (GMPO): the log ratio that one token adds to the mean, and whether its gradient
+// stays. log r <= clip_high counts where A > 0, log r >= -clip_low where A < 0.
+struct ClippedLogRatio {
+  double log_ratio = 0;
+  bool kept = true;
+};
+ClippedLogRatio clipped_log_ratio(const LossOptions& options, double log_ratio, double advantage);
 
 }  // namespace allot::objective

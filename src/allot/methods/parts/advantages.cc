@@ -45,11 +45,30 @@ void AdvantageOptions::validate() const {
     throw Error(ErrorKind::Config, "adv.eps",
                 concat(eps, " was given; -1 (the method's own) or a value >= 0 is needed"));
   const bool per_step = scale == AdvantageScale::Batch || scale == AdvantageScale::Whiten;
-  if (per_step && estimator != AdvantageEstimator::GroupRelative)
+  const bool by_groups =
+      estimator == AdvantageEstimator::LeaveOneOut || estimator == AdvantageEstimator::PassAtK;
+  if (per_step && by_groups)
     throw Error(ErrorKind::Config, "adv.scale",
                 "batch or whiten was given with another estimator than group_relative; none or "
                 "group is needed",
                 "set adv.estimator=group_relative, or adv.scale=none");
+}
+
+void AdvantageOptions::validate_for_methods() const {
+  validate();
+  const bool scalar = estimator == AdvantageEstimator::GroupRelative ||
+                      estimator == AdvantageEstimator::LeaveOneOut ||
+                      estimator == AdvantageEstimator::PassAtK;
+  const auto require = [](bool holds, const char* key) {
+    if (!holds)
+      throw Error(ErrorKind::Config, key,
+                  "the given value is not available to allocation methods; the default is needed",
+                  "allot objective computes it on given numbers");
+  };
+  require(scalar, "adv.estimator");
+  require(reward_aggregation == RewardAggregation::SumThenNormalize, "adv.reward_aggregation");
+  require(reward_weights.empty(), "adv.reward_weights");
+  require(unit == StatsUnit::Sequence, "adv.unit");
 }
 
 AdvantageRule advantage_rule(const AdvantageOptions& options, GroupKind kind) {

@@ -8,14 +8,24 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "allot/core/options.h"
 #include "allot/methods/parts/ragged.h"
 
 namespace allot {
 
-enum class AdvantageEstimator { GroupRelative, LeaveOneOut, PassAtK };
+enum class AdvantageEstimator {
+  GroupRelative,
+  LeaveOneOut,
+  PassAtK,
+  ReinforcePlusPlus,
+  ReinforcePlusPlusBaseline,
+  External
+};
 enum class AdvantageScale { None, Group, Batch, Whiten };
+enum class RewardAggregation { SumThenNormalize, NormalizeThenSum };
+enum class StatsUnit { Sequence, Token };
 
 // adv.*
 struct AdvantageOptions {
@@ -24,15 +34,25 @@ struct AdvantageOptions {
   double eps = -1;
   int ddof = -1;
   double resolution = 1e-6;
+  RewardAggregation reward_aggregation = RewardAggregation::SumThenNormalize;
+  std::vector<double> reward_weights;
+  StatsUnit unit = StatsUnit::Sequence;
+  bool gdpo_batch_norm = true;
 
   template <class V>
   void fields(V& v) {
     v("estimator", estimator,
-      Choices<AdvantageEstimator>{{"group_relative", AdvantageEstimator::GroupRelative},
-                                  {"leave_one_out", AdvantageEstimator::LeaveOneOut},
-                                  {"pass_at_k", AdvantageEstimator::PassAtK}},
-      "reward minus the group's mean (GRPO); minus the mean of the others (RLOO, never scaled); or "
-      "best minus second best on the best rollout alone");
+      Choices<AdvantageEstimator>{
+          {"group_relative", AdvantageEstimator::GroupRelative},
+          {"leave_one_out", AdvantageEstimator::LeaveOneOut},
+          {"pass_at_k", AdvantageEstimator::PassAtK},
+          {"reinforce_plus_plus", AdvantageEstimator::ReinforcePlusPlus},
+          {"reinforce_plus_plus_baseline", AdvantageEstimator::ReinforcePlusPlusBaseline},
+          {"external", AdvantageEstimator::External}},
+      "reward minus the group's mean (GRPO); minus the mean of the others (RLOO, never scaled); "
+      "best minus second best on the best rollout alone; the last three only in `allot objective`: "
+      "returns whitened over the step (REINFORCE++), centred rewards whitened over the step, or "
+      "advantages as given");
     v("scale", scale,
       Choices<AdvantageScale>{{"none", AdvantageScale::None},
                               {"group", AdvantageScale::Group},
@@ -49,9 +69,22 @@ struct AdvantageOptions {
       "0 for curated groups");
     v("resolution", resolution, Range{0, 1e6},
       "rewards of a group that differ by no more carry no signal");
+    v("reward_aggregation", reward_aggregation,
+      Choices<RewardAggregation>{{"sum_then_normalize", RewardAggregation::SumThenNormalize},
+                                 {"normalize_then_sum", RewardAggregation::NormalizeThenSum}},
+      "several rewards: their weighted sum is the reward, or the sum of their own z-scores is, "
+      "which is then scaled over the step (GDPO; only in `allot objective`)");
+    v("reward_weights", reward_weights, Range{-1e6, 1e6},
+      "one per reward, only in `allot objective`; empty = all 1");
+    v("unit", unit,
+      Choices<StatsUnit>{{"sequence", StatsUnit::Sequence}, {"token", StatsUnit::Token}},
+      "whitening counts each response once, or once per token (only in `allot objective`)");
+    v("gdpo_batch_norm", gdpo_batch_norm, "normalize_then_sum: scale the sum over the step");
   }
   // Throws Error(Config) on combinations that have no meaning.
   void validate() const;
+  // The same, and on what allocation methods do not do themselves.
+  void validate_for_methods() const;
 };
 
 // What a method supplies where adv.eps and adv.ddof are left to it. A curated group is a chosen

@@ -7,7 +7,7 @@ namespace {
 
 LossOptions clip(double low, double high) {
   LossOptions options;
-  options.preset = Preset::Custom;
+  options.preset = "custom";
   options.clip_low = low;
   options.clip_high = high;
   return options;
@@ -38,12 +38,15 @@ std::vector<LossRow> golden_rows(double advantage) {
       {-.52, -1.10, -.11}, {-.31, -2.20}, {-.05, -.95, -2.60, -.42}, {-1.45}};
   const std::vector<std::vector<double>> current = {
       {-.40, -.80, -.09}, {-.45, -2.60}, {-.04, -1.30, -2.10, -.45}, {-.60}};
+  const std::vector<std::vector<double>> reference = {
+      {-.60, -1.30, -.12}, {-.28, -1.90}, {-.06, -.85, -3.20, -.41}, {-1.60}};
   std::vector<LossRow> rows(4);
   for (std::size_t i = 0; i < 4; ++i) {
     rows[i].advantage = i % 2 == 0 ? advantage : -advantage;
     rows[i].logprob = current[i];
     rows[i].old = old[i];
     rows[i].rollout = mu[i];
+    rows[i].reference = reference[i];
   }
   return rows;
 }

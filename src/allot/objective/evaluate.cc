@@ -1,0 +1,119 @@
+#include "allot/objective/evaluate.h"
+
+#include <algorithm>
+
+#include "allot/objective/advantage_transform.h"
+#include "allot/objective/entropy.h"
+
+namespace allot::objective {
+namespace {
+
+bool penalizes(const LossOptions& o) {
+  return o.kl.placement == KlPlacement::InReward && o.kl.beta > 0;
+}
+
+// beta sum_t (log old - log ref) of each row, unless it enters as return-to-go.
+std::vector<double> penalties(const LossOptions& o, TokenStep token_step,
+                              std::span<const LossRow> rows) {
+  std::vector<double> out(rows.size(), 0);
+  if (!penalizes(o) || token_step == TokenStep::ReturnToGo) return out;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (rows[i].scorable) out[i] = o.kl.beta * kl_of_row(rows[i], i);
+  return out;
+}
+
+// Sets the advantages of all rows.
+std::vector<Metric> estimate(const LossOptions& o, const ScalarEstimator& estimator, Step& step) {
+  if (step.rewards.size() != step.rows.size())
+    throw Error(ErrorKind::Data, "objective",
+                concat(step.rewards.size(), " rewards were given for ", step.rows.size(),
+                       " rows; one each is needed"));
+  std::vector<std::uint32_t> groups;
+  for (const LossRow& row : step.rows) groups.push_back(row.group);
+  const std::vector<double> penalty = penalties(o, estimator.token_step, step.rows);
+  const ScalarAdvantages scalars = estimator.estimate(step.rewards, groups, penalty);
+  for (std::size_t i = 0; i < step.rows.size(); ++i) {
+    step.rows[i].advantage = scalars.values[i];
+    step.rows[i].scorable = step.rows[i].scorable && scalars.scorable[i];
+    step.rows[i].token_advantage.clear();
+  }
+  const WhitenRule rule = whiten_rule(o.compat);
+  if (estimator.token_step == TokenStep::WhitenByToken) whiten_by_token(rule, step.rows);
+  if (estimator.token_step == TokenStep::ReturnToGo)
+    reinforce_plus_plus(scalars.values, penalizes(o) ? o.kl.beta : 0, rule, step.rows);
+  return scalars.metrics;
+}
+
+double mean_entropy(std::span<const LossRow> rows, std::span<const RowTerms> terms) {
+  double sum = 0, tokens = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t t = 0; t < rows[i].entropy.size() && t < terms[i].mask.size(); ++t) {
+      sum += terms[i].mask[t] * rows[i].entropy[t];
+      tokens += terms[i].mask[t];
+    }
+  return tokens > 0 ? sum / tokens : 0;
+}
+
+void require_entropy(const LossOptions& o, std::span<const LossRow> rows) {
+  if (o.entropy_coef == 0 && !o.entropy.adaptive) return;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (rows[i].entropy.size() != rows[i].logprob.size())
+      refuse_row(i, "loss.entropy_coef needs the entropy of each token");
+}
+
+Normalizer normalizer(const LossOptions& o) {
+  Normalizer out;
+  out.aggregation = o.aggregation == Aggregation::Method ? Aggregation::TokenMean : o.aggregation;
+  out.length_divisor =
+      out.aggregation == Aggregation::SeqMeanTokenSumNorm ? o.norm_constant : o.length_divisor;
+  return out;
+}
+
+}  // namespace
+
+LossOptions whole_preset(LossOptions options) {
+  options.preset_full = true;
+  return options;
+}
+
+Evaluation evaluate(const LossOptions& given, const ScalarEstimator& estimator, Step step) {
+  const LossOptions whole = whole_preset(given);
+  whole.validate();
+  const LossOptions o = whole.expanded();
+  require_entropy(o, step.rows);
+  Evaluation out;
+  if (!step.rewards.empty()) out.metrics = estimate(o, estimator, step);
+  const StepTerms terms = step_terms(o, normalizer(o), step.rows, keyed_draw(step.seed, step.step));
+  const double coefficient = EntropyCoefficient(o).acting(mean_entropy(step.rows, terms.rows));
+  out.loss = reference_loss(o, step.rows, terms.rows, coefficient);
+  for (const LossRow& row : step.rows) {
+    std::vector<double>& advantages = out.advantages.emplace_back();
+    for (std::size_t t = 0; t < row.logprob.size(); ++t)
+      advantages.push_back(row.scorable ? row.advantage_at(t) : 0);
+    out.scorable.push_back(row.scorable);
+  }
+  const std::vector<Metric> loss = loss_metrics(o, out.loss.sums);
+  out.metrics.insert(out.metrics.end(), loss.begin(), loss.end());
+  out.metrics.insert(out.metrics.end(), terms.metrics.begin(), terms.metrics.end());
+  out.terms = terms.rows;
+  return out;
+}
+
+std::vector<Metric> loss_metrics(const LossOptions& options, const LossSums& sums) {
+  std::vector<Metric> out = metrics_of(sums, 1);
+  const double trained = std::max(1.0, sums.trained);
+  out.push_back({"loss/policy", sums.policy});
+  if (options.kl.placement == KlPlacement::InLoss && options.kl.beta > 0) {
+    out.push_back({"loss/kl", sums.kl});
+    out.push_back({"kl/mean", sums.kl_estimate / trained});
+    out.push_back({"kl/zero_signal_share", sums.zero_signal / trained});
+  }
+  if (sums.entropy_sum != 0) {
+    out.push_back({"loss/entropy", sums.entropy});
+    out.push_back({"policy/entropy", sums.entropy_sum / trained});
+  }
+  out.push_back({"train/tokens", sums.trained});
+  return out;
+}
+
+}  // namespace allot::objective

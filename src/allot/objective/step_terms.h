@@ -1,0 +1,47 @@
+// Everything of a step's loss that carries no gradient, decided once over ALL rows of the step:
+// which tokens count (masks that renormalise), what they weigh (omega), and the factors k b of the
+// masks that leave the denominators alone and of the mismatch weight. With these terms a loss can
+// be taken over any part of the rows, and the parts add up to the whole. Source: objectives,
+// sections 7, 8 and 10.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "allot/objective/loss_row.h"
+#include "allot/objective/normalizer.h"
+#include "allot/objective/options.h"
+
+namespace allot::objective {
+
+struct RowTerms {
+  double omega = 0;            // weight of one token
+  double sequence_weight = 0;  // D / B: of a loss with one term per response
+  double entropy_weight = 0;   // D / N: of one token in the mean entropy
+  std::vector<double> mask;    // m, [tokens]: 0, 1, or the probability of expected rejection
+  std::vector<double> factor;  // k b, [tokens]
+  double size() const;         // n_i, the sum of the mask
+};
+
+// Uniform number in (0, 1) of a token, the same for every update on its rollout.
+using TokenDraw = std::function<double(std::uint64_t rollout_id, std::size_t token)>;
+
+// Keyed by (seed, step, rollout id, token).
+TokenDraw keyed_draw(std::uint64_t seed, std::uint64_t step);
+
+struct StepTerms {
+  std::vector<RowTerms> rows;
+  GlobalCounts counts;
+  std::vector<Metric> metrics;  // mask/*, mismatch/*, train/*
+};
+
+// `options` expanded. Throws Error(Data) naming the row that lacks what the options need.
+StepTerms step_terms(const LossOptions& options, const Normalizer& normalizer,
+                     std::span<const LossRow> rows, const TokenDraw& draw);
+
+// The tokens that count before any mask of the options: generated and scorable.
+std::vector<double> base_mask(const LossRow& row, std::size_t index);
+
+}  // namespace allot::objective

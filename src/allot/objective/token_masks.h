@@ -1,0 +1,38 @@
+// The masks of loss.masks over the rows of a step. Masks that renormalise (curvature, obrs,
+// truncated) change which tokens count; the others are factors of the tokens that count.
+// Source: objectives, section 7.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "allot/core/types.h"
+#include "allot/objective/step_terms.h"
+
+namespace allot::objective {
+
+// How many tokens a mask saw and kept, by the sign of their advantage.
+struct MaskCount {
+  std::string name;
+  double seen_positive = 0, kept_positive = 0, seen_other = 0, kept_other = 0;
+
+  void count(double advantage, double mask, double kept);
+};
+
+// mask/<name>_keep_pos, mask/<name>_keep_neg.
+void append_metrics(const MaskCount& count, std::vector<Metric>& out);
+
+// Changes terms[i].mask; obrs also sets the factor if it reweighs.
+void apply_renormalizing(const LossOptions& options, std::span<const LossRow> rows,
+                         const TokenDraw& draw, std::vector<RowTerms>& terms,
+                         std::vector<MaskCount>& counts);
+
+// Multiplies terms[i].factor.
+void apply_factors(const LossOptions& options, std::span<const LossRow> rows,
+                   std::vector<RowTerms>& terms, std::vector<MaskCount>& counts);
+
+// log rho = log old - log rollout, clamped. Throws Error(Data) where one is missing.
+std::vector<double> log_rho(const LossOptions& options, const LossRow& row, std::size_t index);
+
+}  // namespace allot::objective
