@@ -13,6 +13,7 @@
 #include "allot/cli/run_arguments.h"
 #include "allot/core/durable_file.h"
 #include "allot/report/comparison.h"
+#include "allot/report/completions.h"
 #include "allot/report/html.h"
 #include "allot/report/table.h"
 
@@ -100,7 +101,7 @@ void add_report(CLI::App& app, Action& chosen) {
       app.add_subcommand("report", "table and HTML page of one or several run folders");
   struct Arguments {
     std::vector<std::string> runs;
-    std::string out = "report.html", figure, csv;
+    std::string out = "report.html", figure, csv, completions;
     bool json = false, markdown = false;
   };
   auto arguments = std::make_shared<Arguments>();
@@ -111,10 +112,15 @@ void add_report(CLI::App& app, Action& chosen) {
   command->add_option("--figure", arguments->figure, "also accuracy over compute as an SVG file");
   command->add_flag("--markdown", arguments->markdown, "the tables as Markdown");
   command->add_option("--csv", arguments->csv, "also every run as a line of a CSV file");
+  command->add_option("--completions", arguments->completions,
+                      "also the responses stored with their text, as a line each of a JSONL file");
   command->callback([&chosen, arguments] {
     chosen = [arguments] {
-      const Comparison comparison = compare_runs(find_runs(arguments->runs));
+      const std::vector<RunFolderPath> runs = find_runs(arguments->runs);
+      const Comparison comparison = compare_runs(runs);
       write_report(comparison, arguments->out);
+      if (!arguments->completions.empty())
+        replace_file(arguments->completions, completions_jsonl(runs));
       if (!arguments->csv.empty()) replace_file(arguments->csv, comparison_csv(comparison));
       if (!arguments->figure.empty()) write_figure(comparison, arguments->figure);
       if (arguments->json)

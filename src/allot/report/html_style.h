@@ -36,6 +36,7 @@ td.left,th.left{text-align:left;white-space:normal;overflow-wrap:anywhere;min-wi
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums;width:100%}
 th,td{padding:7px 10px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
 th{font-weight:600}thead th{color:var(--muted);font-weight:500;vertical-align:bottom;white-space:normal}
+thead th:has(.key){white-space:nowrap}
 thead .group{text-align:center;border-bottom:2px solid var(--grid)}
 th:first-child,td:first-child{text-align:left;padding-left:2px}
 tbody th{overflow-wrap:anywhere;white-space:normal;min-width:7em}

@@ -198,6 +198,29 @@ std::vector<SampleRow> RunReader::samples(std::size_t count) const {
   return samples;
 }
 
+void RunReader::each_completion(const std::function<void(const CompletionRow&)>& visit) const {
+  SqliteStatement rows = parts_->connection.prepare(
+      "SELECT step, round, tokens, trained, prompt_key, prompt, reference, completion, verdict, "
+      "status, answer, reason, reward, advantage, correct, kept, prompt_ids, completion_ids "
+      "FROM completions ORDER BY step, prompt_key, round, completion");
+  const auto number = [&](int column) {
+    return rows.is_null(column) ? std::nullopt : std::optional(rows.real(column));
+  };
+  while (rows.next()) {
+    CompletionRow row;
+    row.step = rows.count(0), row.round = rows.count(1);
+    row.tokens = rows.count(2), row.trained = rows.count(3);
+    int column = 4;
+    for (std::string* text : {&row.prompt_key, &row.prompt, &row.reference, &row.completion,
+                              &row.verdict, &row.status, &row.answer, &row.reason})
+      *text = rows.text(column++);
+    row.reward = number(12), row.advantage = number(13);
+    row.correct = rows.integer(14) != 0, row.kept = rows.integer(15) != 0;
+    row.prompt_ids = rows.text(16), row.completion_ids = rows.text(17);
+    visit(row);
+  }
+}
+
 std::vector<EventRow> RunReader::events() const {
   std::vector<EventRow> events;
   SqliteStatement rows = parts_->connection.prepare(

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,6 +54,15 @@ struct SampleRow {
   std::optional<double> advantage;  // nullopt: not trained on in its own step
 };
 
+// A row of the view `completions`: docs/formats.md.
+struct CompletionRow {
+  std::uint64_t step = 0, round = 0, tokens = 0, trained = 0;
+  std::string prompt_key, prompt, reference, completion, verdict, status, answer, reason;
+  std::optional<double> reward, advantage;  // nullopt: not scored; not trained on in its own step
+  bool correct = false, kept = false;
+  std::string prompt_ids, completion_ids;  // JSON lists, "" where they were not stored
+};
+
 struct EventRow {
   std::uint64_t step = 0;
   std::string severity, code, text;
@@ -82,6 +92,8 @@ class RunReader {
   std::map<std::uint32_t, std::uint64_t> rollouts_per_prompt() const;
   // Up to `count` rollouts with text, spread over the run, trained ones and untrained ones.
   std::vector<SampleRow> samples(std::size_t count) const;
+  // All of them, by step, prompt and round.
+  void each_completion(const std::function<void(const CompletionRow&)>& visit) const;
   std::vector<EventRow> events() const;
 
   std::string config() const;           // "" if missing
