@@ -212,10 +212,11 @@ Flow Macro::run(Run& run) const {
   run.set(name, Function{[this, &run](const Arguments& arguments) -> Value {
             if (arguments.positional.size() > parameters.size())
               fail("the macro ", name, " takes ", parameters.size(), " arguments");
-            for (const auto& [given, unused] : arguments.named)
-              if (std::none_of(parameters.begin(), parameters.end(),
-                               [&](const auto& parameter) { return parameter.first == given; }))
-                fail("the macro ", name, " has no argument '", given, "'");
+            for (const auto& given : arguments.named)
+              if (std::none_of(parameters.begin(), parameters.end(), [&](const auto& parameter) {
+                    return parameter.first == given.first;
+                  }))
+                fail("the macro ", name, " has no argument '", given.first, "'");
             std::string written;
             run.called({}, [&] {
               for (std::size_t i = 0; i < parameters.size(); ++i) {
