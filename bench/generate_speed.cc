@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -81,14 +80,6 @@ double processor_seconds() {
   timespec now;
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-double resident_mb(const char* field) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind(field, 0) == 0) return std::stod(line.substr(line.find(':') + 1)) / 1024;
-  }
-  return 0;
 }
 
 // The packed product of 960 x 960 matrices, operations per processor second of one thread.
@@ -261,11 +252,11 @@ void report_memory(const Size& size, GeneratorOptions options, double before) {
       "      memory, MB: estimate %.0f (weights %.0f, packed %.0f, caches %.0f, scratch %.0f), "
       "measured peak %.0f\n",
       memory.total() / 1e6, memory.weights / 1e6, memory.packed / 1e6, memory.caches / 1e6,
-      memory.scratch / 1e6, (resident_mb("VmHWM") - before) * 1.048576);
+      memory.scratch / 1e6, bench::process_megabytes("VmHWM:") - before);
 }
 
 void run(const Arguments& arguments) {
-  const double before = resident_mb("VmRSS");
+  const double before = bench::process_megabytes("VmRSS:");
   if (!arguments.json) {
     std::printf("instructions: %s\n", to_string(instruction_set()).c_str());
     std::printf(" size workers  slots    wall s   proc. s    tokens/s  GFLOP/s  of peak\n");

@@ -1,8 +1,10 @@
 // One GRPO step of a fixed shape on this machine: 64 prompts x 16 responses, prompt 16 + 48 new
 // tokens, every response trained. Prints seconds, tokens per second and the share of the
-// matrix-product peak that is measured in the same run.
+// matrix-product peak that is measured in the same run, the seconds that the products alone would
+// take at that peak, the most memory of the process and its growth after the first tenth of the
+// steps.
 //
-//   bench/step [--sizes S,M,L] [--steps 7] [--workers 2] [--matmul f32] [--json]
+//   bench/step [--sizes S,M,L] [--steps 7] [--workers 2] [--matmul f32] [--rollout f32] [--json]
 //
 // Peak share counts weight products of the rows really computed (2 P per generated token and
 // prefilled position, 6 P per trained row; P = parameters that are multiplied), not attention.
@@ -26,6 +28,7 @@ namespace {
 
 using bench::median;
 using bench::now;
+using bench::process_megabytes;
 
 constexpr int kPrompts = 64, kGroup = 16, kPromptTokens = 16, kNewTokens = 48;
 constexpr const char* kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz:=> ,.;?+-*/()[]{}<_#@&%";
@@ -34,6 +37,7 @@ struct Arguments {
   std::vector<ModelSize> sizes = {ModelSize::S, ModelSize::M, ModelSize::L};
   int steps = 7, workers = 2;
   Matmul matmul = Matmul::F32;
+  lm::DecodeType rollout = lm::DecodeType::OfModel;
   bool json = false;
 };
 
@@ -52,9 +56,10 @@ PromptSet make_prompts() {
   return {std::move(prompts), 0};
 }
 
-struct Seconds {
+struct Measured {
   std::vector<double> generate, train, step;
   double generate_flops = 0, train_flops = 0;
+  double peak_mb = 0, growth_mb = 0;
 };
 
 const char* size_name(ModelSize size) {
@@ -95,13 +100,13 @@ TrainBatch batch_of_everything() {
   return batch;
 }
 
-Seconds measure(ModelSize size, const Arguments& arguments) {
+Measured measure(ModelSize size, const Arguments& arguments) {
   const CharTokenizer tokenizer(kAlphabet, 64);
   const PromptSet prompts = make_prompts();
   ModelOptions options;
   options.size = size;
   const lm::Model model = make_model(options, tokenizer.size());
-  lm::Generator generator(model, {arguments.workers, 64});
+  lm::Generator generator(model, {arguments.workers, 64, arguments.rollout});
   LearnerOptions learner_options;
   learner_options.shards = learner_options.workers = arguments.workers;
   learner_options.matmul = arguments.matmul;
@@ -112,7 +117,8 @@ Seconds measure(ModelSize size, const Arguments& arguments) {
   const double parameters = multiplied_parameters(model);
   const TrainBatch batch = batch_of_everything();
 
-  Seconds seconds;
+  Measured m;
+  double early_mb = 0;
   for (int step = -1; step < arguments.steps; ++step) {  // step -1 warms up
     RolloutStore store;
     const double start = now();
@@ -133,34 +139,39 @@ Seconds measure(ModelSize size, const Arguments& arguments) {
     const std::uint64_t trained_before = learner.cost().trained;
     learner.update(batch, store);
     const double trained = now();
+    if (step == arguments.steps / 10 - 1) early_mb = process_megabytes("VmRSS:");
     if (step < 0) continue;
-    seconds.generate.push_back(generated - start);
-    seconds.train.push_back(trained - generated);
-    seconds.step.push_back(trained - start);
-    seconds.generate_flops = 2 * parameters * static_cast<double>(cost.prefilled + cost.generated);
-    seconds.train_flops =
-        6 * parameters * static_cast<double>(learner.cost().trained - trained_before);
+    m.generate.push_back(generated - start);
+    m.train.push_back(trained - generated);
+    m.step.push_back(trained - start);
+    m.generate_flops = 2 * parameters * static_cast<double>(cost.prefilled + cost.generated);
+    m.train_flops = 6 * parameters * static_cast<double>(learner.cost().trained - trained_before);
   }
-  return seconds;
+  m.peak_mb = process_megabytes("VmHWM:");
+  m.growth_mb = process_megabytes("VmRSS:") - early_mb;
+  return m;
 }
 
-void print(ModelSize size, const Seconds& seconds, double peak, bool json) {
-  const double step = median(seconds.step), generate = median(seconds.generate),
-               train = median(seconds.train);
-  const double generate_share = seconds.generate_flops / generate / peak,
-               train_share = seconds.train_flops / train / peak;
+void print(ModelSize size, const Measured& m, double peak, bool json) {
+  const double step = median(m.step), generate = median(m.generate), train = median(m.train);
+  const double generate_share = m.generate_flops / generate / peak,
+               train_share = m.train_flops / train / peak,
+               products = (m.generate_flops + m.train_flops) / peak;
   constexpr double kTokens = static_cast<double>(kPrompts) * kGroup * kNewTokens;
   if (json) {
     std::printf(
         "{\"size\":\"%s\",\"step_s\":%.4f,\"generate_s\":%.4f,\"train_s\":%.4f,"
-        "\"generate_peak_share\":%.3f,\"train_peak_share\":%.3f}\n",
-        size_name(size), step, generate, train, generate_share, train_share);
+        "\"generate_peak_share\":%.3f,\"train_peak_share\":%.3f,\"products_s\":%.4f,"
+        "\"peak_mb\":%.1f,\"growth_mb\":%.1f}\n",
+        size_name(size), step, generate, train, generate_share, train_share, products, m.peak_mb,
+        m.growth_mb);
   } else {
     std::printf(
         "%s  step %7.3f s   generate %7.3f s  %8.0f tok/s  %3.0f %% of peak   "
-        "train %7.3f s  %8.0f tok/s  %3.0f %% of peak\n",
+        "train %7.3f s  %8.0f tok/s  %3.0f %% of peak   products alone %.3f s   "
+        "%.0f MB, growing by %.1f\n",
         size_name(size), step, generate, kTokens / generate, 100 * generate_share, train,
-        kTokens / train, 100 * train_share);
+        kTokens / train, 100 * train_share, products, m.peak_mb, m.growth_mb);
   }
   std::fflush(stdout);
 }
@@ -193,6 +204,10 @@ int main(int argc, char** argv) {
   const std::map<std::string, Matmul> products = {{"f32", Matmul::F32}, {"bf16", Matmul::Bf16}};
   app.add_option("--matmul", arguments.matmul, "numbers of the training's matrix products")
       ->transform(CLI::CheckedTransformer(products));
+  const std::map<std::string, allot::lm::DecodeType> types = {
+      {"f32", allot::lm::DecodeType::OfModel}, {"bf16", allot::lm::DecodeType::Bf16}};
+  app.add_option("--rollout", arguments.rollout, "numbers that responses are sampled with")
+      ->transform(CLI::CheckedTransformer(types));
   app.add_flag("--json", arguments.json, "a JSON object per size");
   return allot::bench::run_program(app, argc, argv, [&] { allot::run(arguments); });
 }

@@ -8,7 +8,6 @@
 // before the model was made; growth is that of the resident memory from the second step to the
 // last. 100M is a Qwen2-shaped model of 98 M parameters.
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <string>
 
@@ -25,6 +24,7 @@ namespace allot {
 namespace {
 
 using bench::now;
+using bench::process_megabytes;
 
 constexpr int kPromptTokens = 16;
 constexpr const char* kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz:=> ,.;?+-*/()[]{}<_#@&%";
@@ -34,17 +34,6 @@ struct Arguments {
   int steps = 5, prompts = 64, group = 16, new_tokens = 48, micro = 32, workers = 2;
   Matmul matmul = Matmul::F32;
 };
-
-// Megabytes of a line of /proc/self/status.
-double process_megabytes(const std::string& line) {
-  std::ifstream in("/proc/self/status");
-  std::string word;
-  while (in >> word) {
-    double kilobytes = 0;
-    if (word == line && in >> kilobytes) return kilobytes * 1024 / 1e6;
-  }
-  return 0;
-}
 
 lm::ModelConfig config_of(const std::string& size, int vocab) {
   ModelOptions options;

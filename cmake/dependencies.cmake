@@ -37,6 +37,9 @@ allot_header_dep(eigen eigen3/Eigen/Cholesky libeigen3-dev)
 allot_header_dep(boost boost/multiprecision/cpp_int.hpp libboost-dev)
 if(ALLOT_STORE OR ALLOT_TORCH)
   allot_library_dep(sqlite sqlite3.h sqlite3 libsqlite3-dev)
+  allot_library_dep(pcre2 pcre2.h pcre2-8 libpcre2-dev)
+  target_compile_definitions(allot_dep_pcre2 INTERFACE PCRE2_CODE_UNIT_WIDTH=8)
+  allot_library_dep(utf8proc utf8proc.h utf8proc libutf8proc-dev)
   # The package's library is built with these three, and its classes have other members without them.
   allot_library_dep(httplib httplib.h cpp-httplib libcpp-httplib-dev)
   target_compile_definitions(allot_dep_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT

@@ -8,7 +8,7 @@ allot_room(loop      USES core)
 allot_room(sim       USES core loop TESTS_USE methods)
 allot_room(tasks     USES core loop LIBS boost nlohmann_json)
 if(ALLOT_STORE OR ALLOT_TORCH)  # the Python package does without
-  allot_room(text    USES core LIBS nlohmann_json)
+  allot_room(text    USES core LIBS pcre2 utf8proc nlohmann_json)
   allot_room(store   USES core loop LIBS sqlite nlohmann_json)
   allot_room(report  USES core store LIBS nlohmann_json)
   allot_room(remote  USES core loop text TESTS_USE methods LIBS httplib nlohmann_json)

@@ -26,6 +26,9 @@ class Allocation:
         correct: name of the reward function that says whether an answer is correct; left out: the
             weighted sum of all of them.
         success_threshold: a larger value counts as correct in beliefs and stopping rules.
+        reward_timeout_s: seconds that one call of a reward function may take before it is given up
+            and its completions count as failures of their verifier; 0: any time. Functions that are
+            not async are then called in a thread of their own.
         normalizer: "method": the loss is divided as the method says, whatever `loss_type` is;
             "host": TRL's own formula over the rows that are trained.
         replay_mib: most memory for rollouts kept beyond their step [MiB]; the oldest go first.
@@ -44,6 +47,7 @@ class Allocation:
         embedding: str = "embedding",
         correct: str | None = None,
         success_threshold: float = 0.5,
+        reward_timeout_s: float = 0,
         normalizer: str = "method",
         replay_mib: float = 256,
         untested: bool = False,
@@ -65,6 +69,10 @@ class Allocation:
             )
         if not replay_mib >= 0:
             raise allot.ConfigError(f"[trl] replay_mib is {replay_mib}; 0 or more is needed")
+        if not reward_timeout_s >= 0:
+            raise allot.ConfigError(
+                f"[trl] reward_timeout_s is {reward_timeout_s}; 0 or more is needed"
+            )
         self.method = method
         self.budget = budget
         self.seed = seed
@@ -72,6 +80,7 @@ class Allocation:
         self.embedding = embedding
         self.correct = correct
         self.success_threshold = success_threshold
+        self.reward_timeout_s = reward_timeout_s
         self.normalizer = normalizer
         self.replay_mib = replay_mib
         self.untested = untested

@@ -8,6 +8,7 @@ and told to all ranks afterwards.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +17,23 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..deadline import Deadline
+
+CONSTANT_STEPS = 10  # first steps in which a constant reward function is noticed
+
 
 class Watch:
-    """Stands between TRL and the reward functions during one call of them."""
+    """Stands between TRL and the reward functions during one call of them.
 
-    def __init__(self, count: int) -> None:
-        self.count = count  # completions of this rank
+    Args:
+        count: completions of this rank.
+        deadline: cuts calls that hang; None: they may take any time.
+    """
+
+    def __init__(self, count: int, deadline: Deadline | None = None) -> None:
+        self.count = count
+        self.deadline = deadline
+        self.late = False  # a call was cut
         self.errors: dict[int, str] = {}  # by completion: its verifier failed, and how
         self.fatal: str | None = None  # why the run cannot go on
 
@@ -32,7 +44,10 @@ class Watch:
 
             async def watched_async(**arguments: Any) -> list[float | None]:
                 try:
-                    values = await function(**arguments)
+                    values = await asyncio.wait_for(function(**arguments), self._seconds())
+                except asyncio.TimeoutError as error:  # without a text: the one of wait_for
+                    cut = self.deadline is not None and not str(error)
+                    return self._too_late(name) if cut else self._failed(name, error)
                 except Exception as error:
                     return self._failed(name, error)
                 return self._checked(name, values)
@@ -40,13 +55,31 @@ class Watch:
             return watched_async
 
         def watched(**arguments: Any) -> list[float | None]:
+            late = self.deadline.given_up if self.deadline else 0
             try:
-                values = function(**arguments)
+                values = self._call(function, arguments)
+            except TimeoutError as error:
+                cut = self.deadline is not None and self.deadline.given_up > late
+                return self._too_late(name) if cut else self._failed(name, error)
             except Exception as error:
                 return self._failed(name, error)
             return self._checked(name, values)
 
         return watched
+
+    def _seconds(self) -> float | None:
+        return self.deadline.seconds if self.deadline else None
+
+    def _call(self, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        if self.deadline is None:
+            return function(**arguments)
+        return self.deadline.call(function, **arguments)
+
+    def _too_late(self, name: str) -> list[float | None]:
+        self.late = True
+        return self._failed(
+            name, TimeoutError(f"no answer within {self._seconds():g} s; the call was given up")
+        )
 
     def _failed(self, name: str, error: Exception) -> list[float | None]:
         for row in range(self.count):
@@ -103,10 +136,37 @@ def number_of(value: Any) -> float | None:
         return None
 
 
+class ConstantRewards:
+    """Notices a function that gives every completion of the first steps the same value."""
+
+    def __init__(self, names: Sequence[str], steps: int = CONSTANT_STEPS) -> None:
+        self._names = names
+        self._left = steps
+        self._values: list[set[float]] = [set() for _ in names]  # at most two are kept
+
+    def step(self, rewards: Iterable[Sequence[float]]) -> list[str]:
+        """`rewards`: by completion, one value per function. What should be said now."""
+        if self._left == 0:
+            return []
+        self._left -= 1
+        for values in rewards:
+            for seen, value in zip(self._values, values):
+                if len(seen) < 2 and not np.isnan(value):
+                    seen.add(float(value))
+        if self._left > 0:
+            return []
+        return [
+            f"reward function {name} gave {next(iter(seen)):g} to every completion of the first "
+            f"steps; nothing can be learned of it"
+            for name, seen in zip(self._names, self._values)
+            if len(seen) == 1
+        ]
+
+
 @contextmanager
-def watched(trainer: Any, count: int) -> Iterator[Watch]:
+def watched(trainer: Any, count: int, deadline: Deadline | None = None) -> Iterator[Watch]:
     """The trainer's reward functions under watch; models that score are called as they are."""
-    watch = Watch(count)
+    watch = Watch(count, deadline)
     before = trainer.reward_funcs
     trainer.reward_funcs = [
         function if isinstance(function, torch.nn.Module) else watch.around(function, name)

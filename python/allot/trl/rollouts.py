@@ -17,6 +17,7 @@ from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from trl.trainer.utils import pad
 
+from ..deadline import Deadline
 from . import rewards as scoring
 
 log = logging.getLogger("allot.trl")
@@ -39,6 +40,7 @@ class Rollout:
     rewards: list[float] = field(default_factory=list)  # of each function, NaN: not scorable
     reward: float = float("nan")  # their weighted sum
     error: str | None = None  # its verifier failed
+    late: bool = False  # because the call was cut
     logps: NDArray[Any] | None = None  # of the policy that generated it, where it is held
     mean_logprob: float = 0.0
     mean_entropy: float = 0.0
@@ -69,8 +71,9 @@ def row_by_row(trainer: Any) -> Iterator[None]:
 class Sampler:
     """Serves requests with the trainer's own generation and reward code."""
 
-    def __init__(self, trainer: Any, needs: allot.Needs) -> None:
+    def __init__(self, trainer: Any, needs: allot.Needs, reward_timeout_s: float = 0) -> None:
         self._trainer = trainer
+        self._deadline = Deadline(reward_timeout_s) if reward_timeout_s > 0 else None
         self._accelerator = trainer.accelerator
         self._policy_stats = needs.logprob or needs.entropy
         self._errors_told = 0
@@ -155,7 +158,7 @@ class Sampler:
     def _score(self, rollouts: list[Rollout], score: Any) -> str | None:
         """Fills in the rewards; returns what is wrong with the reward functions on this rank."""
         trainer = self._trainer
-        with scoring.watched(trainer, len(rollouts)) as watch:
+        with scoring.watched(trainer, len(rollouts), self._deadline) as watch:
             gathered = score(
                 [rollout.row for rollout in rollouts],
                 [rollout.row["prompt"] for rollout in rollouts],
@@ -169,6 +172,7 @@ class Sampler:
             rollout.rewards = mine[i]
             rollout.reward = scoring.total(mine[i], weights)
             rollout.error = watch.errors.get(i)
+            rollout.late = watch.late and rollout.error is not None
             for name, values in trainer._pending_extra_logs.items():
                 rollout.extra[name] = values[i] if i < len(values) else None
         trainer._pending_extra_logs.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import allot
@@ -13,7 +14,10 @@ from .allocation import Allocation
 from .candidates import Candidates
 from .identity import Identity, Index, content
 from .report import Report
+from .rewards import ConstantRewards
 from .rollouts import Rollout, Sampler, row_by_row
+
+log = logging.getLogger("allot.trl")
 
 
 class Session:
@@ -42,7 +46,8 @@ class Session:
         )
         needs = self.controller.needs
         self._candidates = Candidates(needs, identity, index, groups, seed, allocation.embedding)
-        self._sampler = Sampler(trainer, needs)
+        self._sampler = Sampler(trainer, needs, allocation.reward_timeout_s)
+        self._constant = ConstantRewards(trainer.reward_func_names)
         self._store = store.Store(allocation.replay_mib)
         self._report = Report(trainer)
         self._correct = self._correct_index(allocation.correct)
@@ -80,6 +85,8 @@ class Session:
             more = self._candidates.more(plan.refill) if plan.refill else None
             plan = controller.observe(self._outcomes(found) if found else None, more_prompts=more)
         self._refuse_broken_rewards(fresh)
+        for warning in self._constant.step(rollout.rewards for rollout in fresh):
+            log.warning("[trl] %s", warning)
         batch = controller.finalize()
         self._open = False
         self._updated = len(batch) > 0
@@ -222,7 +229,9 @@ class Session:
         }
 
     def _refuse_broken_rewards(self, rollouts: list[Rollout]) -> None:
-        if rollouts and all(rollout.error for rollout in rollouts):
+        # A call that was cut took all its rollouts with it, and may be the only one of a step.
+        late = any(rollout.late for rollout in rollouts)
+        if rollouts and all(rollout.error for rollout in rollouts) and not late:
             raise allot.DataError(
                 f"[trl] the reward functions failed for all {len(rollouts)} rollouts of a step: "
                 f"{rollouts[0].error}; a score for some of them is needed"

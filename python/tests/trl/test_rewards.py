@@ -1,8 +1,10 @@
 """Reward functions that fail, and values that are no numbers: what reaches the optimizer, what the
 Controller hears, what the user reads."""
 
+import asyncio
 import logging
 import math
+import threading
 
 import allot
 import allot.trl
@@ -70,6 +72,51 @@ def test_a_call_that_raises_now_and_then_costs_its_rollouts_only(tmp_path):
     trainer, spy = run(tmp_path, rewards, "reinforce_ada", max_steps=3)
     assert len(spy.steps) == 3
     assert sum(tiny.history(trainer, "verifier/error")) == calls[1]
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_a_call_that_hangs_is_cut_and_the_run_goes_on(tmp_path, caplog, kind):
+    """The second of three calls never ends; its rollouts are failures of their verifier."""
+    calls = []
+    let_go = threading.Event()
+
+    def rewards(completions, **columns):
+        calls.append(len(completions))
+        if len(calls) == 2:
+            let_go.wait()
+        return tiny.above(completions, **columns)
+
+    async def slow(completions, **columns):
+        calls.append(len(completions))
+        if len(calls) == 2:
+            await asyncio.Event().wait()
+        return tiny.above(completions, **columns)
+
+    allocation = allot.trl.Allocation("grpo", reward_timeout_s=0.5)
+    with caplog.at_level(logging.WARNING, "allot.trl"):
+        trainer, spy = run(tmp_path, rewards if kind == "plain" else slow, allocation, max_steps=3)
+    let_go.set()
+    assert len(calls) == 3
+    assert tiny.history(trainer, "verifier/error") == [0, calls[1], 0]
+    assert len(spy.steps[1].batch) == 0
+    told = [r.message for r in caplog.records if "no answer within 0.5 s" in r.message]
+    assert len(told) == 10 and "further ones are only counted" in told[-1]
+
+
+def test_a_timeout_below_zero_is_refused():
+    with pytest.raises(allot.ConfigError, match=r"reward_timeout_s is -1; 0 or more"):
+        allot.trl.Allocation("grpo", reward_timeout_s=-1)
+
+
+def test_a_function_of_one_value_only_is_named_after_ten_steps(tmp_path, caplog):
+    def formal(completions, **columns):
+        return [2.0] * len(completions)
+
+    with caplog.at_level(logging.WARNING, "allot.trl"):
+        run(tmp_path, [formal, tiny.above], max_steps=11)
+    told = [r.message for r in caplog.records if "nothing can be learned" in r.message]
+    assert len(told) == 1
+    assert told[0].startswith("[trl] reward function formal gave 2 to every completion")
 
 
 def test_a_broken_function_stops_the_run_at_once(tmp_path):

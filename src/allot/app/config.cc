@@ -78,6 +78,7 @@ void apply_all(OptionList& list, const ConfigSources& sources) {
 
 void validate_run(const RunConfig& config) {
   config.data.validate();
+  config.reward.validate();
   config.alloc.validate();
   config.adv.validate_for_methods();
   config.loss.validate();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "allot/app/reward_options.h"
 #include "allot/app/run_options.h"
 #include "allot/app/yaml_file.h"
 #include "allot/local/engine.h"
@@ -25,6 +26,7 @@ namespace allot {
 struct RunConfig {
   ModelOptions model;
   TaskOptions data;
+  RewardOptions reward;
   WarmStartOptions warm_start;
   AllocOptions alloc;
   AdvantageOptions adv;
@@ -45,6 +47,7 @@ struct RunConfig {
   void fields(V& v) {
     v("model", model);
     v("data", data);
+    v("reward", reward);
     v("warm_start", warm_start);
     v("alloc", alloc);
     v("adv", adv);

@@ -7,6 +7,8 @@
 
 #include "allot/app/config.h"
 #include "allot/app/starting_point.h"
+#include "allot/lm/generation_memory.h"
+#include "allot/local/training_memory.h"
 
 namespace allot {
 
@@ -29,8 +31,14 @@ struct DryRun {
   std::uint64_t updates = 0;             // per step, when all rollouts of the budget are trained on
   std::uint32_t longest_response = 0;
 
-  // Bytes, computed from shapes; activations and the libraries' own come on top.
-  std::uint64_t weights = 0, gradients = 0, optimizer = 0, cache = 0;
+  // Of the largest step: all rollouts of the budget, with the longest prompt and response. The
+  // program and its libraries come on top (about 150 MB).
+  TrainingMemory training;
+  lm::GenerationMemory generation;  // nothing where a server samples
+
+  // Bytes at the higher of the two peaks: training and generation share the weights, and the
+  // optimizer's moments and the generator's packed weights stay meanwhile.
+  std::uint64_t peak_bytes() const;
 };
 
 // Errors are those that the run itself would end with.

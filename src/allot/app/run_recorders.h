@@ -6,7 +6,8 @@
 
 namespace allot {
 
-// The run folder and the console, with the health watch in front of both.
+// The run folder and the console, with the health watch in front of both. Of failures of a verifier
+// the first ten are told with their text; the others are only counted (verifier/error).
 class RunRecorders : public Recorder {
  public:
   RunRecorders(Recorder& folder, Recorder& console, HealthOptions health)
@@ -18,6 +19,7 @@ class RunRecorders : public Recorder {
     for (const Event& event : health_.step(record)) this->event(event);
   }
   void event(const Event& event) override {
+    if (event.code == "verifier_error" && ++verifier_errors_ > kErrorsTold) return;
     folder_.event(event);
     console_.event(event);
   }
@@ -27,9 +29,12 @@ class RunRecorders : public Recorder {
   bool must_stop() const { return health_.must_stop(); }
 
  private:
+  static constexpr int kErrorsTold = 10;
+
   Recorder& folder_;
   Recorder& console_;
   HealthWatch health_;
+  int verifier_errors_ = 0;
 };
 
 }  // namespace allot

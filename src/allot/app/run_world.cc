@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "allot/app/check_data.h"
+#include "allot/app/reward_functions.h"
 #include "allot/app/rollout_engine.h"
 #include "allot/core/error.h"
 #include "allot/local/prompt_embedding.h"
@@ -70,11 +71,14 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
       task_(make_task(config.data, config.train.seed)),
       tokenizer_(start.tokenizer),
       model_(start.model.clone()),
-      engine_(make_rollout_engine(config, model_, tokenizer_, stop)),
+      sampler_(make_rollout_engine(config, model_, tokenizer_, stop)),
+      engine_(*sampler_, clock_, config.health.stall_s),
+      verifier_(make_reward_verifier(config.reward, config.data, std::move(task_.verifier),
+                                     config.sampling.sampling(longest_response(task_)).max_new)),
       learner_(model_, tokenizer_, *task_.train, config.learner,
                scheduled(config.optim, config.train), config.loss.expanded(),
-               sampler_facts(config, *engine_)),
-      controller_(make_controller(config, *engine_, task_.train->size())) {
+               sampler_facts(config, engine_)),
+      controller_(make_controller(config, engine_, task_.train->size())) {
   check_step_size(config, task_);
   if (controller_.needs().embedding) embed_prompts();
 }
@@ -102,12 +106,18 @@ StepSettings RunWorld::step_settings() const {
 StepResult RunWorld::step(Recorder& recorder) {
   learner_.begin_step(controller_.step());
   const std::uint64_t step = controller_.step();
-  StepWorld world{controller_, *task_.train, *engine_, *task_.verifier,
-                  learner_,    recorder,     store_,   clock_};
+  engine_.listen(recorder, step);
+  StepWorld world{controller_, *task_.train, engine_, *verifier_,
+                  learner_,    recorder,     store_,  clock_};
   const StepResult result = run_step(world, step_settings());
-  const std::string trouble = take_trouble(*engine_);
+  const std::string trouble = take_trouble(*sampler_);
   if (!trouble.empty()) recorder.event({Severity::Warning, "server", trouble, step});
   return result;
+}
+
+std::size_t RunWorld::prompt_room() const {
+  const auto context = static_cast<std::size_t>(model_.config().context);
+  return context - std::min<std::size_t>(context, step_settings().sampling.max_new);
 }
 
 std::vector<std::string> RunWorld::next_prompts(std::size_t count) {
@@ -139,9 +149,10 @@ EvalResult RunWorld::evaluate(Recorder& recorder) {
   settings.sampling = config_.sampling.sampling(longest_response(task_));
   settings.sampling.temperature = static_cast<float>(config_.eval.temperature);
   settings.stop = &stop_;
+  engine_.listen(recorder, controller_.step());
   const std::vector<PromptId> ids =
       evenly_chosen(task_.test->ids(), static_cast<std::size_t>(config_.eval.prompts));
-  return allot::evaluate(*engine_, *task_.verifier, *task_.test, ids, settings, recorder);
+  return allot::evaluate(engine_, *verifier_, *task_.test, ids, settings, recorder);
 }
 
 void RunWorld::save(CheckpointWriter& writer) const {
@@ -154,7 +165,7 @@ void RunWorld::save(CheckpointWriter& writer) const {
 
 void RunWorld::load(const CheckpointFolder& checkpoint) {
   learner_.load(checkpoint.path.string());
-  engine_->refresh(learner_.version());
+  engine_.refresh(learner_.version());
   controller_.load(checkpoint.blob(kControllerFile), task_.train->hash());
   store_.load(checkpoint.blob(kHeldFile));
   task_.train->load(checkpoint.blob(kCursorFile));

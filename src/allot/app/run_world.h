@@ -9,6 +9,7 @@
 
 #include "allot/app/config.h"
 #include "allot/app/starting_point.h"
+#include "allot/app/watched_engine.h"
 #include "allot/core/controller.h"
 #include "allot/local/learner.h"
 #include "allot/loop/engine.h"
@@ -37,6 +38,8 @@ class RunWorld {
   std::vector<std::int32_t> encode(const std::string& text) const {
     return tokenizer_.encode(text);
   }
+  // Tokens that a prompt may have beside the longest response.
+  std::size_t prompt_room() const;
   // Keys of the first `count` prompts that the next step considers; changes nothing.
   std::vector<std::string> next_prompts(std::size_t count);
   // Opens the next step and returns what would be asked for; only loading goes on from here.
@@ -55,11 +58,13 @@ class RunWorld {
   Task task_;
   CharTokenizer tokenizer_;
   lm::Model model_;
-  std::unique_ptr<RolloutEngine> engine_;
+  const Clock clock_;
+  std::unique_ptr<RolloutEngine> sampler_;
+  WatchedEngine engine_;  // of it
+  std::unique_ptr<Verifier> verifier_;
   LocalLearner learner_;
   Controller controller_;
   RolloutStore store_;
-  Clock clock_;
 };
 
 }  // namespace allot

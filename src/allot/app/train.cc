@@ -72,10 +72,13 @@ Run::Run(const TrainRequest& request, const StartingPoint& start, const Services
   }
   folder_.write_config(request.given, expanded_yaml(config_));
   folder_recorder_.emplace(folder_, config_.log, steps_, facts_of(config_, world_, data));
-  folder_recorder_->prompts(*world_.task().train, world_.task().train->ids(),
-                            [this](const std::string& text) { return world_.encode(text); });
+  folder_recorder_->prompts(
+      *world_.task().train, world_.task().train->ids(),
+      [this](const std::string& text) { return world_.encode(text); }, world_.prompt_room());
   recorders_.emplace(*folder_recorder_, services_.console, config_.health);
   if (const auto gap = folder_recorder_->history_gap()) recorders_->event(*gap);
+  for (const std::string& notice : world_.task().notices)
+    recorders_->event({Severity::Info, "data", notice, steps_});
   for (const std::string& warning : warnings)
     recorders_->event({Severity::Warning, "start", warning, steps_});
   if (steps_ > 0) announce_resume();

@@ -23,6 +23,8 @@ void add_report(CLI::App& app, Action& chosen);
 void add_ledger(CLI::App& app, Action& chosen);
 void add_replay(CLI::App& app, Action& chosen);
 void add_verify(CLI::App& app, Action& chosen);
+void add_data(CLI::App& app, Action& chosen);
+void add_tokenize(CLI::App& app, Action& chosen);
 void add_objective(CLI::App& app, Action& chosen);
 void add_methods(CLI::App& app, Action& chosen);
 void add_config(CLI::App& app, Action& chosen);

@@ -25,7 +25,8 @@ constexpr std::uint64_t kSteps = 8;
 constexpr int kDefaultKills = 4;
 
 bool is_time(const std::string& name) {
-  for (const char* start : {"time/", "speed/", "step_time", "timing_s/", "perf/"})
+  for (const char* start :
+       {"time/", "speed/", "verifier/p99_us", "step_time", "timing_s/", "perf/"})
     if (name.starts_with(start)) return true;
   return false;
 }

@@ -43,10 +43,10 @@ int main(int argc, char** argv) {
       "error.\n"
       "Start: allot compare examples/quickstart.yaml");
   allot::Action chosen;
-  for (const auto add :
-       {allot::add_train, allot::add_compare, allot::add_simulate, allot::add_eval,
-        allot::add_report, allot::add_ledger, allot::add_replay, allot::add_verify,
-        allot::add_objective, allot::add_methods, allot::add_config, allot::add_doctor})
+  for (const auto add : {allot::add_train, allot::add_compare, allot::add_simulate, allot::add_eval,
+                         allot::add_report, allot::add_ledger, allot::add_replay, allot::add_verify,
+                         allot::add_objective, allot::add_tokenize, allot::add_data,
+                         allot::add_methods, allot::add_config, allot::add_doctor})
     add(app, chosen);
   try {
     refuse_unknown_command(app, argc, argv);

@@ -1,5 +1,6 @@
 // What a run promises, as the program keeps it: damaged and full disks, what is refused on resume,
 // what is logged, and what ends a run. Source: conventions, sections 5, 6, 8 and 13.
+#include <algorithm>
 #include <set>
 
 #include <sys/mount.h>
@@ -32,6 +33,12 @@ class Trust : public testing::Program {
           "warm_start: {steps: 0}\nalloc: {group_size: 4}\neval: {every: 0}\n"
           "train: {prompts_per_step: 6, max_steps: 5}\noptim: {lr: 1.0e-2, weight_decay: 0.1}\n"
           "checkpoint: {every: 1, keep: 9}\n");
+  }
+  // Of the run `NAME`, with the settings.
+  std::set<std::string> names_of_run(const std::string& name, const std::string& settings) const {
+    const Ended ended = run("train learning.yaml --quiet --name " + name + settings);
+    EXPECT_EQ(ended.code, 0) << ended.out;
+    return logged_names(fs::path("runs") / name);
   }
   std::set<std::string> logged_names(const fs::path& run) const {
     std::set<std::string> names;
@@ -173,7 +180,8 @@ TEST_F(Trust, ADryRunShowsThePlanAndLeavesNothing) {
   const Ended ended = run("train tiny.yaml --dry-run --set alloc.method=aero");
   EXPECT_EQ(ended.code, 0) << ended.out;
   for (const char* part : {"nothing was generated", "aero", "40 training prompts, 20 held out",
-                           "8 prompts x 4 = 32 rollouts a step", "16 in the first round, 2 to 2"})
+                           "8 prompts x 4 = 32 rollouts a step", "16 in the first round, 2 to 2",
+                           "at the peak", "activations ", "keys and values "})
     EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
   EXPECT_FALSE(fs::exists(folder_ / "runs"));
   expect("train tiny.yaml --dry-run --json", 0, R"("rollouts":32)");
@@ -208,31 +216,32 @@ TEST_F(Trust, AHealthRuleEndsTheRunWithItsOwnCode) {
 
 TEST_F(Trust, EveryMetricThatAppliesIsLogged) {
   learning();
-  ASSERT_EQ(run("train learning.yaml --set eval.group_size=2 "
-                "--set eval.k=[1,2]")
-                .code,
-            0);
-  const std::set<std::string> names = logged_names("runs/learning");
+  const std::set<std::string> names =
+      names_of_run("learning", " --set eval.group_size=2 --set eval.k=[1,2]");
   for (const char* name :
-       {"reward/first_round", "reward/mean", "reward/std", "tokens/generated", "tokens/trained",
-        "tokens/discarded", "tokens/generated_total", "eval/test/pass@1", "eval/test/pass@2",
-        "eval/test/avg@2", "group/frac_mixed", "group/frac_all_good", "group/frac_all_bad",
-        "group/zero_cause/all_right", "group/zero_cause/all_wrong", "group/zero_cause/tie",
-        "group/zero_cause/single", "group/zero_cause/truncated", "group/zero_cause/no_answer",
-        "group/zero_cause/unscorable", "alloc/n_mean", "alloc/rounds", "alloc/unspent",
+       {"reward/first_round", "reward/mean", "reward/std", "reward/task/mean", "reward/task/std",
+        "rollouts/generated", "rollouts/trained", "rollouts/discarded", "tokens/generated",
+        "tokens/trained", "tokens/discarded", "tokens/generated_total", "eval/test/pass@1",
+        "eval/test/pass@2", "eval/test/avg@2", "group/frac_mixed", "group/frac_all_good",
+        "group/frac_all_bad", "group/zero_cause/all_right", "group/zero_cause/all_wrong",
+        "group/zero_cause/tie", "group/zero_cause/single", "group/zero_cause/truncated",
+        "group/zero_cause/no_answer", "group/zero_cause/unscorable", "alloc/n_mean", "alloc/n_min",
+        "alloc/n_max", "alloc/n_hist/3-4", "alloc/rounds", "alloc/unspent",
         "alloc/prompt_weight_min", "alloc/prompt_weight_median", "alloc/prompt_weight_max",
         "ledger/dead", "ledger/solved", "ledger/mixed", "ledger/unseen", "loss/total",
-        "policy/entropy", "policy/clip_low", "policy/clip_high", "policy/clip_region",
-        "policy/kl_anchor_k1", "policy/kl_anchor_k3", "mismatch/logp_diff_mean",
-        "mismatch/logp_diff_max", "optim/grad_norm", "optim/lr", "length/mean", "length/min",
-        "length/max", "length/terminated_mean", "length/truncated_frac", "prompt/mean",
-        "prompt/max", "verifier/correct", "verifier/wrong", "verifier/no_answer", "verifier/error",
-        "time/step", "time/generate", "time/score", "time/train", "speed/tokens_per_s",
-        "train/epoch",
+        "loss/policy", "policy/entropy", "policy/clip_low", "policy/clip_high",
+        "policy/clip_region", "policy/kl_anchor_k1", "policy/kl_anchor_k3",
+        "mismatch/logp_diff_mean", "mismatch/logp_diff_max", "mismatch/ratio_min",
+        "mismatch/ratio_mean", "mismatch/ratio_max", "mismatch/ess", "optim/grad_norm", "optim/lr",
+        "length/mean", "length/min", "length/max", "length/terminated_mean",
+        "length/terminated_min", "length/terminated_max", "length/truncated_frac", "prompt/mean",
+        "prompt/max", "prompt/overlong", "verifier/correct", "verifier/wrong", "verifier/no_answer",
+        "verifier/not_scorable", "verifier/error", "verifier/p99_us", "time/step", "time/generate",
+        "time/score", "time/train", "speed/tokens_per_s", "train/epoch",
         // TRL's names
-        "reward", "reward_std", "num_tokens", "loss", "entropy", "grad_norm", "learning_rate",
-        "completions/mean_length", "completions/clipped_ratio", "frac_reward_zero_std",
-        "clip_ratio/low_mean", "step_time", "epoch"})
+        "reward", "reward_std", "rewards/task/mean", "num_tokens", "loss", "policy_loss", "entropy",
+        "grad_norm", "learning_rate", "completions/mean_length", "completions/clipped_ratio",
+        "frac_reward_zero_std", "clip_ratio/low_mean", "step_time", "epoch"})
     EXPECT_TRUE(names.contains(name)) << name;
   // The causes add up to the share of prompts without signal.
   const SqliteConnection db =
@@ -243,7 +252,51 @@ TEST_F(Trust, EveryMetricThatAppliesIsLogged) {
   int steps = 0;
   for (; rows.next(); ++steps) EXPECT_NEAR(rows.real(1), rows.real(2), 1e-12) << rows.count(0);
   EXPECT_EQ(steps, 6);
-  EXPECT_FALSE(names.contains("policy/kl_ref"));  // what does not apply is absent
+  for (const char* absent : {"policy/kl_ref", "loss/kl", "time/sync", "replay/rows", "belief/brier",
+                             "alloc/budget_left_rollouts"})
+    EXPECT_FALSE(names.contains(absent)) << absent << " does not apply";
+}
+
+// Metrics that only some methods or settings have.
+TEST_F(Trust, MetricsOfForecastsOfHeldRolloutsAndOfCapsAreLoggedWhereTheyApply) {
+  learning();
+  const auto contains = [](const std::set<std::string>& names, const char* name) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  };
+  for (const char* method : {"mopps", "vip", "cero"}) {
+    const auto names = names_of_run(method, concat(" --set alloc.method=", method));
+    contains(names, "belief/brier");
+    EXPECT_TRUE(std::any_of(names.begin(), names.end(), [](const std::string& name) {
+      return name.starts_with("belief/calib_bins/");
+    })) << method;
+  }
+  for (const char* method : {"ar3po", "dapo"}) {
+    const auto names = names_of_run(method, concat(" --set alloc.method=", method));
+    for (const char* name :
+         {"alloc/evicted", "alloc/surplus_kept", "alloc/surplus_expired", "replay/rows"})
+      contains(names, name);
+  }
+  const auto capped = names_of_run(
+      "capped", " --set alloc.budget.hard_rollouts=32 --set alloc.budget.hard_tokens=4000");
+  contains(capped, "alloc/budget_left_rollouts");
+  contains(capped, "alloc/budget_left_tokens");
+}
+
+TEST_F(Trust, RewardFunctionsAreAddedUpAndLogged) {
+  learning();
+  const auto names =
+      names_of_run("shaped",
+                   " --set 'reward.functions=[task, soft_overlong, repetition]' "
+                   "--set 'reward.weights=[1, 0.5, 0.1]' --set 'reward.gate=[repetition:task]'");
+  for (const char* name :
+       {"reward/task/mean", "reward/soft_overlong/std", "rewards/repetition/mean"})
+    EXPECT_TRUE(names.contains(name)) << name;
+  expect(
+      "train learning.yaml --name shaped --set 'reward.functions=[task]' --set train.max_steps=9",
+      4, "reward.functions");
+  expect("train learning.yaml --set 'reward.functions=[taks]'", 2, "did you mean 'task'?");
+  expect("train learning.yaml --set 'reward.gate=[format:task]'", 2,
+         "'format' is not among reward.functions");
 }
 
 TEST_F(Trust, NoNameGivenTwoWaysIsTaken) {

@@ -16,6 +16,7 @@
 #include "allot/core/joined.h"
 #include "allot/core/ledger.h"
 #include "allot/core/prompt_id.h"
+#include "allot/core/shared_metric.h"
 #include "allot/core/state.h"
 #include "allot/core/step_metrics.h"
 
@@ -397,7 +398,10 @@ std::vector<Metric> Controller::metrics() const {
   const State& s = *state_;
   std::vector<Metric> all = s.metrics;
   for (Metric& metric : s.method->metrics())
-    all.push_back({concat("alloc/", s.options.method, "/", metric.name), metric.value});
+    all.push_back({is_shared_metric(metric.name)
+                       ? metric.name
+                       : concat("alloc/", s.options.method, "/", metric.name),
+                   metric.value});
   return all;
 }
 

@@ -101,7 +101,7 @@ class Controller {
   void feedback(const Feedback&);
 
   // Shared metrics of the last finalized step (core/step_metrics.h), and the method's own under
-  // "alloc/<method>/".
+  // "alloc/<method>/", those it shares with others (shared_metric.h) as they are.
   std::vector<Metric> metrics() const;
 
   std::optional<PromptRecord> record(PromptId) const;  // none before the first finalized request

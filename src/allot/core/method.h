@@ -35,7 +35,7 @@ class Method {
   // After the optimizer step, also after a skipped one.
   virtual void feedback(const Feedback&) {}
 
-  // Of the last step, named without the prefix "alloc/<method>/".
+  // Of the last step, without the prefix "alloc/<method>/"; shared names: core/shared_metric.h.
   virtual std::vector<Metric> metrics() const { return {}; }
 
   // The whole state, legal at any event. load() throws Error on an unknown version.

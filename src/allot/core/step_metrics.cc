@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -36,6 +38,13 @@ class Summary {
 
 bool generated(const Outcome& outcome) {
   return outcome.status == Status::Ok || outcome.status == Status::Truncated;
+}
+
+// "0", "1", "2", "3-4", "5-8", ..: the numbers of rollouts in a bin.
+std::string n_bin_name(std::size_t bin) {
+  if (bin < 3) return std::to_string(bin);
+  const std::uint64_t last = std::uint64_t{1} << (bin - 1);
+  return std::to_string(last / 2 + 1) + "-" + std::to_string(last);
 }
 
 class StepMetrics {
@@ -166,11 +175,18 @@ void StepMetrics::spending(std::string_view suffix, const Spending& s) {
 void StepMetrics::allocation() {
   Summary n;
   std::uint32_t rounds = 0;
+  std::vector<std::uint64_t> bins;  // 0, 1, 2, 3-4, 5-8, ..
   for (const PlannedPrompt& planned : f_.planned) {
     n.add(planned.issued);
+    const auto bin =
+        static_cast<std::size_t>(planned.issued == 0 ? 0 : 1 + std::bit_width(planned.issued - 1));
+    if (bin >= bins.size()) bins.resize(bin + 1);
+    ++bins[bin];
     rounds = std::max(rounds, planned.requests);
   }
   put_extremes("alloc/n_", n);
+  for (std::size_t bin = 0; bin < bins.size(); ++bin)
+    put_joined({"alloc/n_hist/", n_bin_name(bin)}, static_cast<double>(bins[bin]));
   put_count("alloc/rounds", rounds);
   if (f_.given.rollouts > 0) put_count("alloc/unspent", f_.left.rollouts);
   put_count("alloc/admitted", static_cast<std::uint64_t>(std::count_if(

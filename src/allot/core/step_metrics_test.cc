@@ -124,6 +124,11 @@ TEST_F(StepMetricsTest, Allocation) {
   EXPECT_DOUBLE_EQ(m.at("alloc/n_mean"), 11.0 / 5);
   EXPECT_EQ(m.at("alloc/n_min"), 1);
   EXPECT_EQ(m.at("alloc/n_max"), 4);
+  EXPECT_EQ(m.at("alloc/n_hist/0"), 0);
+  EXPECT_EQ(m.at("alloc/n_hist/1"), 1);
+  EXPECT_EQ(m.at("alloc/n_hist/2"), 3);
+  EXPECT_EQ(m.at("alloc/n_hist/3-4"), 1);
+  EXPECT_EQ(m.count("alloc/n_hist/5-8"), 0u);
   EXPECT_EQ(m.at("alloc/rounds"), 2);
   EXPECT_EQ(m.at("alloc/unspent"), 5);
   EXPECT_EQ(m.at("alloc/admitted"), 2);
@@ -202,6 +207,26 @@ TEST_F(StepMetricsTest, LedgerCountsPromptsAndUnseenNeedsTheSize) {
   EXPECT_EQ(m.count("ledger/unseen"), 0u);
   data_size = 20;
   EXPECT_EQ(metrics().at("ledger/unseen"), 17);  // prompts 4 and 5 never had a score
+}
+
+// Every number of rollouts is in the bin whose name says so.
+TEST_F(StepMetricsTest, TheHistogramOfRolloutsPerPrompt) {
+  for (std::uint32_t n = 0; n <= 33; ++n) {
+    planned = {{1, 1, n, outcomes[0]}};
+    const auto m = metrics();
+    std::string bin;
+    for (const auto& [name, value] : m)
+      if (name.starts_with("alloc/n_hist/") && value > 0) bin = name.substr(13);
+    const std::size_t dash = bin.find('-');
+    const std::uint32_t low = static_cast<std::uint32_t>(std::stoul(bin.substr(0, dash)));
+    const std::uint32_t high = dash == std::string::npos
+                                   ? low
+                                   : static_cast<std::uint32_t>(std::stoul(bin.substr(dash + 1)));
+    EXPECT_TRUE(low <= n && n <= high) << n << " in " << bin;
+    if (low > 1) {
+      EXPECT_EQ(high == low ? 2u : 2 * (low - 1), high) << bin;
+    }
+  }
 }
 
 TEST_F(StepMetricsTest, WhatDoesNotApplyIsAbsent) {

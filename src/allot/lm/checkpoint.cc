@@ -1,8 +1,8 @@
-// A model as a folder that transformers loads: config.json and model.safetensors.
+// A model as a folder that transformers loads: config.json, generation_config.json and weights.
+#include <algorithm>
+#include <array>
 #include <filesystem>
-#include <fstream>
-#include <map>
-#include <sstream>
+#include <string>
 
 #include <ATen/core/grad_mode.h>
 
@@ -10,75 +10,88 @@
 #include "allot/core/error.h"
 #include "allot/lm/model.h"
 #include "allot/lm/model_parts.h"
-#include "allot/lm/safetensors.h"
+#include "allot/lm/weight_files.h"
 
 namespace allot::lm {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr const char* kConfigFile = "config.json";
-constexpr const char* kWeightsFile = "model.safetensors";
+constexpr const char* kGenerationFile = "generation_config.json";
+
+// What a folder holds beside weights and shape.
+constexpr std::array<const char*, 9> kCompanions = {kGenerationFile,
+                                                    "tokenizer.json",
+                                                    "tokenizer_config.json",
+                                                    "special_tokens_map.json",
+                                                    "added_tokens.json",
+                                                    "vocab.json",
+                                                    "merges.txt",
+                                                    "chat_template.jinja",
+                                                    "tokenizer.model"};
 
 std::string joined(const std::string& folder, const char* file) {
-  return (std::filesystem::path(folder) / file).string();
+  return (fs::path(folder) / file).string();
 }
 
-std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    throw Error(ErrorKind::Model, path,
-                "cannot be read; a folder with config.json and "
-                "model.safetensors is needed");
+// Buffers that old writers stored and that follow from config.json.
+void ignore_buffers(WeightFiles& files, int layers) {
+  for (int i = 0; i < layers; ++i) {
+    files.ignore(concat("model.layers.", i, ".self_attn.rotary_emb.inv_freq"));
   }
-  return text.str();
 }
-
-std::string shape_text(at::IntArrayRef shape) { return concat(shape); }
 
 }  // namespace
 
-void Model::save(const std::string& folder) const {
+ModelConfig read_model_config(const std::string& folder) {
+  const std::string path = joined(folder, kConfigFile);
+  if (!fs::exists(path)) {
+    throw Error(ErrorKind::Model, path,
+                "cannot be read; a folder with config.json and model.safetensors is needed");
+  }
+  ModelConfig config = ModelConfig::from_json(read_file(path), path);
+  const std::string generation = joined(folder, kGenerationFile);
+  if (!fs::exists(generation)) return config;
+  std::vector<std::int32_t> ends =
+      end_tokens_of_generation_config(read_file(generation), generation);
+  if (!ends.empty()) config.end_tokens = std::move(ends);
+  return config;
+}
+
+void copy_companion_files(const std::string& from, const std::string& to) {
+  for (const char* name : kCompanions) {
+    const std::string source = joined(from, name), target = joined(to, name);
+    if (!fs::exists(source) || (fs::exists(target) && fs::equivalent(source, target))) continue;
+    replace_file(target, read_file(source));
+  }
+}
+
+void Model::save(const std::string& folder, const SaveOptions& options) const {
   std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
+  fs::create_directories(folder, failure);
   if (failure) {
     throw Error(ErrorKind::Model, folder, concat("cannot be created: ", failure.message()));
   }
-  write_safetensors(joined(folder, kWeightsFile), parameters());
-  replace_file(joined(folder, kConfigFile), config_.to_json());
+  write_weight_files(folder, parameters(), options.type, options.shard_bytes);
+  replace_file(joined(folder, kConfigFile), config_.to_json(options.type));
 }
 
 Model Model::load(const std::string& folder, at::ScalarType dtype, at::Device device) {
   const at::NoGradGuard no_grad;
-  const std::string config_path = joined(folder, kConfigFile);
-  const std::string weights_path = joined(folder, kWeightsFile);
   Model model;
-  model.config_ = ModelConfig::from_json(read_text(config_path), config_path);
+  model.config_ = read_model_config(folder);
   model.layers.resize(model.config_.layers);
-
-  std::map<std::string, at::Tensor> found;
-  for (NamedTensor& named : read_safetensors(weights_path)) found[named.name] = named.tensor;
+  WeightFiles files(folder);
   for_each_part(model.config_, model, [&](const Part& part, at::Tensor& tensor) {
-    const auto at = found.find(part.name);
-    if (at == found.end()) {
-      throw Error(ErrorKind::Model, weights_path, concat("has no tensor \"", part.name, "\""));
-    }
-    if (at->second.sizes() != at::IntArrayRef(part.shape)) {
-      throw Error(ErrorKind::Model, weights_path,
-                  concat("\"", part.name, "\" has shape ", shape_text(at->second.sizes()), "; ",
-                         shape_text(part.shape), " is needed by ", kConfigFile));
-    }
-    tensor = at->second.to(at::TensorOptions(device).dtype(dtype));
-    found.erase(at);
+    tensor = files.take(part.name, part.shape, dtype, device);
   });
   if (model.config_.tied_embedding) {
     model.head = model.embedding;
-    found.erase("lm_head.weight");  // some writers repeat the tied head
+    files.ignore("lm_head.weight");  // some writers repeat the tied head
   }
-  if (!found.empty()) {
-    throw Error(ErrorKind::Model, weights_path,
-                concat("has a tensor \"", found.begin()->first, "\" that ", kConfigFile,
-                       " has no place for"));
-  }
+  ignore_buffers(files, model.config_.layers);
+  files.refuse_the_rest();
   return model;
 }
 

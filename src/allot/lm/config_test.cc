@@ -96,6 +96,61 @@ TEST(ModelConfig, ReadsHuggingFaceFiles) {
   EXPECT_EQ(five.rope_theta, 1e6);
 }
 
+// Of Llama 3.1 and of Qwen 2.5 with 128 k positions, in the spelling of transformers 4 and of 5.
+TEST(ModelConfig, ReadsStretchedPositionsInBothSpellings) {
+  Json llama = Json::parse(ModelConfig{.qkv_bias = false}.to_json());
+  const Json scaling = {{"factor", 8.0},
+                        {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0},
+                        {"original_max_position_embeddings", 8192},
+                        {"rope_type", "llama3"}};
+  llama["rope_theta"] = 500000.0;
+  llama["rope_scaling"] = scaling;
+  const ModelConfig four = ModelConfig::from_json(llama.dump(), "four");
+  EXPECT_EQ(four.rope_theta, 5e5);
+  EXPECT_EQ(four.rope_scaling,
+            (RopeScaling{.type = RopeType::Llama3, .factor = 8, .original_context = 8192}));
+  llama.erase("rope_theta");
+  llama.erase("rope_scaling");
+  llama["rope_parameters"] = scaling;
+  llama["rope_parameters"]["rope_theta"] = 500000.0;
+  EXPECT_EQ(ModelConfig::from_json(llama.dump(), "five").to_json(), four.to_json());
+
+  Json qwen = Json::parse(ModelConfig().to_json());
+  qwen["rope_scaling"] = {
+      {"factor", 4.0}, {"original_max_position_embeddings", 32768}, {"type", "yarn"}};
+  const ModelConfig yarn = ModelConfig::from_json(qwen.dump(), "yarn");
+  EXPECT_EQ(yarn.rope_scaling,
+            (RopeScaling{.type = RopeType::Yarn, .factor = 4, .original_context = 32768}));
+  EXPECT_EQ(ModelConfig::from_json(yarn.to_json(), "again").rope_scaling, yarn.rope_scaling);
+}
+
+TEST(ModelConfig, KeepsTokensWithAMeaning) {
+  Json json = Json::parse(ModelConfig().to_json());
+  json["bos_token_id"] = 5;
+  json["eos_token_id"] = {7, 9};
+  json["pad_token_id"] = nullptr;
+  const ModelConfig config = ModelConfig::from_json(json.dump(), "x");
+  EXPECT_EQ(config.end_tokens, (std::vector<std::int32_t>{7, 9}));
+  EXPECT_EQ(config.bos_token, 5);
+  EXPECT_EQ(config.pad_token, -1);
+  EXPECT_EQ(ModelConfig::from_json(config.to_json(), "y").end_tokens, config.end_tokens);
+  EXPECT_EQ(end_tokens_of_generation_config(R"({"eos_token_id": 3, "top_p": 0.8})", "g"),
+            std::vector<std::int32_t>{3});
+  EXPECT_TRUE(end_tokens_of_generation_config("{}", "g").empty());
+  EXPECT_THROW(end_tokens_of_generation_config("[]", "g"), Error);
+}
+
+TEST(ModelConfig, SlidingWindowsThatNoLayerHasAreTaken) {
+  Json json = Json::parse(ModelConfig().to_json());
+  json["use_sliding_window"] = true;
+  json["sliding_window"] = 4096;
+  json["max_window_layers"] = 3;
+  EXPECT_EQ(refusal_of(json), "");
+  json["max_window_layers"] = 2;
+  EXPECT_NE(refusal_of(json).find("use_sliding_window"), std::string::npos);
+}
+
 TEST(ModelConfig, RefusesWhatItDoesNotKnow) {
   const Json good = Json::parse(ModelConfig().to_json());
   EXPECT_EQ(refusal_of(good), "");
@@ -109,13 +164,29 @@ TEST(ModelConfig, RefusesWhatItDoesNotKnow) {
   EXPECT_NE(refuses("partial_rotary_factor", 0.5).find("partial_rotary_factor"), std::string::npos);
   EXPECT_NE(refuses("architectures", {"GPT2LMHeadModel"}).find("GPT2"), std::string::npos);
   refuses("architectures", 7);
-  refuses("rope_scaling", {{"type", "yarn"}, {"factor", 4}});
-  refuses("rope_parameters", {{"rope_type", "linear"}, {"factor", 2}, {"rope_theta", 1e4}});
+  EXPECT_NE(refuses("rope_scaling", {{"type", "dynamic"}, {"factor", 4}}).find("dynamic"),
+            std::string::npos);
+  EXPECT_NE(refuses("rope_parameters", {{"rope_type", "longrope"}}).find("longrope"),
+            std::string::npos);
+  refuses("rope_scaling", {{"type", "linear"}, {"rope_type", "yarn"}, {"factor", 4}});
+  refuses("rope_scaling", {{"type", "yarn"}});
+  refuses("rope_scaling", {{"type", "yarn"}, {"factor", 0.5}});
+  refuses("rope_scaling", {{"type", "yarn"}, {"factor", 4}, {"beta_fast", 0}});
+  EXPECT_NE(refuses("rope_scaling", {{"type", "linear"}, {"factor", 2}, {"long_factor", 1}})
+                .find("long_factor"),
+            std::string::npos);
+  refuses("rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}});
+  refuses("rope_parameters", {{"rope_type", "default"}, {"partial_rotary_factor", 0.5}});
+  refuses("rope_parameters", {{"full_attention", {{"rope_type", "default"}}}});
   refuses("rope_parameters", 3);
+  refuses("quantization_config", {{"bits", 4}});
+  refuses("num_experts", 8);
+  refuses("eos_token_id", "</s>");
+  refuses("eos_token_id", {1, 1.5});
   refuses("hidden_act", "gelu");
   refuses("attention_bias", true);
   refuses("mlp_bias", true);
-  refuses("use_sliding_window", true);
+  EXPECT_NE(refuses("use_sliding_window", true).find("use_sliding_window"), std::string::npos);
   refuses("layer_types", {"full_attention", "sliding_attention", "full_attention"});
   refuses("hidden_size", -1);
   refuses("hidden_size", "96");
@@ -144,6 +215,11 @@ TEST(ModelConfig, ValidateNamesTheField) {
   EXPECT_NE(refusal([](ModelConfig& c) { c.head_dim = 7; }).find("head_dim"), std::string::npos);
   EXPECT_NE(refusal([](ModelConfig& c) { c.layers = -2; }).find("layers"), std::string::npos);
   EXPECT_NE(refusal([](ModelConfig& c) { c.qk_norm = true; }).find("qk_norm"), std::string::npos);
+  EXPECT_NE(refusal([](ModelConfig& c) {
+              c.rope_scaling.type = RopeType::Yarn;
+              c.rope_theta = 1;
+            }).find("rope_theta"),
+            std::string::npos);
 }
 
 }  // namespace

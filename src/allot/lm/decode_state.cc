@@ -82,7 +82,7 @@ std::size_t packed_bytes(const ModelConfig& c) {
 
 template <class T>
 PaddedAngles<T>::PaddedAngles(const ModelConfig& c) : stride_(round_up_16(c.head_dim / 2)) {
-  const RopeTable<T> angles(c.context, c.head_dim, c.rope_theta);
+  const RopeTable<T> angles(c.context, rope_frequencies(c));
   cosines_.resize(static_cast<std::size_t>(c.context) * stride_);
   sines_.resize(cosines_.size());
   for (int p = 0; p < c.context; ++p) {

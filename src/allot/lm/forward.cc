@@ -69,9 +69,10 @@ PackedRows filled_up(PackedRows rows) {
   return rows;
 }
 
-at::Tensor fused(const Model& model, const PackedRows& rows, Kernels kernels) {
+at::Tensor fused(const Model& model, const PackedRows& rows, Kernels kernels,
+                 KeptActivations kept) {
   std::shared_ptr<FusedLayers> layers = make_fused_layers(
-      model, rows, kernels == Kernels::FusedBf16 ? ProductType::Bf16 : ProductType::Same);
+      model, rows, kernels == Kernels::FusedBf16 ? ProductType::Bf16 : ProductType::Same, kept);
   const bool gradients = at::GradMode::is_enabled() && model.embedding.requires_grad();
   return gradients ? layer_outputs(model, std::move(layers)) : layers->forward_without_gradient();
 }
@@ -82,12 +83,17 @@ bool has_fused_kernels(const Model& model) {
   return model.device().is_cpu() && (model.dtype() == at::kFloat || model.dtype() == at::kDouble);
 }
 
-at::Tensor hidden_states(const Model& model, const PackedRows& given, Kernels kernels) {
+at::Tensor hidden_states(const Model& model, const PackedRows& given, Kernels kernels,
+                         KeptActivations kept) {
   check(given, model.config());
   check(kernels, model);
+  if (kept == KeptActivations::LayerInputs && kernels == Kernels::Reference) {
+    throw Error(ErrorKind::Internal, "forward",
+                "activations to be computed again were asked for; that needs fused kernels");
+  }
   const PackedRows rows = filled_up(given);
   const at::Tensor hidden = kernels == Kernels::Reference ? reference_hidden_states(model, rows)
-                                                          : fused(model, rows, kernels);
+                                                          : fused(model, rows, kernels, kept);
   return hidden.narrow(0, 0, given.rows());
 }
 

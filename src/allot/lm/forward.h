@@ -15,8 +15,14 @@ namespace allot::lm {
 // keep the model's type. Reference: library operations only; readable, runs on every device.
 enum class Kernels { Fused, FusedBf16, Reference };
 
+// What a pass keeps for its gradients. LayerInputs: of each layer only what it begins with; the
+// backward pass computes a layer again before it goes back through it. That is a forward pass more,
+// gives the same bits, and needs the memory of one layer instead of all. For fused kernels.
+enum class KeptActivations { All, LayerInputs };
+
 // Final hidden states after the last norm. [rows, dim]
-at::Tensor hidden_states(const Model& model, const PackedRows& rows, Kernels kernels);
+at::Tensor hidden_states(const Model& model, const PackedRows& rows, Kernels kernels,
+                         KeptActivations kept = KeptActivations::All);
 
 struct TokenScores {
   at::Tensor logprob;  // [targets] log pi(target) at the temperature; carries gradient

@@ -124,7 +124,7 @@ class Operations {
   // cos and sin of every row's angles, [rows, 1, head_dim / 2].
   void make_angles(const Model& model, const PackedRows& rows) {
     const int positions = *std::max_element(rows.positions.begin(), rows.positions.end()) + 1;
-    const kernels::RopeTable<double> table(positions, config_.head_dim, config_.rope_theta);
+    const kernels::RopeTable<double> table(positions, rope_frequencies(config_));
     const std::int64_t half = table.half;
     at::Tensor cos = at::empty({rows.rows(), 1, half}, at::kDouble), sin = at::empty_like(cos);
     for (std::int64_t r = 0; r < rows.rows(); ++r) {

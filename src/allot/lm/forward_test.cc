@@ -306,6 +306,28 @@ TEST(Forward, SameBitsTwice) {
 }
 
 // Gradients of a worker's view must not reach the shared weights or another worker's gradients.
+// Computing a layer again gives what was kept of it.
+TEST(Forward, LayersComputedAgainGiveTheSameBits) {
+  for (const NamedConfig& named : example_configs()) {
+    const Model model = lively_model(named.config, 1, at::kFloat);
+    const PackedRows rows = pack_shared(random_groups(named.config, 2, 2, 3, 20, 20));
+    const auto gradients = [&](KeptActivations kept) {
+      const Model view = model.training_view();
+      const at::Tensor hidden = hidden_states(view, rows, Kernels::Fused, kept);
+      score_targets(view, hidden, rows, 1, Kernels::Fused).logprob.sum().backward();
+      return view;
+    };
+    const Model all = gradients(KeptActivations::All);
+    const Model again = gradients(KeptActivations::LayerInputs);
+    const auto wanted = all.parameters(), made = again.parameters();
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      EXPECT_TRUE(made[i].tensor.grad().equal(wanted[i].tensor.grad())) << wanted[i].name;
+    }
+    EXPECT_THROW(hidden_states(model, rows, Kernels::Reference, KeptActivations::LayerInputs),
+                 Error);
+  }
+}
+
 TEST(Forward, TrainingViewsKeepTheirGradients) {
   const ModelConfig config = example_configs()[0].config;
   const Model model = lively_model(config, 8, at::kFloat);

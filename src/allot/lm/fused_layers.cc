@@ -56,19 +56,23 @@ Tensor merged_gate_up(const Layer& layer) { return at::cat({layer.gate, layer.up
 template <class T>
 class Pass final : public FusedLayers {
  public:
-  Pass(const Model& model, const PackedRows& rows, ProductType products)
+  Pass(const Model& model, const PackedRows& rows, ProductType products, KeptActivations kept)
       : model_(model),
         config_(model.config()),
         shape_{config_.heads, config_.kv_heads, config_.head_dim},
         rows_(rows),
         table_(*std::max_element(rows.positions.begin(), rows.positions.end()) + 1,
-               config_.head_dim, config_.rope_theta),
+               rope_frequencies(config_)),
         tokens_(index_tensor(rows.tokens, model.device())),
-        products_(products) {}
+        products_(products),
+        kept_(kept) {}
 
   Tensor forward() override {
     activations_.clear();
-    return run([&](Activations&& a) { activations_.push_back(std::move(a)); });
+    return run([&](Activations&& a) {
+      if (kept_ == KeptActivations::LayerInputs) a = {.start = std::move(a.start)};
+      activations_.push_back(std::move(a));
+    });
   }
   Tensor forward_without_gradient() override {
     return run([](Activations&&) {});
@@ -80,6 +84,8 @@ class Pass final : public FusedLayers {
   Tensor run(const Keep& keep);
   Activations attend(const Layer& layer, Normed start) const;
   Tensor feed_forward(const Layer& layer, Activations& a) const;
+  // The activations of a layer that begins with `start`.
+  Activations again(const Layer& layer, Normed start) const;
 
   // Take the gradient of what the half layer adds to the stream; return that of its normed input.
   Tensor feed_forward_backward(Activations& a, const Tensor& d_delta, const Layer& layer,
@@ -111,6 +117,7 @@ class Pass final : public FusedLayers {
   const kernels::RopeTable<T> table_;
   const Tensor tokens_;
   const Products products_;
+  const KeptActivations kept_;
   std::vector<Activations> activations_;  // by layer
   Normed last_;
 };
@@ -158,6 +165,13 @@ Tensor Pass<T>::feed_forward(const Layer& layer, Activations& a) const {
 }
 
 template <class T>
+Activations Pass<T>::again(const Layer& layer, Normed start) const {
+  Activations a = attend(layer, std::move(start));
+  a.gate_up = products_.of(a.middle.out, merged_gate_up(layer));
+  return a;
+}
+
+template <class T>
 std::vector<Tensor> Pass<T>::backward(const Tensor& d_hidden) {
   const at::NoGradGuard no_grad;
   Model gradients = model_;
@@ -169,6 +183,7 @@ std::vector<Tensor> Pass<T>::backward(const Tensor& d_hidden) {
     activations_.pop_back();
     const Layer& layer = model_.layers[i];
     Layer& gradient = gradients.layers[i];
+    if (kept_ == KeptActivations::LayerInputs) a = again(layer, std::move(a.start));
     d_out = feed_forward_backward(a, d_stream, layer, gradient);
     norm_backward(a.middle, layer.post_norm, d_out, d_stream, gradient.post_norm);
     d_out = attend_backward(a, d_stream, layer, gradient);
@@ -293,9 +308,11 @@ Tensor Pass<T>::embedding_gradient(const Tensor& d_stream) const {
 }  // namespace
 
 std::unique_ptr<FusedLayers> make_fused_layers(const Model& model, const PackedRows& rows,
-                                               ProductType products) {
-  if (model.dtype() == at::kDouble) return std::make_unique<Pass<double>>(model, rows, products);
-  return std::make_unique<Pass<float>>(model, rows, products);
+                                               ProductType products, KeptActivations kept) {
+  if (model.dtype() == at::kDouble) {
+    return std::make_unique<Pass<double>>(model, rows, products, kept);
+  }
+  return std::make_unique<Pass<float>>(model, rows, products, kept);
 }
 
 }  // namespace allot::lm

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "allot/lm/forward.h"
 #include "allot/lm/model.h"
 #include "allot/lm/packed_rows.h"
 #include "allot/lm/products.h"
@@ -17,7 +18,7 @@ class FusedLayers {
  public:
   virtual ~FusedLayers() = default;
 
-  // Hidden states [rows, dim]. forward() keeps the activations for backward(), without() does not.
+  // Hidden states [rows, dim]. forward() keeps what backward() needs, the other one does not.
   virtual at::Tensor forward() = 0;
   virtual at::Tensor forward_without_gradient() = 0;
 
@@ -28,6 +29,6 @@ class FusedLayers {
 
 // `rows` as hidden_states() has checked them; the model is on the CPU, in float or double.
 std::unique_ptr<FusedLayers> make_fused_layers(const Model& model, const PackedRows& rows,
-                                               ProductType products);
+                                               ProductType products, KeptActivations kept);
 
 }  // namespace allot::lm

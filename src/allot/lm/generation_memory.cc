@@ -1,6 +1,7 @@
 #include "allot/lm/generation_memory.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "allot/core/error.h"
 #include "allot/lm/decode_plan.h"
@@ -37,6 +38,12 @@ GenerationMemory estimate(const ModelConfig& config, const GeneratorOptions& opt
 GenerationMemory estimate_generation_memory(const ModelConfig& config, at::ScalarType type,
                                             const GeneratorOptions& options,
                                             const GenerationShape& shape) {
+  if (options.type == DecodeType::Bf16 && type != at::kBFloat16) {
+    GenerationMemory memory = estimate<Bf16>(config, options, shape);
+    memory.rounded = std::exchange(
+        memory.weights, static_cast<std::size_t>(config.parameter_count()) * at::elementSize(type));
+    return memory;
+  }
   switch (type) {
     case at::kFloat:
       return estimate<float>(config, options, shape);

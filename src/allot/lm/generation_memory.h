@@ -17,11 +17,12 @@ struct GenerationShape {
 // Bytes at the peak of Generator::run.
 struct GenerationMemory {
   std::size_t weights = 0;  // of the model itself, which training shares
+  std::size_t rounded = 0;  // the copy of DecodeType::Bf16
   std::size_t packed = 0;   // the copies that products read, and tables of angles
   std::size_t caches = 0;   // keys and values of running sequences and their prompts
   std::size_t scratch = 0;  // activations and logits
 
-  std::size_t total() const { return weights + packed + caches + scratch; }
+  std::size_t total() const { return weights + rounded + packed + caches + scratch; }
 };
 
 // `type`: float, double or BF16. Throws Error(Config) for another one.

@@ -50,6 +50,19 @@ TEST(GenerationMemory, CountsWhatIsMade) {
   }
 }
 
+TEST(GenerationMemory, CountsTheRoundedCopy) {
+  const ModelConfig config;
+  const GenerationShape shape{.sequences = 8, .prompt = 4, .new_tokens = 4};
+  const auto count = static_cast<std::size_t>(config.parameter_count());
+  const GenerationMemory half = estimate_generation_memory(config, at::kBFloat16, {}, shape);
+  const GenerationMemory rounded =
+      estimate_generation_memory(config, at::kFloat, {.type = DecodeType::Bf16}, shape);
+  EXPECT_EQ(half.rounded, 0u);
+  EXPECT_EQ(rounded.weights, 4 * count);
+  EXPECT_EQ(rounded.rounded, half.weights);
+  EXPECT_EQ(rounded.total(), half.total() + 4 * count);
+}
+
 // A model of some 25 M parameters, so that its parts stand out from the rest of the process.
 TEST(GenerationMemory, PredictsTheGrowthOfTheProcess) {
 #if defined(__SANITIZE_ADDRESS__)

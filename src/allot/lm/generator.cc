@@ -46,6 +46,12 @@ void check_prompt(const GenerationRequest& r, const ModelConfig& config) {
   }
 }
 
+Model decoded_by(const Model& model, const GeneratorOptions& options) {
+  const bool as_it_is =
+      options.type == DecodeType::OfModel || model.dtype() == at::ScalarType::BFloat16;
+  return as_it_is ? model : model.converted(at::kBFloat16);
+}
+
 }  // namespace
 
 void throw_not_finite(std::uint64_t sequence, std::size_t token) {
@@ -56,8 +62,14 @@ void throw_not_finite(std::uint64_t sequence, std::size_t token) {
 }
 
 struct Generator::Impl {
-  ModelConfig config;
+  // `decoded` refers to the storage of the user's model or is the rounded copy of it.
+  Impl(const Model& model, Model decoded) : model(model), decoded(std::move(decoded)) {}
+
+  bool rounded() const { return decoded.dtype() != model.dtype(); }
+
+  Model model, decoded;
   std::unique_ptr<GeneratorBackend> backend;
+  bool stale = false;  // the copy is
 };
 
 Generator::Generator() = default;
@@ -70,18 +82,18 @@ Generator::Generator(const Model& model, GeneratorOptions options) {
                 concat(options.workers, " workers with ", options.slots,
                        " slots were given; at least 1 of each is needed"));
   }
-  const at::ScalarType type = model.dtype();
+  impl_ = std::make_unique<Impl>(model, decoded_by(model, options));
+  const at::ScalarType type = impl_->decoded.dtype();
   const bool own_kernels = model.device().is_cpu() &&
                            (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
-  impl_ = std::make_unique<Impl>(
-      Impl{model.config(), own_kernels ? make_decode_backend(model, options)
-                                       : make_reference_backend(model, options)});
+  impl_->backend = own_kernels ? make_decode_backend(impl_->decoded, options)
+                               : make_reference_backend(impl_->decoded, options);
 }
 
 Generator Generator::reference(const Model& model, GeneratorOptions options) {
   Generator generator;
-  generator.impl_ =
-      std::make_unique<Impl>(Impl{model.config(), make_reference_backend(model, options)});
+  generator.impl_ = std::make_unique<Impl>(model, decoded_by(model, options));
+  generator.impl_->backend = make_reference_backend(generator.impl_->decoded, options);
   return generator;
 }
 
@@ -91,12 +103,20 @@ GenerationCost Generator::run(const std::vector<GenerationRequest>& requests,
   bool any = false;
   for (const GenerationRequest& request : requests) {
     check_sampling(request);
-    check_prompt(request, impl_->config);
+    check_prompt(request, impl_->model.config());
     any = any || request.n > 0;
   }
-  return any ? impl_->backend->run(requests, finished, stop) : GenerationCost{};
+  if (!any) return {};
+  if (impl_->stale) {
+    impl_->decoded.copy_from(impl_->model);
+    impl_->stale = false;
+  }
+  return impl_->backend->run(requests, finished, stop);
 }
 
-void Generator::weights_changed() { impl_->backend->weights_changed(); }
+void Generator::weights_changed() {
+  impl_->stale = impl_->rounded();
+  impl_->backend->weights_changed();
+}
 
 }  // namespace allot::lm

@@ -8,6 +8,7 @@
 // (on CPU, bit for bit).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -43,9 +44,35 @@ struct GeneratedSequence {
   bool truncated = false;      // max_new reached without a stop token
 };
 
+// What a model is decoded in: as it is, or with its weights rounded to BF16, of which the generator
+// keeps a copy.
+enum class DecodeType { OfModel, Bf16 };
+
+// How far a run has got, for other threads to read meanwhile. The decoder of library operations
+// does not tell.
+class GenerationProgress {
+ public:
+  explicit GenerationProgress(int workers) : longest_(static_cast<std::size_t>(workers)) {}
+  void note(int worker, std::size_t tokens) {
+    longest_[static_cast<std::size_t>(worker)].store(static_cast<std::uint32_t>(tokens),
+                                                     std::memory_order_relaxed);
+  }
+  // Tokens of the longest sequence that is being generated; 0 where there is none.
+  std::uint32_t longest() const {
+    std::uint32_t most = 0;
+    for (const auto& one : longest_) most = std::max(most, one.load(std::memory_order_relaxed));
+    return most;
+  }
+
+ private:
+  std::vector<std::atomic<std::uint32_t>> longest_;  // by worker
+};
+
 struct GeneratorOptions {
   int workers = 2;
   int slots = 64;  // sequences decoded together per worker
+  DecodeType type = DecodeType::OfModel;
+  std::shared_ptr<GenerationProgress> progress = nullptr;  // of at least as many workers
 };
 
 struct GenerationCost {

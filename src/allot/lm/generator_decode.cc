@@ -85,7 +85,9 @@ struct Shared {
   const std::atomic<bool>& stopped;
   const std::atomic<bool>* stop;  // may be null
   DecodePlan plan;
-  int longest;  // new tokens of a sequence
+  int longest;                   // new tokens of a sequence
+  GenerationProgress* progress;  // may be null
+  int worker;                    // number of this one
 
   bool must_stop() const {
     return stopped.load(std::memory_order_relaxed) ||
@@ -108,13 +110,23 @@ class Worker {
   GenerationCost run() {
     while (!shared_.must_stop()) {
       if (!refill() || running_.empty()) break;
+      note_progress();
       step();
     }
+    if (shared_.progress) shared_.progress->note(shared_.worker, 0);
     for (const Running<T>& dropped : running_) cost_.generated += dropped.sequence.tokens.size();
     return cost_;
   }
 
  private:
+  void note_progress() const {
+    if (!shared_.progress) return;
+    std::size_t longest = 0;
+    for (const Running<T>& running : running_)
+      longest = std::max(longest, running.sequence.tokens.size());
+    shared_.progress->note(shared_.worker, longest);
+  }
+
   // Fills the free places. A sequence that ends with its first token takes none. False where a
   // prompt failed in another worker, which stops all.
   bool refill() {
@@ -281,12 +293,12 @@ class DecodeBackend final : public GeneratorBackend {
         ~Stopper() { flag = true; }
       } stopper{stopped};
       for (int w = 0; w < plan.workers; ++w) {
-        pool.emplace_back([&] {
+        pool.emplace_back([&, w] {
           std::exception_ptr error;
           GenerationCost cost;
           try {
             Worker<W> worker({model_.config(), *net_, queue, outbox, stopped, stop, plan,
-                              static_cast<int>(longest)});
+                              static_cast<int>(longest), options_.progress.get(), w});
             cost = worker.run();
           } catch (...) {
             error = std::current_exception();

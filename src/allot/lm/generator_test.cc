@@ -408,6 +408,24 @@ TEST_F(GeneratorTest, DecodesInBfloat16) {
   }
 }
 
+// A float model decoded in BF16 is its own rounded copy, also after its weights changed.
+TEST_F(GeneratorTest, RoundsAFloatModel) {
+  for (const bool library : {false, true}) {
+    Model model = lively_model(config, 8, at::kFloat);
+    const GeneratorOptions rounded{.type = DecodeType::Bf16};
+    Generator generator =
+        library ? Generator::reference(model, rounded) : Generator(model, rounded);
+    for (const std::uint64_t seed : {8, 9}) {
+      model.copy_from(lively_model(config, seed, at::kFloat));
+      generator.weights_changed();
+      const Model half = model.converted(at::kBFloat16);
+      Generator wanted = library ? Generator::reference(half, {}) : Generator(half, {});
+      expect_same_bits(generate(wanted, {request(6)}), generate(generator, {request(6)}),
+                       concat("seed ", seed, library ? ", by the library" : ""));
+    }
+  }
+}
+
 // So large that all threads decode as one team (decode_plan.h).
 TEST(Generator, GivesTheSameBitsByATeam) {
   const ModelConfig config{.vocab = 500, .dim = 256, .layers = 4, .ffn = 6400};

@@ -69,11 +69,14 @@ Model Model::training_view() const {
   return view;
 }
 
-Model Model::clone() const {
+Model Model::clone() const { return converted(dtype()); }
+
+Model Model::converted(at::ScalarType dtype) const {
   const at::NoGradGuard no_grad;
   Model copy = *this;
-  for_each_part(config_, copy,
-                [](const Part&, at::Tensor& tensor) { tensor = tensor.detach().clone(); });
+  for_each_part(config_, copy, [&](const Part&, at::Tensor& tensor) {
+    tensor = tensor.detach().to(dtype, /*non_blocking=*/false, /*copy=*/true);
+  });
   if (config_.tied_embedding) copy.head = copy.embedding;
   return copy;
 }

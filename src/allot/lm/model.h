@@ -27,6 +27,11 @@ struct NamedTensor {
   at::Tensor tensor;
 };
 
+struct SaveOptions {
+  NumberType type = NumberType::F32;          // of the files; training resumes exactly from F32
+  std::uint64_t shard_bytes = 5'000'000'000;  // more is cut into several files
+};
+
 // Copies share storage, as tensors do.
 class Model {
  public:
@@ -52,15 +57,28 @@ class Model {
   // The same storage behind fresh leaves that require grad, so that each worker thread has
   // gradients of its own.
   Model training_view() const;
-  Model clone() const;  // own storage
-  void copy_from(const Model& other);
+  Model clone() const;                          // own storage
+  Model converted(at::ScalarType dtype) const;  // own storage
+  void copy_from(const Model& other);           // of the same shape; rounds to its own type
 
-  // F32 safetensors file and config.json in `folder` (written aside, then renamed).
-  void save(const std::string& folder) const;
+  // A Hugging Face folder: config.json and safetensors, each file written aside and renamed. Files
+  // with other names stay as they are.
+  void save(const std::string& folder, const SaveOptions& options = {}) const;
+  // Reads one as published for Llama, Qwen2 or Qwen3: one file or shards, F32, BF16 or F16. Takes
+  // the memory of the model and of its largest tensor. Throws Error(Model) naming the file, and the
+  // option or tensor, that is unknown, missing, surplus or of another shape.
   static Model load(const std::string& folder, at::ScalarType dtype, at::Device device);
 
  private:
   ModelConfig config_;
 };
+
+// config.json of a folder, its end tokens those of generation_config.json where that names some.
+// Throws Error(Model).
+ModelConfig read_model_config(const std::string& folder);
+
+// Copies what a Hugging Face folder holds beside weights and shape, unchanged: tokenizer files,
+// chat template, generation_config.json. Missing ones are left out.
+void copy_companion_files(const std::string& from, const std::string& to);
 
 }  // namespace allot::lm

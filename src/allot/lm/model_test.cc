@@ -8,17 +8,17 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
-#include <unistd.h>
 
+#include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/lm/safetensors.h"
 #include "allot/lm/testing/examples.h"
+#include "allot/lm/testing/temporary_folder.h"
 
 namespace allot::lm {
 namespace {
@@ -26,29 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "allot model XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() { fs::remove_all(path_); }
-  std::string file(const std::string& name) const { return (fs::path(path_) / name).string(); }
-  const std::string& path() const { return path_; }
-  std::size_t entries() const {
-    return std::distance(fs::directory_iterator(path_), fs::directory_iterator());
-  }
-
- private:
-  std::string path_;
-};
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
 void write_file(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
@@ -114,9 +91,19 @@ TEST(Model, CloneHasItsOwnStorageAndCopyFromFillsIt) {
   EXPECT_THROW(b.copy_from(Model::random(larger, 1, at::kFloat, at::kCPU)), Error);
 }
 
+TEST(Model, ConvertedIsARoundedCopyOfItsOwn) {
+  const Model a = lively_model({}, 1, at::kFloat);
+  const Model rounded = a.converted(at::kBFloat16);
+  EXPECT_EQ(rounded.dtype(), at::kBFloat16);
+  EXPECT_TRUE(rounded.head.is_same(rounded.embedding));
+  EXPECT_TRUE(rounded.layers[0].q.equal(a.layers[0].q.to(at::kBFloat16)));
+  a.converted(at::kFloat).embedding.zero_();
+  EXPECT_NE(a.embedding.abs().max().item<float>(), 0);
+}
+
 TEST(Checkpoint, RoundTripIsExact) {
   for (const NamedConfig& named : example_configs()) {
-    const Folder folder;
+    const TemporaryFolder folder;
     const Model model = lively_model(named.config, 3, at::kFloat);
     model.save(folder.file("new/checkpoint"));
     const Model back = Model::load(folder.file("new/checkpoint"), at::kFloat, at::kCPU);
@@ -131,7 +118,7 @@ TEST(Checkpoint, RoundTripIsExact) {
 TEST(Checkpoint, NamesAreHuggingFaces) {
   ModelConfig config;
   config.layers = 1;
-  const Folder folder;
+  const TemporaryFolder folder;
   Model::random(config, 1, at::kFloat, at::kCPU).save(folder.path());
   const std::string bytes = read_file(folder.file("model.safetensors"));
   std::uint64_t size;
@@ -169,7 +156,7 @@ std::string file_of(const std::string& header, const std::string& data) {
 }
 
 TEST(Safetensors, ReadsOtherFloatTypes) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.file("x.safetensors");
   // 1.5 is 0x3FC0 in bfloat16 and 0x3E00 in float16.
   write_file(path, file_of(R"({"b":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]},
@@ -185,7 +172,7 @@ TEST(Safetensors, ReadsOtherFloatTypes) {
 }
 
 TEST(Safetensors, RefusesDamagedFiles) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.file("bad.safetensors");
   const auto refuses = [&](const std::string& bytes, const std::string& fault) {
     write_file(path, bytes);
@@ -236,7 +223,7 @@ TEST(Safetensors, RefusesDamagedFiles) {
 
 // Every prefix of a real file is refused, whatever is cut off.
 TEST(Safetensors, RefusesEveryTruncation) {
-  const Folder folder;
+  const TemporaryFolder folder;
   ModelConfig config = example_configs()[0].config;
   config.layers = 1;
   const std::string path = folder.file("model.safetensors");
@@ -250,7 +237,7 @@ TEST(Safetensors, RefusesEveryTruncation) {
 
 TEST(Checkpoint, RefusesWeightsThatDoNotFit) {
   const ModelConfig config = example_configs()[0].config;
-  const Folder folder;
+  const TemporaryFolder folder;
   const Model model = lively_model(config, 1, at::kFloat);
   const auto refusal = [&](const std::function<void(std::vector<NamedTensor>&)>& spoil) {
     model.save(folder.path());
@@ -282,7 +269,7 @@ TEST(Checkpoint, RefusesWeightsThatDoNotFit) {
 
 // A disk that fills up while writing: reported, nothing left behind, the old file intact.
 TEST(Checkpoint, FullDiskLeavesTheOldFile) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const Model model = lively_model({}, 1, at::kFloat);
   model.save(folder.path());
   const std::string before = read_file(folder.file("model.safetensors"));
@@ -309,7 +296,7 @@ TEST(Checkpoint, FullDiskLeavesTheOldFile) {
 }
 
 TEST(Checkpoint, FolderThatCannotBeMade) {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_file(folder.file("taken"), "x");
   EXPECT_THROW(lively_model({}, 1, at::kFloat).save(folder.file("taken")), Error);
   EXPECT_THROW(Model::load(folder.file("missing"), at::kFloat, at::kCPU), Error);

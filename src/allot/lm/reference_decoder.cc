@@ -42,7 +42,7 @@ ReferenceCache::ReferenceCache(const Model& model, std::int64_t batch, std::int6
 
 ReferenceNet::ReferenceNet(const Model& model, std::int64_t positions) : model_(model) {
   const ModelConfig& c = model.config();
-  const kernels::RopeTable<double> table(static_cast<int>(positions), c.head_dim, c.rope_theta);
+  const kernels::RopeTable<double> table(static_cast<int>(positions), rope_frequencies(c));
   const auto on_device = [&](const std::vector<double>& numbers) {
     at::Tensor made = at::empty({positions, table.half}, at::kDouble);
     std::copy(numbers.begin(), numbers.end(), made.data_ptr<double>());

@@ -61,11 +61,13 @@ std::vector<std::int32_t> stop_tokens(const Sampling& sampling, const Tokenizer&
 LocalEngine::LocalEngine(const lm::Model& model, const Tokenizer& tokenizer,
                          LocalEngineOptions options, const std::atomic<bool>* stop)
     : tokenizer_(tokenizer),
-      generator_(model, {.workers = options.workers, .slots = options.slots}),
+      generating_(std::make_shared<lm::GenerationProgress>(std::max(1, options.workers))),
+      generator_(model, {options.workers, options.slots, options.dtype, generating_}),
       options_(options),
       stop_(stop),
       context_(model.config().context),
-      exact_(model.dtype() == at::kFloat || model.dtype() == at::kDouble) {
+      exact_(options.dtype == lm::DecodeType::OfModel &&
+             (model.dtype() == at::kFloat || model.dtype() == at::kDouble)) {
   if (tokenizer.size() > model.config().vocab) {
     throw Error(ErrorKind::Model, kWhere,
                 concat("a tokenizer of ", tokenizer.size(), " ids was given with a model of ",
@@ -201,6 +203,7 @@ std::vector<Rollout> LocalEngine::wait() {
         rollout.logp = std::move(made.logprob);
         rollout.mean_entropy = made.mean_entropy;
         rollout.text = tokenizer_.decode(rollout.tokens);
+        ++finished_;
         return true;
       },
       stop_);

@@ -1,6 +1,9 @@
 #include "allot/local/engine.h"
 
+#include <algorithm>
+#include <atomic>
 #include <map>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -118,6 +121,24 @@ TEST_F(LocalEngineTest, ReturnsEveryRolloutOnceWithItsNumbers) {
 
 // The text of a rollout follows from (seed, purpose, step, prompt, seq), not from its id, its
 // request or its neighbours.
+TEST_F(LocalEngineTest, OtherThreadsSeeHowFarItHasGot) {
+  LocalEngine engine = this->engine({.workers = 2, .slots = 4});
+  EXPECT_EQ(engine.progress().finished, 0u);
+  engine.submit(std::vector{work(0, 0, 1000), work(1, 1000, 1000)});
+  std::atomic<bool> done = false;
+  std::uint32_t longest = 0;
+  std::thread other([&] {
+    while (!done) longest = std::max(longest, engine.progress().longest);
+  });
+  EXPECT_EQ(drain(engine).size(), 2000u);
+  done = true;
+  other.join();
+  EXPECT_GT(longest, 0u);
+  EXPECT_LT(longest, 12u);  // one with 12 is not under way any more
+  EXPECT_EQ(engine.progress().finished, 2000u);
+  EXPECT_EQ(engine.progress().longest, 0u);
+}
+
 TEST_F(LocalEngineTest, KeysRandomNumbersByPromptAndSeq) {
   LocalEngine local = engine();
   local.submit(std::vector{work(1, 0, 6)});
@@ -274,6 +295,8 @@ TEST_F(LocalEngineTest, TellsWhatItCanDo) {
   EXPECT_EQ(traits.grain, Grain::Rollout);
   const lm::Model half = lm::Model::random(small(), 1, at::kBFloat16, at::kCPU);
   EXPECT_FALSE(LocalEngine(half, tokenizer).traits().exact_logprobs);
+  const LocalEngineOptions rounded{.dtype = lm::DecodeType::Bf16};
+  EXPECT_FALSE(LocalEngine(model, tokenizer, rounded).traits().exact_logprobs);
 }
 
 }  // namespace

@@ -261,10 +261,7 @@ std::vector<Metric> LocalLearner::metrics() const {
   out.push_back({"policy/entropy", r.entropy_sum / std::max(1.0, r.sums.tokens)});
   out.push_back({"optim/grad_norm", r.grad_norm / r.updates});
   out.push_back({"optim/lr", r.lr});
-  if (r.mismatch.tokens > 0) {
-    out.push_back({"mismatch/logp_diff_mean", r.mismatch.sum / r.mismatch.tokens});
-    out.push_back({"mismatch/logp_diff_max", r.mismatch.max});
-  }
+  for (Metric& metric : r.mismatch.metrics()) out.push_back(std::move(metric));
   out.push_back({"train/tokens", r.sums.tokens});
   out.push_back({"train/positions", static_cast<double>(r.positions)});
   if (r.anchor_positions > 0)

@@ -73,11 +73,11 @@ class LocalLearner final : public Learner {
 
   Version version() const override;
   LearnerCost cost() const override;
-  // loss/total, policy/{entropy,clip_low,clip_high,clip_region,kl_anchor_k1,kl_anchor_k3,
+  // loss/{total,policy}, policy/{entropy,clip_low,clip_high,clip_region,kl_anchor_k1,kl_anchor_k3,
   // max_log_ratio}, policy/{clip_corner,clamped} where not 0, optim/{grad_norm,lr},
-  // mismatch/{logp_diff_mean,logp_diff_max}, train/{tokens,positions,anchor_positions}. Of several
-  // updates: loss and norm are means over updates, policy/* and entropy over tokens. Absent where
-  // it does not apply.
+  // mismatch/{logp_diff_mean,logp_diff_max,ratio_min,ratio_mean,ratio_max,ess},
+  // train/{tokens,positions,anchor_positions}. Of several updates: loss and norm are means over
+  // updates, policy/* and entropy over tokens. Absent where it does not apply.
   std::vector<Metric> metrics() const override;
 
   // Weights, moments and counters: model.safetensors, config.json, optimizer.safetensors,

@@ -86,9 +86,7 @@ SamplerMismatch mismatch_of(const MicroBatch& batch, const Job& job, const at::T
     const Rollout& rollout = job.rows.rows[batch.items[i]].stored->rollout;
     if (rollout.behaviour != job.version || rollout.logp.size() != rollout.tokens.size()) continue;
     for (std::size_t t = 0; t < rollout.tokens.size(); ++t) {
-      const double difference =
-          std::abs(here[batch.first_target[i] + t] - static_cast<double>(rollout.logp[t]));
-      out.add({difference, difference, 1});
+      out.add_token(here[batch.first_target[i] + t], rollout.logp[t]);
     }
   }
   return out;
@@ -119,10 +117,30 @@ ShardReport run_shard(const lm::Model& view, const std::vector<MicroBatch>& batc
 
 }  // namespace
 
+void SamplerMismatch::add_token(double here, double sampled) {
+  const double difference = std::abs(here - sampled), ratio = std::exp(here - sampled);
+  add({1, difference, difference, ratio, ratio * ratio, ratio, ratio});
+}
+
 void SamplerMismatch::add(const SamplerMismatch& other) {
+  if (other.tokens == 0) return;
+  ratio_min = tokens == 0 ? other.ratio_min : std::min(ratio_min, other.ratio_min);
+  ratio_max = std::max(ratio_max, other.ratio_max);
+  ratio_sum += other.ratio_sum;
+  ratio_squares += other.ratio_squares;
   sum += other.sum;
   max = std::max(max, other.max);
   tokens += other.tokens;
+}
+
+std::vector<Metric> SamplerMismatch::metrics() const {
+  if (tokens == 0) return {};
+  return {{"mismatch/logp_diff_mean", sum / tokens},
+          {"mismatch/logp_diff_max", max},
+          {"mismatch/ratio_min", ratio_min},
+          {"mismatch/ratio_mean", ratio_sum / tokens},
+          {"mismatch/ratio_max", ratio_max},
+          {"mismatch/ess", ratio_sum * ratio_sum / (tokens * ratio_squares)}};
 }
 
 PolicyGradient policy_gradient(const lm::Model& model, const TrainRows& rows,

@@ -25,10 +25,19 @@ struct PolicyGradientSettings {
   Matmul matmul = Matmul::F32;  // Bf16 needs a model that has fused kernels
 };
 
-// |log-probability here - as sampled|, over tokens that were sampled by the current version.
+// The policy here against the one that sampled, over tokens that were sampled by the current
+// version: where both compute alike, differences are 0 and ratios 1.
 struct SamplerMismatch {
-  double sum = 0, max = 0, tokens = 0;
+  double tokens = 0;
+  double sum = 0, max = 0;  // |log-probability here - as sampled|
+  double ratio_sum = 0, ratio_squares = 0, ratio_min = 0, ratio_max = 0;  // of probabilities
+
+  void add_token(double here, double sampled);
   void add(const SamplerMismatch& other);
+  // mismatch/{logp_diff_mean,logp_diff_max,ratio_min,ratio_mean,ratio_max,ess}; ess is the
+  // effective share of the tokens under the ratios as weights, (sum r)^2 / (n sum r^2). Nothing of
+  // no tokens.
+  std::vector<Metric> metrics() const;
 };
 
 struct PolicyGradient {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -254,6 +255,23 @@ TEST(LogProbs, EqualThoseOfEveryResponseAlone) {
     for (std::size_t t = 0; t < expected.size(); ++t)
       EXPECT_NEAR(found.values[i][t], expected[t], 1e-10);
   }
+}
+
+TEST(SamplerMismatch, RatiosByHand) {
+  std::map<std::string, double> m;
+  SamplerMismatch first, second, none;
+  EXPECT_TRUE(none.metrics().empty());
+  first.add_token(-1, -1);
+  second.add_token(std::log(0.5), std::log(0.25));  // twice as likely here
+  second.add(none);
+  first.add(second);
+  for (const Metric& metric : first.metrics()) m[metric.name] = metric.value;
+  EXPECT_NEAR(m.at("mismatch/logp_diff_mean"), std::log(2) / 2, 1e-15);
+  EXPECT_NEAR(m.at("mismatch/logp_diff_max"), std::log(2), 1e-15);
+  EXPECT_NEAR(m.at("mismatch/ratio_min"), 1, 1e-15);
+  EXPECT_NEAR(m.at("mismatch/ratio_mean"), 1.5, 1e-15);
+  EXPECT_NEAR(m.at("mismatch/ratio_max"), 2, 1e-15);
+  EXPECT_NEAR(m.at("mismatch/ess"), 9.0 / (2 * 5), 1e-15);
 }
 
 }  // namespace

@@ -61,12 +61,19 @@ struct EngineCost {
   std::uint64_t generated = 0;  // response tokens
 };
 
+// How far generation has got, for other threads to read while wait() runs.
+struct EngineProgress {
+  std::uint64_t finished = 0;  // rollouts since construction, those not returned yet too
+  std::uint32_t longest = 0;   // tokens of the longest response under way; 0 = not known
+};
+
 class RolloutEngine {
  public:
   virtual ~RolloutEngine() = default;
   virtual EngineTraits traits() const = 0;
   virtual EngineCost cost() const = 0;
-  virtual void submit(std::span<const Work> work) = 0;  // Error(Data): prompt beyond the context
+  virtual EngineProgress progress() const { return {}; }  // from any thread
+  virtual void submit(std::span<const Work> work) = 0;    // Error(Data): prompt beyond the context
   virtual void cancel(std::span<const RolloutId> ids) = 0;
 
   // Blocks until at least one rollout is finished; all finished ones, in any order. Empty: idle.

@@ -83,7 +83,7 @@ std::vector<Event> HealthWatch::step(const StepRecord& record) {
   verifier_faults_ +=
       metric(record.metrics, "verifier/error") + metric(record.metrics, "verifier/not_scorable");
 
-  std::vector<Event> events;
+  std::vector<Event> events = constant_rewards_.step(record);
   for (std::optional<Event>& event :
        std::array{warning(record, now), alarm(record.step), line(record), stop(record.step)})
     if (event) events.push_back(std::move(*event));

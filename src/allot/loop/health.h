@@ -15,6 +15,7 @@
 
 #include "allot/core/options.h"
 #include "allot/core/types.h"
+#include "allot/loop/constant_rewards.h"
 #include "allot/loop/prompt_source.h"
 #include "allot/loop/recorder.h"
 
@@ -25,6 +26,8 @@ struct HealthOptions {
   int warn_every = 20;      // steps between two warnings; steps in a row for an alarm
   int report_every = 50;    // steps between two health lines; 0 = none
   int stop_after = 0;       // steps in a row without any signal that end the run; 0 = never
+  double stall_s = 60;      // seconds without a finished rollout that are worth a warning; 0 = none
+  int constant_steps = 10;  // first steps in which a constant reward function is noticed; 0 = none
 
   template <class V>
   void fields(V& v);
@@ -32,10 +35,12 @@ struct HealthOptions {
 
 class HealthWatch {
  public:
-  explicit HealthWatch(HealthOptions options) : options_(options) {}
+  explicit HealthWatch(HealthOptions options)
+      : options_(options), constant_rewards_(options.constant_steps) {}
 
-  // Feeds one step; returns what should be said now, codes "zero_signal", "no_signal", "health" and
-  // "health_stop". Reads ledger/{dead,solved} and verifier/{error,not_scorable} of its metrics.
+  // Feeds one step; returns what should be said now, codes "zero_signal", "no_signal", "health",
+  // "health_stop" and "constant_reward". Reads ledger/{dead,solved}, verifier/{error,not_scorable}
+  // and reward/{fn}/{mean,std} of its metrics, and counts none of them itself.
   // What is counted begins anew when a run resumes.
   std::vector<Event> step(const StepRecord& record);
 
@@ -54,6 +59,7 @@ class HealthWatch {
   std::optional<Event> line(const StepRecord& record);
 
   HealthOptions options_;
+  ConstantRewards constant_rewards_;
   Causes reported_{};  // since the last health line
   Causes poor_{};      // of the steps in a row that are mostly without signal
   std::uint64_t poor_steps_ = 0;
@@ -72,6 +78,11 @@ void HealthOptions::fields(V& v) {
   v("report_every", report_every, Range{0, 100000}, "steps between two health lines; 0 = none");
   v("stop_after", stop_after, Range{0, 1e9},
     "ends the run with exit code 7 after so many steps in a row without any signal; 0 = never");
+  v("stall_s", stall_s, Range{0, 1e6},
+    "seconds without a finished rollout after which the run says so; 0 = never");
+  v("constant_steps", constant_steps, Range{0, 1e6},
+    "first steps after which a reward function that gave every response the same value is named; "
+    "0 = never");
 }
 
 }  // namespace allot

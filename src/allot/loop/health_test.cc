@@ -44,6 +44,32 @@ std::vector<std::string> codes(const std::vector<Event>& events) {
 }
 using Codes = std::vector<std::string>;
 
+TEST(HealthWatch, NamesAFunctionThatGivesOneValueOnly) {
+  HealthOptions options{0.99, 20, 0};
+  options.constant_steps = 3;
+  const auto step = [](double format, double math, double spread) {
+    return std::vector<Metric>{
+        {"reward/mean", 1},       {"reward/std", 0},          {"reward/format/mean", format},
+        {"reward/format/std", 0}, {"reward/math/mean", math}, {"reward/math/std", spread}};
+  };
+  Watched watch(options);
+  EXPECT_TRUE(watch.step(reports(9, 1), step(2, 0.5, 0)).empty());
+  EXPECT_TRUE(watch.step(reports(9, 1), step(2, 0.5, 0.1)).empty());
+  const auto said = watch.step(reports(9, 1), step(2, 0.5, 0));
+  ASSERT_EQ(codes(said), Codes{"constant_reward"});
+  EXPECT_EQ(said[0].text,
+            "reward function format gave 2 to every response of the first 3 steps; nothing can be "
+            "learned of it");
+  EXPECT_TRUE(watch.step(reports(9, 1), step(2, 0.5, 0)).empty());  // once
+
+  Watched other(options);  // values that differ between steps only
+  for (const double value : {1.0, 1.0, 0.0})
+    EXPECT_EQ(codes(other.step(reports(9, 1), step(value, 0.5, 0))).size(), value == 0 ? 1u : 0u);
+  options.constant_steps = 0;
+  Watched never(options);
+  for (int i = 0; i < 9; ++i) EXPECT_TRUE(never.step(reports(9, 1), step(2, 0, 0)).empty());
+}
+
 TEST(HealthWatch, WarnsOncePerIntervalAndNamesCauseAndPrompts) {
   Watched watch({0.5, 20, 0});
   EXPECT_TRUE(watch.step(reports(5, 5)).empty());  // exactly half is not above half

@@ -5,17 +5,27 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "allot/core/types.h"
 
 namespace allot {
 
+struct Message {
+  std::string role, content;  // "system", "user", "assistant", ..
+};
+
 struct Prompt {
   PromptId id = 0;
-  std::string key;            // the user's name of the row, for logs
-  std::string text;           // what the model sees
-  std::string answer;         // reference answer for the verifier
+  std::string key;     // the user's name of the row, for logs
+  std::string text;    // what the model sees; of messages, before a chat template is applied,
+                       // their text
+  std::string answer;  // reference answer for the verifier
   std::string demonstration;  // a correct response for the warm start; may be empty
+
+  std::vector<Message> messages;      // a conversation; empty: `text` alone
+  std::vector<std::string> accepted;  // further reference answers, of which any may match
+  std::string verifier;               // preset of the math verifier; empty: as the task is judged
 };
 
 // Ids are distinct within one step, its refills included; a smaller pool gives fewer candidates.

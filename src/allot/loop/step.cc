@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "allot/core/error.h"
+#include "allot/loop/held_metrics.h"
+#include "allot/loop/score_metrics.h"
 
 namespace allot {
 namespace {
@@ -28,6 +31,7 @@ class StepRun {
   void submit(const Plan& plan);
   std::vector<Outcome> next_outcomes();
   void store_scored(std::vector<Rollout> rollouts);
+  void report_errors(std::span<const Score> scores);
   Feedback learn(const TrainBatch& batch);
   void record(const TrainBatch& batch, const Feedback& feedback);
   void drain(std::span<const RolloutId> open);
@@ -59,6 +63,7 @@ class StepRun {
   std::vector<Issued> issued_;
   std::vector<RolloutId> generated_;
   std::size_t outstanding_ = 0;  // rollouts submitted and not yet returned
+  std::size_t evicted_ = 0;      // held rollouts that the store gave up before the step
 };
 
 StepResult StepRun::run() {
@@ -94,7 +99,9 @@ Plan StepRun::open() {
   step_ = w_.controller.step();
   w_.prompts.begin_step(step_);
   const auto candidates = first_candidates(w_.prompts, w_.controller.needs(), s_.prompts_per_step);
-  return w_.controller.plan(candidates, s_.budget, version(), w_.store.take_lost());
+  const std::vector<RolloutId> lost = w_.store.take_lost();
+  evicted_ = lost.size();
+  return w_.controller.plan(candidates, s_.budget, version(), lost);
 }
 
 void StepRun::submit(const Plan& plan) {
@@ -135,10 +142,9 @@ void StepRun::store_scored(std::vector<Rollout> rollouts) {
     throw Error(ErrorKind::Internal, "step",
                 concat("the verifier returned ", scores.size(), " scores for ", rollouts.size(),
                        " rollouts; one each is needed"));
+  report_errors(scores);
   for (std::size_t i = 0; i < rollouts.size(); ++i) {
     generated_.push_back(rollouts[i].id);
-    if (scores[i].scoring == Scoring::VerifierError)
-      w_.recorder.event({Severity::Warning, "verifier_error", scores[i].reason, step_});
     w_.store.add(std::move(rollouts[i]), std::move(scores[i]), step_);
   }
   std::size_t wanted = 0;
@@ -146,6 +152,14 @@ void StepRun::store_scored(std::vector<Rollout> rollouts) {
   w_.recorder.progress({"generate", static_cast<double>(generated_.size()),
                         static_cast<double>(wanted),
                         w_.engine.cost().generated - engine_before_.generated});
+}
+
+// Each text once: a failed call of a reward function is the error of all its rollouts.
+void StepRun::report_errors(std::span<const Score> scores) {
+  std::set<std::string_view> told;
+  for (const Score& score : scores)
+    if (score.scoring == Scoring::VerifierError && told.insert(score.reason).second)
+      w_.recorder.event({Severity::Warning, "verifier_error", score.reason, step_});
 }
 
 // An empty batch makes no optimizer step: momentum and weight decay would move the weights.
@@ -173,6 +187,12 @@ void StepRun::record(const TrainBatch& batch, const Feedback& feedback) {
     for (Metric& metric : w_.learner.metrics()) metrics.push_back(std::move(metric));
   metrics.push_back({"train/updates", static_cast<double>(version())});
   std::sort(generated_.begin(), generated_.end());
+  const std::vector<std::string> functions = w_.verifier.part_names();
+  for (Metric& metric : score_metrics(w_.store, generated_, functions))
+    metrics.push_back(std::move(metric));
+  if (w_.controller.needs().hold)
+    for (Metric& metric : held_metrics(step_, batch, feedback, w_.store, evicted_))
+      metrics.push_back(std::move(metric));
   times_.step = w_.clock.seconds() - start_;
   w_.recorder.step(
       {step_, issued_, generated_, batch, feedback, w_.store, w_.prompts, metrics, times_, cost()});

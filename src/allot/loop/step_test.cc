@@ -101,6 +101,8 @@ TEST(Step, VerifierErrorsAreCountedAndReported) {
   run.engine.failed = 0.1;
   run.step();
   EXPECT_FALSE(run.recorder.events.empty());
+  EXPECT_LT(static_cast<double>(run.recorder.events.size()),  // one text is told once per portion
+            run.recorder.steps[0].metrics.at("verifier/error"));
   for (const Event& event : run.recorder.events) {
     EXPECT_EQ(event.code, "verifier_error");
     EXPECT_EQ(event.text, "boom");

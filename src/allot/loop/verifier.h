@@ -3,8 +3,10 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "allot/core/error.h"
 #include "allot/loop/engine.h"
 #include "allot/loop/prompt_source.h"
 
@@ -17,6 +19,15 @@ struct Score {
   bool correct = false, parsed = true;
   std::string answer;  // what was read as the answer; "" if none
   std::string reason;  // for people: why it is wrong, or what the verifier's error said
+  double seconds = 0;  // spent on it, for metrics only and never saved; 0 = not measured
+};
+
+// A mistake in a reward function, as against a failure of it: the wrong number of values, an
+// infinite one. It ends the run.
+class RewardMistake : public Error {
+ public:
+  RewardMistake(std::string_view function, std::string_view what, std::string_view hint = {})
+      : Error(ErrorKind::Data, concat("reward function ", function), what, hint) {}
 };
 
 class Verifier {
@@ -24,9 +35,12 @@ class Verifier {
   virtual ~Verifier() = default;
 
   // One score per rollout, in order. An exception inside a reward function becomes
-  // Scoring::VerifierError of that rollout; it never ends the step.
+  // Scoring::VerifierError of that rollout; it never ends the step. A RewardMistake does.
   virtual std::vector<Score> score(std::span<const Rollout> rollouts,
                                    const PromptSource& prompts) = 0;
+
+  // Names of the values in Score::parts, for metrics; one name: of the reward itself.
+  virtual std::vector<std::string> part_names() const { return {}; }
 };
 
 }  // namespace allot

@@ -221,6 +221,8 @@ TEST(Cero, BeliefsCountScoredVerdictsOnly) {
   EXPECT_NEAR(next.metrics.at("alloc/cero/predicted_variance"), 15. / 72, 1e-12);
   EXPECT_NEAR(next.metrics.at("alloc/cero/observed_variance"), 16. / 56, 1e-12);
   EXPECT_NEAR(next.metrics.at("alloc/cero/selected_p_mean"), 3. / 8, 1e-12);
+  EXPECT_NEAR(next.metrics.at("belief/brier"), (9. / 64 + 25. / 64) / 2, 1e-12);
+  EXPECT_NEAR(next.metrics.at("belief/calib_bins/1"), .5, 1e-12);
 }
 
 TEST(Cero, TrainsLikeGrpoOnTheTokenMean) {

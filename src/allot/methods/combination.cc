@@ -6,6 +6,7 @@
 #include "allot/core/delivery.h"
 #include "allot/core/error.h"
 #include "allot/core/prompt_table.h"
+#include "allot/core/shared_metric.h"
 #include "allot/core/state.h"
 
 namespace allot {
@@ -79,11 +80,19 @@ class Combination final : public Method {
 
   // Under the name of the method they come from.
   std::vector<Metric> metrics() const override {
+    // Forecasts are those of the method that chooses by them, where it makes any.
     std::vector<Metric> all;
-    for (Metric& metric : chooser_->metrics())
-      all.push_back({concat(chooser_name_, "/", metric.name), metric.value});
-    for (Metric& metric : inner_->metrics())
-      all.push_back({concat(inner_name_, "/", metric.name), metric.value});
+    bool forecasts = false;
+    const auto add = [&](const Method& method, const std::string& name) {
+      const bool taken = forecasts;
+      for (Metric& metric : method.metrics()) {
+        const bool shared = is_shared_metric(metric.name) && !taken;
+        forecasts = forecasts || shared;
+        all.push_back({shared ? metric.name : concat(name, "/", metric.name), metric.value});
+      }
+    };
+    add(*chooser_, chooser_name_);
+    add(*inner_, inner_name_);
     return all;
   }
 

@@ -152,6 +152,7 @@ TEST(Combination, BeliefsSeeTheFirstRoundOnly) {
         const auto [right, wrong] = counts[issued.prompt];
         sum += (1 + right) / (2 + right + wrong);
       }
+    EXPECT_GT(metric(step.metrics, "belief/brier"), 0);  // the chooser's, under its shared name
     EXPECT_NEAR(metric(step.metrics, "alloc/mopps+aero/mopps/selected_posterior_mean"),
                 sum / static_cast<double>(chosen.size()), 1e-12);
     std::map<RolloutId, std::uint32_t> round;

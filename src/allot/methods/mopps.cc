@@ -72,10 +72,14 @@ class Mopps final : public Method {
   TrainBatch finalize() override {
     TrainBatch batch = batch_of(pool_.groups(), rule_);
     std::vector<Prediction> predictions;
-    for (const GroupReport& report : batch.reports)
+    double right = 0, verdicts = 0;
+    for (const GroupReport& report : batch.reports) {
       predictions.push_back(
           {believed(report.prompt).mean(), report.counted_sum, double(report.counted_n)});
+      right += report.counted_sum, verdicts += report.counted_n;
+    }
     set_calibration(metrics_, predictions);
+    metrics_.set_share("selected_p_observed", right, verdicts);
     for (const GroupReport& report : batch.reports) learn(report);
     return batch;
   }

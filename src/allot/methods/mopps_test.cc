@@ -147,7 +147,7 @@ TEST(Mopps, OneRolloutUpdatesByOne) {
   EXPECT_DOUBLE_EQ(second.metrics.at("alloc/mopps/selected_posterior_mean"), 2.0 / 3);
   EXPECT_EQ(second.metrics.at("alloc/mopps/unvisited_share"), 0);
   EXPECT_DOUBLE_EQ(second.metrics.at("alloc/mopps/selected_p_observed"), 0);
-  EXPECT_DOUBLE_EQ(second.metrics.at("alloc/mopps/brier"), 4.0 / 9);
+  EXPECT_DOUBLE_EQ(second.metrics.at("belief/brier"), 4.0 / 9);
 }
 
 // 7. A reload gives the same draws.
@@ -178,7 +178,7 @@ TEST(Mopps, AMissingScoreIsNoVisit) {
   for (int i = 0; i < 2; ++i) {
     const Played played = play(controller, {{1}, {}, {{1, missing}}}, budget_of(1, 8));
     EXPECT_DOUBLE_EQ(played.metrics.at("alloc/mopps/selected_posterior_mean"), .9);
-    EXPECT_FALSE(played.metrics.count("alloc/mopps/brier"));
+    EXPECT_FALSE(played.metrics.count("belief/brier"));
   }
 }
 

@@ -95,6 +95,8 @@ TEST(Vip, HistoryFades) {
   const double rate = 9. / 14;
   EXPECT_NEAR(p.metrics.at("alloc/vip/predicted_var"), rate * (1 - rate), 1e-12);
   EXPECT_NEAR(p.metrics.at("alloc/vip/mae_pred"), rate - .5, 1e-12);
+  EXPECT_NEAR(p.metrics.at("belief/brier"), (rate * rate + (1 - rate) * (1 - rate)) / 2, 1e-12);
+  EXPECT_NEAR(p.metrics.at("belief/calib_bins/3"), .5, 1e-12);
 }
 
 TEST(Vip, EstimatorsOfTheRules) {

@@ -26,8 +26,9 @@ struct ItemRatio {
   double ratio = 1, clip_fraction = 0;
 };
 
-// loss/total, policy/{clip_low,clip_high,clip_region,kl_anchor_k1,kl_anchor_k3,max_log_ratio},
-// and policy/{clip_corner,clamped} where they are not 0. `sums` of several updates: their mean loss
+// loss/{total,policy} (the policy term is the only one),
+// policy/{clip_low,clip_high,clip_region,kl_anchor_k1,kl_anchor_k3,max_log_ratio}, and
+// policy/{clip_corner,clamped} where they are not 0. `sums` of several updates: their mean loss
 // needs `updates`.
 std::vector<Metric> metrics_of(const LossSums& sums, double updates);
 

@@ -2,7 +2,7 @@
 //
 // The forecast of a visit is the Laplace estimate of all earlier first-round verdicts of the same
 // prompt, (right + 1) / (verdicts + 2); first visits have none. It is the same for every method, so
-// that methods can be compared by it; a method's own forecasts are its metric alloc/METHOD/brier.
+// that methods can be compared by it; a method's own forecasts are its metric belief/brier.
 #pragma once
 
 #include <array>

@@ -277,7 +277,7 @@ RunData read_run(const RunFolderPath& path) {
   if (test != run.benchmarks.end()) run.evaluations = test->second;
   run.rows = reader.steps();
   run.first_round_reward = reader.series("reward/first_round");
-  run.own_brier = reader.series(concat("alloc/", run.method, "/brier"));
+  run.own_brier = reader.series("belief/brier");
   run.zero_causes = reader.zero_causes();
   run.rollouts_per_prompt = reader.rollouts_per_prompt();
   run.samples = reader.samples(kSamples);

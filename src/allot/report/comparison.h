@@ -36,7 +36,7 @@ struct RunData {
   std::map<std::string, std::vector<EvaluationRow>> benchmarks;  // all sets, "test" too
   std::vector<StepRow> rows;
   std::vector<MetricPoint> first_round_reward;
-  std::vector<MetricPoint> own_brier;  // alloc/METHOD/brier, of methods that log it
+  std::vector<MetricPoint> own_brier;  // belief/brier, of methods that forecast
   std::map<std::string, std::uint64_t> zero_causes;
   std::map<std::uint32_t, std::uint64_t> rollouts_per_prompt;
   std::vector<SampleRow> samples;

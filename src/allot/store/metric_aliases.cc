@@ -76,6 +76,17 @@ std::optional<double> value(const std::vector<Metric>& metrics, std::string_view
   return std::nullopt;
 }
 
+// "reward/math/mean" is TRL's "rewards/math/mean".
+void add_function_rewards(std::vector<Metric>& metrics, std::size_t own) {
+  constexpr std::string_view kOurs = "reward/";
+  for (std::size_t i = 0; i < own; ++i) {
+    const std::string_view name = metrics[i].name;
+    const bool of_function = name.starts_with(kOurs) && name.find('/', kOurs.size()) != name.npos;
+    if (of_function)
+      metrics.push_back({"rewards/" + std::string(name.substr(kOurs.size())), metrics[i].value});
+  }
+}
+
 // TRL counts the groups whose rewards are all alike: right, wrong, or tied otherwise.
 void add_zero_std(std::vector<Metric>& metrics) {
   double sum = 0;
@@ -95,7 +106,9 @@ void add_aliases(std::vector<Metric>& metrics, const std::vector<std::string>& o
     for (const MetricAlias& alias : table(project))
       for (std::size_t i = 0; i < own; ++i)
         if (metrics[i].name == alias.ours) metrics.push_back({alias.theirs, metrics[i].value});
-    if (project == "trl") add_zero_std(metrics);
+    if (project != "trl") continue;
+    add_function_rewards(metrics, own);
+    add_zero_std(metrics);
   }
 }
 

@@ -13,7 +13,8 @@
 namespace allot {
 
 // Appends to `metrics` the aliases of its members; `of`: any of "trl" and "verl", "none" adds
-// nothing. What is a sum of several (frac_reward_zero_std) comes only if all of them are there.
+// nothing. For "trl" reward/FUNCTION/* is rewards/FUNCTION/*, too. What is a sum of several
+// (frac_reward_zero_std) comes only if all of them are there.
 void add_aliases(std::vector<Metric>& metrics, const std::vector<std::string>& of);
 
 struct MetricAlias {

@@ -30,6 +30,15 @@ TEST(MetricAliases, StandBesideOurNames) {
   EXPECT_EQ(named(ours, {"trl", "verl"}).size(), 7u);
 }
 
+TEST(MetricAliases, RewardFunctionsKeepTheirNames) {
+  const auto all =
+      named({{"reward/math/mean", 0.5}, {"reward/math/std", 0.1}, {"reward/std", 2}}, {"trl"});
+  EXPECT_EQ(all.at("rewards/math/mean"), 0.5);
+  EXPECT_EQ(all.at("rewards/math/std"), 0.1);
+  EXPECT_EQ(all.at("reward_std"), 2);
+  EXPECT_EQ(all.size(), 6u);
+}
+
 TEST(MetricAliases, AShareOfZeroDeviationIsTheSumOfItsCausesOrAbsent) {
   const std::vector<Metric> parts = {
       {"group/frac_all_good", 0.25}, {"group/frac_all_bad", 0.5}, {"group/zero_cause/tie", 0.125}};

@@ -52,11 +52,14 @@ class RunRecorder : public Recorder {
   std::optional<Event> history_gap() const;
 
   // All prompts of the data set, so that run.sqlite knows those never planned too; `encode` gives
-  // the token ids stored with a prompt's text (none: not stored). Before the first step.
-  void prompts(const PromptSource& source, std::span<const PromptId> ids, Encode encode = {});
+  // the token ids stored with a prompt's text (none: not stored). `room`: tokens that a prompt may
+  // have beside the longest response, 0 = not known. Before the first step.
+  void prompts(const PromptSource& source, std::span<const PromptId> ids, Encode encode = {},
+               std::size_t room = 0);
 
   // Adds to the metrics of the record: train/epoch (prompts planned so far over prompts there are),
-  // prompt/{mean,max} (tokens of the planned prompts, where prompts() gave an encoder),
+  // prompt/{mean,max} (tokens of the planned prompts, where prompts() gave an encoder) and
+  // prompt/overlong (how many of them exceed the room, where that is known),
   // time/{generate,score,train,step} and speed/tokens_per_s (generated, over the whole step).
   void step(const StepRecord& record) override;
   void event(const Event& event) override;

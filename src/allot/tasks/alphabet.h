@@ -21,8 +21,4 @@ std::string alphabet_of(std::span<const Prompt> prompts);
 // Characters (code points) of valid UTF-8.
 std::size_t character_count(std::string_view text);
 
-// Byte offset of the first byte that is not part of well-formed UTF-8 (RFC 3629: no overlong forms,
-// no surrogates, at most U+10FFFF); text.size() if all is well.
-std::size_t valid_utf8_prefix(std::string_view text);
-
 }  // namespace allot

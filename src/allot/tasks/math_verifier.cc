@@ -1,5 +1,6 @@
 #include "allot/tasks/math_verifier.h"
 
+#include <chrono>
 #include <exception>
 
 #include "allot/core/error.h"
@@ -40,6 +41,12 @@ Score score_of(const verify::Verdict& verdict, const verify::Gold& gold) {
   return score;
 }
 
+verify::Gold prepare_gold(const Prompt& prompt, const verify::MathOptions& options) {
+  std::vector<std::string_view> answers{prompt.answer};
+  answers.insert(answers.end(), prompt.accepted.begin(), prompt.accepted.end());
+  return verify::prepare(answers, options);
+}
+
 std::vector<Score> MathVerifier::score(std::span<const Rollout> rollouts,
                                        const PromptSource& prompts) {
   std::vector<Score> scores;
@@ -56,10 +63,13 @@ std::vector<Score> MathVerifier::score(std::span<const Rollout> rollouts,
       continue;
     }
     try {
+      const auto start = std::chrono::steady_clock::now();
       const Prompt& prompt = prompts.get(rollout.prompt);
-      if (asked != &prompt) gold = verify::prepare(prompt.answer, options_);
+      if (asked != &prompt) gold = prepare_gold(prompt, options_);
       asked = &prompt;
       score = score_of(verify::verify(gold, rollout.text, options_), gold);
+      score.seconds =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     } catch (const std::exception& error) {
       score.scoring = Scoring::VerifierError;
       score.reason = error.what();

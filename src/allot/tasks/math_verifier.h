@@ -31,6 +31,9 @@ class MathVerifier final : public Verifier {
   verify::MathOptions options_;
 };
 
+// The reference answers of a prompt, of which any may match.
+verify::Gold prepare_gold(const Prompt& prompt, const verify::MathOptions& options);
+
 // Of one verdict.
 Score score_of(const verify::Verdict& verdict, const verify::Gold& gold);
 

@@ -1,11 +1,12 @@
 #include "allot/tasks/registry.h"
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 
 #include "allot/core/error.h"
 #include "allot/tasks/alphabet.h"
+#include "allot/tasks/chosen_verifier.h"
+#include "allot/tasks/leakage.h"
 #include "allot/tasks/math_verifier.h"
 #include "allot/tasks/scored_verifier.h"
 
@@ -66,55 +67,60 @@ Task make_puzzle_task(const PuzzleTask& puzzle, std::uint64_t seed) {
   return task;
 }
 
-std::unique_ptr<Verifier> jsonl_verifier(const JsonlOptions& options) {
-  if (options.reward == Reward::Math) return std::make_unique<MathVerifier>(options.verifier);
-  return std::make_unique<ScoredVerifier>(exact_score);
+std::unique_ptr<Verifier> file_verifier(const DataSetOptions& options, bool by_math) {
+  std::unique_ptr<Verifier> others;
+  if (by_math)
+    others = std::make_unique<MathVerifier>(options.verifier);
+  else
+    others = std::make_unique<ScoredVerifier>(exact_score);
+  return std::make_unique<ChosenVerifier>(std::move(others), options.verifier);
 }
 
-// Reference answers that the math verifier cannot use: their prompts would never be scored.
-void drop_unreadable(std::vector<Prompt>& prompts, const JsonlOptions& options,
-                     std::vector<std::string>& warnings) {
-  if (options.reward != Reward::Math) return;
-  std::string first;
-  const auto dropped = std::erase_if(prompts, [&](const Prompt& prompt) {
-    const verify::Gold gold = verify::prepare(prompt.answer, options.verifier);
-    const bool bad = gold.status() != verify::VerdictStatus::Correct;
-    if (bad && first.empty()) first = concat("prompt '", prompt.key, "': ", gold.problem());
-    return bad;
-  });
-  if (dropped > 0)
-    warnings.push_back(
-        concat(dropped, " row(s) whose answer the verifier cannot use were dropped (", first, ")"));
+// The rows of one file, ready for use, with what there is to say about them.
+DataRows prompts_of(const std::string& path, const TaskOptions& options, Task& task) {
+  DataRows rows = read_data_set(path, options.columns);
+  check_golds(rows, options.jsonl);
+  for (std::string& warning : rows.warnings()) task.warnings.push_back(std::move(warning));
+  task.notices.push_back(concat(path, ": ", rows.prompts.size(), " prompts from ",
+                                name(rows.format), ", read as ", rows.columns.style, " (",
+                                rows.columns.text(), ")"));
+  return rows;
 }
 
 // Questions of `test` that stand in `train` too.
 void warn_of_leaks(const std::vector<Prompt>& train, const std::vector<Prompt>& test,
                    std::vector<std::string>& warnings) {
-  std::unordered_set<std::string_view> texts;
-  for (const Prompt& prompt : train) texts.insert(trimmed(prompt.text));
-  const auto leaks = std::count_if(test.begin(), test.end(), [&](const Prompt& prompt) {
-    return texts.contains(trimmed(prompt.text));
-  });
+  const std::size_t leaks = leaked(train, test).size();
   if (leaks > 0)
     warnings.push_back(
         concat(leaks, " of ", test.size(), " held-out prompts are training prompts, too"));
 }
 
-Task make_jsonl_task(const TaskOptions& options, std::uint64_t seed) {
-  JsonlRows rows = read_jsonl(options.train);
-  JsonlSplit split;
+// The tokenizers of tasks have no chat template, and how a conversation reads is not guessed.
+void check_rendering(const std::vector<Prompt>& prompts, const TaskOptions& options) {
+  if (options.rendering == Rendering::None) return;
+  const auto chat = std::find_if(prompts.begin(), prompts.end(),
+                                 [](const Prompt& prompt) { return !prompt.messages.empty(); });
+  if (chat == prompts.end()) return;
+  throw Error(ErrorKind::Data, "data.template",
+              concat("prompt '", chat->key,
+                     "' is a conversation, and the tokenizer has no chat template to write it out"),
+              "data.template=none uses its plain text, as for a base model");
+}
+
+Task make_file_task(const TaskOptions& options, std::uint64_t seed) {
   Task task;
-  task.warnings = std::move(rows.warnings);
-  drop_unreadable(rows.prompts, options.jsonl, task.warnings);
-  if (options.eval.empty()) {
+  DataRows rows = prompts_of(options.train, options, task);
+  const bool by_math = judged_by_math(rows, options.jsonl);
+  DataSplit split;
+  if (options.eval.empty())
     split = split_rows(std::move(rows.prompts), options.jsonl.test_share);
-  } else {
-    JsonlRows held_out = read_jsonl(options.eval);
-    drop_unreadable(held_out.prompts, options.jsonl, task.warnings);
-    for (std::string& warning : held_out.warnings) task.warnings.push_back(std::move(warning));
-    split = {std::move(rows.prompts), std::move(held_out.prompts)};
-  }
+  else
+    split = {std::move(rows.prompts), prompts_of(options.eval, options, task).prompts};
   warn_of_leaks(split.train, split.test, task.warnings);
+  for (const auto* prompts : {&split.train, &split.test}) check_rendering(*prompts, options);
+  instruct(split.train, options.jsonl.preset);
+  instruct(split.test, options.jsonl.preset);
   std::vector<Prompt> all = split.train;
   all.insert(all.end(), split.test.begin(), split.test.end());
   task.alphabet = alphabet_of(all);
@@ -125,7 +131,7 @@ Task make_jsonl_task(const TaskOptions& options, std::uint64_t seed) {
   }
   task.train = std::make_unique<PromptSet>(std::move(split.train), seed);
   task.test = std::make_unique<PromptSet>(std::move(split.test), seed);
-  task.verifier = jsonl_verifier(options.jsonl);
+  task.verifier = file_verifier(options.jsonl, by_math);
   return task;
 }
 
@@ -135,7 +141,7 @@ void TaskOptions::validate() const {
   if (task == kJsonl) {
     if (train.empty())
       throw Error(ErrorKind::Config, "data.train",
-                  "no file was given; the task jsonl needs the path of a JSONL file");
+                  "no file was given; the task jsonl needs the path of a file");
     return;
   }
   const Row* row = find_row(task);
@@ -156,18 +162,20 @@ std::vector<TaskInfo> tasks() {
     const Puzzle example = task.make(level, random);
     all.push_back({row.name, row.summary, example.text, example.demonstration});
   }
-  all.push_back({kJsonl, "prompts and answers from a JSONL file, compared as text", "2+2=", "4"});
+  all.push_back(
+      {kJsonl, "prompts and answers from a file of JSON lines, JSON or CSV", "2+2=", "4"});
   return all;
 }
 
 Task make_task(const TaskOptions& options, std::uint64_t seed) {
   options.validate();
-  if (options.task == kJsonl) return make_jsonl_task(options, seed);
+  if (options.task == kJsonl) return make_file_task(options, seed);
   return make_puzzle_task(find_row(options.task)->make(options), seed);
 }
 
 std::unique_ptr<Verifier> make_verifier(const TaskOptions& options) {
-  if (options.task == kJsonl) return jsonl_verifier(options.jsonl);
+  if (options.task == kJsonl)
+    return file_verifier(options.jsonl, judged_by_math({}, options.jsonl));
   options.validate();
   return std::make_unique<ScoredVerifier>(find_row(options.task)->make(options).score);
 }

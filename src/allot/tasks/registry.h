@@ -10,11 +10,14 @@
 #include "allot/tasks/addition.h"
 #include "allot/tasks/chain_arithmetic.h"
 #include "allot/tasks/countdown.h"
+#include "allot/tasks/data_set.h"
 #include "allot/tasks/digit_sort.h"
-#include "allot/tasks/jsonl.h"
 #include "allot/tasks/prompt_set.h"
 
 namespace allot {
+
+// How a conversation (Prompt::messages) becomes the text that the model sees.
+enum class Rendering { Auto, None };
 
 // Keys at data.*.
 struct TaskOptions {
@@ -24,13 +27,21 @@ struct TaskOptions {
   AdditionOptions addition;
   ChainArithmeticOptions chain_arithmetic;
   CountdownOptions countdown;
-  JsonlOptions jsonl;
+  Rendering rendering = Rendering::Auto;
+  ColumnOptions columns;
+  DataSetOptions jsonl;
 
   template <class V>
   void fields(V& v) {
     v("task", task, "digit_sort, addition, chain_arithmetic, countdown, or jsonl for own prompts");
-    v("train", train, "JSONL file of training prompts (task jsonl)");
-    v("eval", eval, "JSONL file of held-out prompts (task jsonl); empty = a share of data.train");
+    v("train", train, "file of training prompts: JSON lines, a JSON list or CSV (task jsonl)");
+    v("eval", eval, "file of held-out prompts (task jsonl); empty = a share of data.train");
+    v("template", rendering,
+      Choices<Rendering>{{"auto", Rendering::Auto}, {"none", Rendering::None}},
+      "conversations are written out: auto = by the tokenizer's chat template, without one they "
+      "are "
+      "an error; none = as their plain text");
+    v("columns", columns);
     v("digit_sort", digit_sort);
     v("addition", addition);
     v("chain_arithmetic", chain_arithmetic);
@@ -48,6 +59,7 @@ struct Task {
   std::string alphabet;  // every character (code point) of prompts and responses, UTF-8
   // Characters; a response's end token is not counted. For jsonl the longest in the files.
   std::size_t longest_prompt = 0, longest_response = 0;
+  std::vector<std::string> notices;  // how the files were understood
   std::vector<std::string> warnings;
 };
 

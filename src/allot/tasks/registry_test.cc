@@ -205,6 +205,31 @@ TEST_F(JsonlTask, OneFileIsSplit) {
   EXPECT_TRUE(task.warnings.empty());
 }
 
+TEST_F(JsonlTask, ConversationsNeedATemplateOrAreTakenAsText) {
+  TaskOptions options;
+  options.task = "jsonl";
+  options.train = options.eval = write("chat.jsonl",
+                                       "{\"prompt\":[{\"role\":\"user\",\"content\":\"2+2=\"}],"
+                                       "\"answer\":\"4\",\"verifier\":\"math\"}\n");
+  try {
+    make_task(options, 0);
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Data);
+    EXPECT_NE(std::string(error.what()).find("[data.template]"), std::string::npos) << error.what();
+  }
+  options.rendering = Rendering::None;
+  const Task task = make_task(options, 0);
+  EXPECT_EQ(task.train->get(task.train->ids()[0]).text, "2+2=");
+  ASSERT_EQ(task.notices.size(), 2u);
+  EXPECT_NE(task.notices[0].find("read as TRL (prompt <- prompt, answer <- answer"),
+            std::string::npos)
+      << task.notices[0];
+  // The row names its verifier; without one this would be compared as text.
+  const std::vector<Rollout> rollouts = {rollout(task.test->ids()[0], "so \\boxed{4.0}")};
+  EXPECT_TRUE(task.verifier->score(rollouts, *task.test)[0].correct);
+}
+
 TEST_F(JsonlTask, BrokenFilesAreNamed) {
   TaskOptions options;
   options.task = "jsonl";
@@ -248,7 +273,7 @@ std::string table_of(const std::string& section) {
 
 TEST(TaskDocumentation, OptionTablesAreUpToDate) {
   const std::string text = documentation();
-  std::vector<std::string> sections = {"data", "data.jsonl"};
+  std::vector<std::string> sections = {"data", "data.columns", "data.jsonl"};
   for (const std::string& name : built_in()) sections.push_back("data." + name);
   for (const std::string& section : sections) {
     const std::string begin = "<!-- options:begin " + section + " -->\n";

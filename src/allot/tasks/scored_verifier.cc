@@ -1,5 +1,6 @@
 #include "allot/tasks/scored_verifier.h"
 
+#include <chrono>
 #include <cmath>
 #include <exception>
 #include <stdexcept>
@@ -32,6 +33,7 @@ ScoredVerifier::ScoredVerifier(ScoreResponse score_response, double success_thre
 
 Score ScoredVerifier::score_one(const Prompt& prompt, std::string_view response) const {
   Score score;
+  const auto start = std::chrono::steady_clock::now();
   try {
     score = score_response_(prompt, response);
   } catch (const std::exception& error) {
@@ -44,11 +46,13 @@ Score ScoredVerifier::score_one(const Prompt& prompt, std::string_view response)
     score.correct = false;
     return score;
   }
+  score.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (const float part : score.parts)
     if (std::isinf(part))
-      return verifier_error(concat("a reward part is ", part, "; a finite number is needed"));
+      throw RewardMistake("of a task", concat("a part is ", part, "; a finite number is needed"));
   if (std::isinf(score.reward))
-    return verifier_error(concat("the reward is ", score.reward, "; a finite number is needed"));
+    throw RewardMistake("of a task",
+                        concat("it gave ", score.reward, "; a finite number is needed"));
   if (std::isnan(score.reward)) {
     score.scoring = Scoring::NotScorable;
     score.reward = 0;
@@ -72,6 +76,8 @@ std::vector<Score> ScoredVerifier::score(std::span<const Rollout> rollouts,
     }
     try {
       scores.push_back(score_one(prompts.get(rollout.prompt), rollout.text));
+    } catch (const RewardMistake&) {
+      throw;
     } catch (const std::exception& error) {
       scores.push_back(verifier_error(error.what()));
     }
@@ -115,6 +121,8 @@ Score exact_score(const Prompt& prompt, std::string_view response) {
                 concat("prompt '", prompt.key, "' has no reference answer; one is needed"));
   if (given.empty()) return no_answer("the response is empty");
   if (given == gold) return right(std::string(given));
+  for (const std::string& other : prompt.accepted)
+    if (given == trimmed(other)) return right(std::string(given));
   return wrong(std::string(given), concat("'", gold, "' is the answer"));
 }
 

@@ -5,8 +5,8 @@
 // |---|---|
 // | returns a finite reward        | Scored; correct = reward > success_threshold           |
 // | returns NaN                    | NotScorable                                            |
-// | returns an infinite reward     | VerifierError with the value in its reason             |
-// | returns an infinite part       | VerifierError (a NaN part is legal: not scorable)      |
+// | returns an infinite reward     | RewardMistake: it ends the run                         |
+// | returns an infinite part       | the same (a NaN part is legal: not scorable)           |
 // | throws                         | VerifierError with the exception's text as its reason  |
 //
 // A truncated response is judged by its text like any other; Rollout::status carries the flag. A
@@ -46,7 +46,7 @@ Score right(std::string answer);
 Score wrong(std::string answer, std::string reason);
 Score no_answer(std::string reason);  // parsed = false
 
-// `exact`: the response equals the reference answer after white space is removed from both ends of
+// `exact`: the response equals a reference answer after white space is removed from both ends of
 // each. An empty response is no answer; an empty reference throws, so it is never a free reward.
 Score exact_score(const Prompt& prompt, std::string_view response);
 

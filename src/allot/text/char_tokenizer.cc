@@ -8,6 +8,7 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/core/utf8.h"
 
 namespace allot {
 namespace {
@@ -17,26 +18,6 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kWhere = "char_tokenizer";
 constexpr const char* kModelFile = "tokenizer.json";
 constexpr const char* kConfigFile = "tokenizer_config.json";
-
-// Length in bytes of the well-formed UTF-8 character at the front of `text`; 0: none (RFC 3629).
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead < 0xC2   ? 0
-                             : lead < 0xE0 ? 2
-                             : lead < 0xF0 ? 3
-                             : lead < 0xF5 ? 4
-                                           : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
-  const bool surrogate = lead == 0xED && byte(1) >= 0xA0;
-  const bool too_large = lead == 0xF4 && byte(1) >= 0x90;
-  return overlong || surrogate || too_large ? 0 : length;
-}
 
 // How a character reads in a message: itself, or its bytes where it would not show.
 std::string shown(std::string_view character) {
@@ -60,7 +41,7 @@ Json special_token(std::int32_t id, const std::string& content) {
 CharTokenizer::CharTokenizer(std::string_view alphabet, int size) {
   ascii_ids_.fill(-1);
   for (std::size_t at = 0; at < alphabet.size();) {
-    const std::size_t length = character_length(alphabet.substr(at));
+    const std::size_t length = utf8_length(alphabet.substr(at));
     if (length == 0) {
       throw Error(
           ErrorKind::Config, kWhere,
@@ -96,7 +77,7 @@ std::vector<std::int32_t> CharTokenizer::encode(std::string_view text) const {
   std::vector<std::int32_t> tokens;
   tokens.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = character_length(text.substr(at));
+    const std::size_t length = utf8_length(text.substr(at));
     if (length == 0) {
       throw Error(ErrorKind::Data, kWhere,
                   concat("the text is not valid UTF-8 at byte ", at, " (character ", tokens.size(),
@@ -116,16 +97,18 @@ std::vector<std::int32_t> CharTokenizer::encode(std::string_view text) const {
   return tokens;
 }
 
+std::string_view CharTokenizer::bytes(std::int32_t token) const {
+  if (token < 0 || token >= size_)
+    throw Error(ErrorKind::Data, kWhere,
+                concat("token ", token, " was given; ids are 0 to ", size_ - 1));
+  const std::size_t index = static_cast<std::size_t>(token) - kFirstCharacter;
+  if (token < kFirstCharacter || index >= characters_.size()) return {};
+  return characters_[index];
+}
+
 std::string CharTokenizer::decode(std::span<const std::int32_t> tokens) const {
   std::string text;
-  for (const std::int32_t token : tokens) {
-    if (token < 0 || token >= size_) {
-      throw Error(ErrorKind::Data, kWhere,
-                  concat("token ", token, " was given; ids are 0 to ", size_ - 1));
-    }
-    const std::size_t index = static_cast<std::size_t>(token) - kFirstCharacter;
-    if (token >= kFirstCharacter && index < characters_.size()) text += characters_[index];
-  }
+  for (const std::int32_t token : tokens) text += bytes(token);
   return text;
 }
 
@@ -197,7 +180,7 @@ CharTokenizer CharTokenizer::load(const std::string& folder) {
   bool reserved = false;  // reserved ids are the last ones
   for (std::size_t id = kFirstCharacter; id < names.size(); ++id) {
     const bool is_reserved = names[id] == reserved_name(static_cast<std::int32_t>(id));
-    const bool is_character = !names[id].empty() && character_length(names[id]) == names[id].size();
+    const bool is_character = !names[id].empty() && utf8_length(names[id]) == names[id].size();
     if (!is_reserved && (reserved || !is_character)) {
       throw refuse(concat(Json(names[id]).dump(), " (id ", id, ") is not one character"));
     }

@@ -29,6 +29,7 @@ class CharTokenizer final : public Tokenizer {
   std::vector<std::int32_t> encode(std::string_view text) const override;
   // Reserved ids are left out like special ones; an id outside [0, size) is Error(Data).
   std::string decode(std::span<const std::int32_t> tokens) const override;
+  std::string_view bytes(std::int32_t token) const override;
   int size() const override { return size_; }
   std::int32_t end_token() const override { return kEnd; }
   std::int32_t pad_token() const override { return kPad; }

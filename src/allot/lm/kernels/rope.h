@@ -1,29 +1,33 @@
 // Rotary position embedding (Su et al. 2021, arXiv 2104.09864) in the Hugging Face layout: element
-// i of a head is rotated together with element i + head_dim/2, by position * theta^(-2i/head_dim).
+// i of a head is rotated together with element i + head_dim/2, by position * frequency i, and both
+// are multiplied by the amplitude (lm/rope_scaling.h).
 #pragma once
 
 #include <cmath>
 #include <cstddef>
 #include <vector>
 
+#include "allot/lm/rope_scaling.h"
+
 namespace allot::lm::kernels {
 
-// Cosines and sines of positions [0, positions), made in double. Each [positions, head_dim/2].
+// Cosines and sines, times the amplitude, of positions [0, positions), made in double. Each
+// [positions, head_dim/2].
 template <class T>
 struct RopeTable {
   int half = 0;  // head_dim / 2
   std::vector<T> cos, sin;
 
-  RopeTable(int positions, int head_dim, double theta) : half(head_dim / 2) {
+  RopeTable(int positions, const RopeFrequencies& frequencies)
+      : half(static_cast<int>(frequencies.inverse.size())) {
     cos.resize(static_cast<std::size_t>(positions) * half);
     sin.resize(cos.size());
-    std::vector<double> frequency(half);
-    for (int i = 0; i < half; ++i) frequency[i] = std::pow(theta, -2.0 * i / head_dim);
     for (int p = 0; p < positions; ++p) {
       for (int i = 0; i < half; ++i) {
         const std::size_t at = static_cast<std::size_t>(p) * half + i;
-        cos[at] = static_cast<T>(std::cos(p * frequency[i]));
-        sin[at] = static_cast<T>(std::sin(p * frequency[i]));
+        const double angle = p * frequencies.inverse[i];
+        cos[at] = static_cast<T>(frequencies.amplitude * std::cos(angle));
+        sin[at] = static_cast<T>(frequencies.amplitude * std::sin(angle));
       }
     }
   }
@@ -46,7 +50,7 @@ template <class T>
   }
 }
 
-// The transpose, which is the inverse: gradients of `rotate`.
+// The transpose: gradients of `rotate`.
 template <class T>
 [[gnu::always_inline]] inline void rotate_back(const T* from, const T* cos, const T* sin, int half,
                                                T* to) {

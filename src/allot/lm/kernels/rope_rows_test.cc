@@ -21,7 +21,10 @@ TYPED_TEST(RopeRows, RotatesByThePosition) {
   constexpr int kPositions = 2048, kHeads = 3;
   for_each_instruction_set([&] {
     for (const int half : {1, 4, 9, 12, 16, 20, 32, 64}) {
-      const RopeTable<T> angles(kPositions, 2 * half, theta);
+      RopeFrequencies frequencies{.inverse = {}, .amplitude = 1.25};
+      for (int i = 0; i < half; ++i)
+        frequencies.inverse.push_back(std::pow(theta, -1.0 * i / half));
+      const RopeTable<T> angles(kPositions, frequencies);
       const std::vector<std::int32_t> positions = {0, 1, 17, 500, kPositions - 1};
       const auto rows = static_cast<std::int64_t>(positions.size());
       const auto from = normals<T>(rows * kHeads * 2 * half, 1);
@@ -30,7 +33,7 @@ TYPED_TEST(RopeRows, RotatesByThePosition) {
         const int position = positions[at / (kHeads * 2 * half)];
         for (int i = 0; i < half; ++i) {
           const double angle = position * std::pow(theta, -2.0 * i / (2 * half));
-          const double c = std::cos(angle), s = std::sin(angle);
+          const double c = 1.25 * std::cos(angle), s = 1.25 * std::sin(angle);
           const double a = from[at + i], b = from[at + half + i];
           forward[at + i] = a * c - b * s;
           forward[at + half + i] = b * c + a * s;
@@ -55,7 +58,7 @@ TYPED_TEST(RopeRows, LeavesTheRestOfARowAlone) {
   using T = TypeParam;
   constexpr int kHalf = 6, kHeads = 2;
   constexpr std::int64_t kStride = (kHeads + 1) * 2 * kHalf, kRotated = kHeads * 2 * kHalf;
-  const RopeTable<T> angles(9, 2 * kHalf, 10000);
+  const RopeTable<T> angles(9, {.inverse = {1, 0.5, 0.2, 0.1, 0.04, 0.01}});
   const std::vector<std::int32_t> positions = {3, 8};
   for_each_instruction_set([&] {
     const auto from = normals<T>(2 * kStride, 1);

@@ -13,8 +13,8 @@ struct Prediction {
   double right = 0, n = 0;
 };
 
-// brier: mean over rollouts of (rate - verdict)^2; selected_p_observed: share of right rollouts.
-// calib_{0..4}: share of right rollouts among prompts with a believed rate in [k/5, (k+1)/5).
+// belief/brier: mean over rollouts of (rate - verdict)^2. belief/calib_bins/{0..4}: share of right
+// rollouts among prompts with a believed rate in [k/5, (k+1)/5).
 // Bins and means of nothing are absent.
 void set_calibration(MetricList& metrics, std::span<const Prediction> predictions);
 

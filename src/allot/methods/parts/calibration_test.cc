@@ -12,11 +12,11 @@ TEST(Calibration, BrierAndBins) {
   set_calibration(metrics, predictions);
   std::map<std::string, double> got;
   for (const Metric& metric : metrics.all()) got[metric.name] = metric.value;
-  EXPECT_NEAR(got.at("brier"), (.5 + .04 + 2) / 8, 1e-15);
-  EXPECT_NEAR(got.at("selected_p_observed"), 5.0 / 8, 1e-15);
-  EXPECT_EQ(got.at("calib_2"), .5);
-  EXPECT_NEAR(got.at("calib_4"), 4.0 / 6, 1e-15);
-  EXPECT_FALSE(got.count("calib_0") || got.count("calib_1") || got.count("calib_3"));
+  EXPECT_NEAR(got.at("belief/brier"), (.5 + .04 + 2) / 8, 1e-15);
+  EXPECT_EQ(got.at("belief/calib_bins/2"), .5);
+  EXPECT_NEAR(got.at("belief/calib_bins/4"), 4.0 / 6, 1e-15);
+  for (const int empty : {0, 1, 3})
+    EXPECT_FALSE(got.count("belief/calib_bins/" + std::to_string(empty))) << empty;
 }
 
 TEST(Calibration, OfNothingIsAbsent) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "allot/core/error.h"
+#include "allot/methods/parts/calibration.h"
 
 namespace allot {
 namespace {
@@ -25,6 +26,7 @@ double quantile(const std::vector<std::uint64_t>& histogram, double share, doubl
 MetricList cero_round_metrics(const CeroPool& pool, std::span<const CeroVisit> visits,
                               const GroupPool& groups) {
   std::array<double, CeroPool::kBins> chosen{};
+  std::vector<Prediction> predictions;
   double executed = 0, rate = 0, predicted = 0, observed = 0, measured = 0;
   for (const CeroVisit& visit : visits) {
     if (visit.executed == 0) continue;
@@ -34,11 +36,13 @@ MetricList cero_round_metrics(const CeroPool& pool, std::span<const CeroVisit> v
     rate += record.belief.mean();
     predicted += record.belief.reward_variance();
     const double right = visit.right, n = right + visit.wrong;
+    predictions.push_back({record.belief.mean(), right, n});
     if (n < 2) continue;
     ++measured;
     observed += right * visit.wrong / (n * (n - 1));
   }
   MetricList metrics;
+  set_calibration(metrics, predictions);
   metrics.set_share("selected_p_mean", rate, executed);
   metrics.set_share("predicted_variance", predicted, executed);
   metrics.set_share("observed_variance", observed, measured);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "allot/methods/parts/advantages.h"
+#include "allot/methods/parts/calibration.h"
 
 namespace allot {
 
@@ -13,6 +14,7 @@ void set_variance_metrics(MetricList& metrics, VarianceRule rule, std::span<cons
   for (const Group& group : groups) requested += group.requested;
   const double mean_n = groups.empty() ? 0 : requested / static_cast<double>(groups.size());
   std::vector<double> believed, measured;
+  std::vector<Prediction> predictions;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const double n = groups[i].scored_count(), right = groups[i].correct_count();
     spread += reward_spread(predicted[i]);
@@ -20,11 +22,13 @@ void set_variance_metrics(MetricList& metrics, VarianceRule rule, std::span<cons
     believed.push_back(predicted[i]);
     measured.push_back(right / n);
     wrong_by += std::abs(predicted[i] - right / n);
+    predictions.push_back({predicted[i], right, n});
     if (n < 2) continue;
     const double variance = right * (n - right) / (n * (n - 1));
     split += variance * estimator_variance(rule, groups[i].requested);
     uniform += variance * estimator_variance(rule, mean_n);
   }
+  set_calibration(metrics, predictions);
   metrics.set_share("predicted_var", spread, groups.size());
   metrics.set_share("mae_pred", wrong_by, measured.size());
   metrics.set_share("realised_ratio_vs_uniform", split, uniform);

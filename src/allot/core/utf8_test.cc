@@ -1,0 +1,45 @@
+#include "allot/core/utf8.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace allot {
+namespace {
+
+// Encodes any number the way UTF-8 would, in a given number of bytes, legal or not.
+std::string encoded(unsigned code, int bytes) {
+  if (bytes == 1) return {static_cast<char>(code)};
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  for (int i = bytes - 1; i > 0; --i, code >>= 6)
+    text[static_cast<std::size_t>(i)] = static_cast<char>(0x80 | (code & 0x3F));
+  const unsigned marks[] = {0, 0, 0xC0, 0xE0, 0xF0};
+  text[0] = static_cast<char>(marks[bytes] | code);
+  return text;
+}
+
+// The oracle is the definition: a code point has exactly one legal length, and surrogates none.
+TEST(Utf8, AcceptsEveryCodePointInItsShortestFormOnly) {
+  for (unsigned code = 0; code < 0x200000; code += code < 0x11000 ? 1 : 37) {
+    const int shortest = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    const bool legal = code <= 0x10FFFF && !(code >= 0xD800 && code <= 0xDFFF);
+    for (int bytes = shortest; bytes <= 4; ++bytes) {
+      const std::string text = "ab" + encoded(code, bytes);
+      const std::size_t expected = legal && bytes == shortest ? text.size() : 2;
+      ASSERT_EQ(valid_utf8_prefix(text), expected) << code << " in " << bytes << " bytes";
+      if (expected != text.size()) continue;
+      ASSERT_EQ(utf8_code_point(std::string_view(text).substr(2)), code);
+    }
+  }
+}
+
+TEST(Utf8, RefusesCutAndStraySequences) {
+  EXPECT_EQ(valid_utf8_prefix("a\xE2\x82"), 1u);
+  EXPECT_EQ(valid_utf8_prefix("a\x80"), 1u);
+  EXPECT_EQ(valid_utf8_prefix("\xFF"), 0u);
+  EXPECT_EQ(valid_utf8_prefix("\xE2\x28\xA1"), 0u);
+  EXPECT_EQ(valid_utf8_prefix(""), 0u);
+}
+
+}  // namespace
+}  // namespace allot
