@@ -11,6 +11,7 @@
 language model. The manual is docs/python.md.
 """
 
+from . import objective
 from ._core import (
     Batch,
     Budget,
@@ -83,6 +84,7 @@ __all__ = [
     "__version__",
     "method",
     "methods",
+    "objective",
     "prompt_id",
     "shared_options",
     "simulate",

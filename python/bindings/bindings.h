@@ -23,5 +23,6 @@ void bind_controller(nb::module_& m);
 void bind_methods(nb::module_& m);
 void bind_simulate(nb::module_& m);
 void bind_tasks(nb::module_& m);
+void bind_objective(nb::module_& m);
 
 }  // namespace allot::python

@@ -15,4 +15,5 @@ NB_MODULE(_core, m) {
   bind_methods(m);
   bind_simulate(m);
   bind_tasks(m);
+  bind_objective(m);
 }

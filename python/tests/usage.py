@@ -58,6 +58,10 @@ def main() -> None:
     assert bounds is not None and copy.needs.max_rounds > 1
     verdict: allot.Verdict = allot.verify("addition", "5", answer="5")
     assert verdict.correct
+    loss: allot.objective.Evaluation = allot.objective.evaluate(
+        "gspo", logprobs=-np.ones((2, 3)), rewards=[1, 0], group_index=np.array([0, 0])
+    )
+    assert loss["loss"] == 0.0 and len(loss["grad"][1]) == 3
     result = allot.simulate(["aero"], seeds=1, budget=1000.0, prompts_per_step=8, threads=1)
     final: list[float] = result["pools"][0]["arms"][0]["final"]
     assert len(final) == 1

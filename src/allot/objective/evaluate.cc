@@ -73,6 +73,7 @@ Normalizer normalizer(const LossOptions& o) {
 
 LossOptions whole_preset(LossOptions options) {
   options.preset_full = true;
+  options.complete = false;  // the aggregation is still to be filled in
   return options;
 }
 
@@ -102,7 +103,6 @@ Evaluation evaluate(const LossOptions& given, const ScalarEstimator& estimator, 
 std::vector<Metric> loss_metrics(const LossOptions& options, const LossSums& sums) {
   std::vector<Metric> out = metrics_of(sums, 1);
   const double trained = std::max(1.0, sums.trained);
-  out.push_back({"loss/policy", sums.policy});
   if (options.kl.placement == KlPlacement::InLoss && options.kl.beta > 0) {
     out.push_back({"loss/kl", sums.kl});
     out.push_back({"kl/mean", sums.kl_estimate / trained});

@@ -26,8 +26,8 @@ struct Evaluation {
   std::vector<Metric> metrics;
 };
 
-// `options` need not be expanded; loss.aggregation `method` means token_mean here. Throws
-// Error(Config) for contradicting options, Error(Data) for rows that lack what they need.
+// `options` as they were given, not expanded; loss.aggregation `method` means token_mean here.
+// Throws Error(Config) for contradicting options, Error(Data) for rows that lack what they need.
 Evaluation evaluate(const LossOptions& options, const ScalarEstimator& estimator, Step step);
 
 // Section 16 of the objectives, of one loss: policy/*, loss/*, kl/*, train/*.

@@ -89,6 +89,22 @@ TEST(Evaluate, G10BaselineWhitenedByToken) {
                     {high, high, high, low, low, high, high, high, high, low});
 }
 
+TEST(Evaluate, G2GdpoWhitenedByToken) {
+  const double z = .5 / (std::sqrt(1. / 3) + 1e-6), half = .5 + 1e-6;  // of 1010 and 0111
+  const double scores[] = {z - .75 / half, -z + .25 / half, z + .25 / half, -z + .25 / half,
+                           -.25 / half,    -.25 / half,     -.25 / half,    .75 / half};
+  const double expected[] = {-.752732, -.447023, 1.529111, -.447023,
+                             -.599878, -.599878, -.599878, 1.681965};
+  const std::size_t lengths[] = {3, 2, 4, 1, 2, 2, 3, 1};
+  std::vector<LossRow> rows(8);
+  for (std::size_t i = 0; i < 8; ++i) {
+    rows[i].logprob.assign(lengths[i], -1);
+    rows[i].advantage = scores[i];
+  }
+  whiten_by_token(whiten_rule(Compat::Verl), rows);
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_NEAR(rows[i].advantage, expected[i], 1e-6) << i;
+}
+
 // T17: moments do not depend on how rows are spread over ranks.
 RC_GTEST_PROP(Moments, T17ShardsMergeToTheWhole, ()) {
   RandomStream random({*rc::gen::arbitrary<std::uint64_t>(), RandomUse::Test});

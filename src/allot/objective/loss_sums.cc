@@ -27,7 +27,7 @@ std::vector<Metric> metrics_of(const LossSums& sums, double updates) {
   const double tokens = std::max(1.0, sums.tokens);
   std::vector<Metric> out = {
       {"loss/total", sums.loss / std::max(1.0, updates)},
-      {"loss/policy", sums.loss / std::max(1.0, updates)},
+      {"loss/policy", (sums.loss - sums.kl - sums.entropy) / std::max(1.0, updates)},
       {"policy/clip_low", sums.clipped_low / tokens},
       {"policy/clip_high", sums.clipped_high / tokens},
       {"policy/clip_region", (sums.clipped_low + sums.clipped_high + sums.clipped_corner) / tokens},

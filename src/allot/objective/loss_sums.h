@@ -26,7 +26,7 @@ struct ItemRatio {
   double ratio = 1, clip_fraction = 0;
 };
 
-// loss/{total,policy} (the policy term is the only one),
+// loss/{total,policy} (equal where the loss has no term of KL or entropy),
 // policy/{clip_low,clip_high,clip_region,kl_anchor_k1,kl_anchor_k3,max_log_ratio}, and
 // policy/{clip_corner,clamped} where they are not 0. `sums` of several updates: their mean loss
 // needs `updates`.

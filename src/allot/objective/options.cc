@@ -21,6 +21,7 @@ void fill_deltas(DivergenceOptions& d) {
 }  // namespace
 
 LossOptions LossOptions::expanded() const {
+  if (complete) return *this;
   LossOptions out = *this;
   const PresetSettings settings = preset_settings(objective::preset(preset), "loss.");
   LossOptions unset;
@@ -40,6 +41,7 @@ LossOptions LossOptions::expanded() const {
   if (out.weight_eps_low >= 0 && weight_min == kOfPreset) out.weight_min = 1 - out.weight_eps_low;
   if (out.weight_eps_high >= 0 && weight_max == kOfPreset) out.weight_max = 1 + out.weight_eps_high;
   fill_deltas(out.divergence);
+  out.complete = true;
   return out;
 }
 

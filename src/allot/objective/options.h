@@ -49,6 +49,7 @@ struct LossOptions {
   double length_divisor = 0;  // 0: mean over a response's tokens
   bool allow_length_weighted = false;
   double log_ratio_clamp = 20;
+  bool complete = false;  // no option: set by expanded(), which has nothing to do where it is true
 
   // A copy in which no value is left to the preset. Expanding twice changes nothing. Throws
   // Error(Config) for an unknown preset, naming the nearest one.

@@ -41,16 +41,14 @@ void check_clipping(const LossOptions& o) {
                     "of the two"));
 }
 
-// Expanded options no longer tell what was given by whom.
-bool is_expanded(const LossOptions& o) { return o.kl.straight_through != Switch::OfPreset; }
-
 void check_weights(const LossOptions& given, const LossOptions& o) {
+  // Complete options no longer tell what was given by whom.
   constexpr double kUnset = LossOptions::kOfPreset;
   const bool bounds = given.weight_max != kUnset || given.weight_min != kUnset ||
                       o.weight_eps_low >= 0 || o.weight_eps_high >= 0;
   const bool relative_clip = given.clip_low != kUnset || given.clip_high != kUnset;
   if (o.surrogate != Surrogate::ClippedWeight) {
-    if (bounds && !is_expanded(given))
+    if (bounds && !given.complete)
       refuse(
           "loss.weight_min or loss.weight_max is set, and loss.surrogate is not clipped_weight, "
           "which alone has them");
@@ -62,7 +60,7 @@ void check_weights(const LossOptions& given, const LossOptions& o) {
   if (o.weight_min > o.weight_max)
     refuse(
         concat("loss.weight_min = ", o.weight_min, " is above loss.weight_max = ", o.weight_max));
-  if (relative_clip && !o.has_mask("ppo_clip") && !is_expanded(given))
+  if (relative_clip && !o.has_mask("ppo_clip") && !given.complete)
     refuse(
         "loss.clip_low or loss.clip_high is set, and loss.surrogate is clipped_weight, whose "
         "bounds are loss.weight_min and loss.weight_max",
@@ -191,7 +189,7 @@ std::vector<std::string> LossOptions::warnings() const {
     out.push_back(
         "loss.aggregation replaces the normaliser that the allocation method asks for; methods "
         "with a fixed normaliser will refuse it");
-  if (preset == "grpo" && kl.placement == KlPlacement::OfPreset)
+  if (preset == "grpo" && kl.placement == KlPlacement::OfPreset && kl.beta == kOfPreset)
     out.push_back("loss.preset grpo is applied without its KL term to a reference model");
   if (preset == "dr_grpo" && o.aggregation == Aggregation::Method && o.length_divisor == 0)
     out.push_back(

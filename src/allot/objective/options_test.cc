@@ -196,6 +196,8 @@ TEST(TokenPpo, RefusesWhatItWouldIgnore) {
   for (const char* preset : {"dapo", "grpo", "dr_grpo", "custom", "intellect2"})
     EXPECT_NO_THROW(token_ppo(set({{"loss.preset", preset}}))) << preset;
   EXPECT_EQ(token_ppo(set({{"loss.preset", "grpo"}})).kl.placement, KlPlacement::None);
+  EXPECT_NO_THROW(token_ppo(set({{"loss.preset", "grpo"}, {"loss.kl.beta", "0"}})));
+  EXPECT_THROW(token_ppo(set({{"loss.preset", "grpo"}, {"loss.kl.beta", ".1"}})), Error);
   struct Case {
     const char *key, *value;
   };
@@ -203,8 +205,7 @@ TEST(TokenPpo, RefusesWhatItWouldIgnore) {
        {Case{"loss.surrogate", "reinforce"}, Case{"loss.level", "sequence_geometric"},
         Case{"loss.weight_anchor", "rollout"}, Case{"loss.masks", "truncated"},
         Case{"loss.mismatch.weight", "truncate"}, Case{"loss.entropy_coef", ".1"},
-        Case{"loss.entropy.adaptive", "true"}, Case{"loss.kl.placement", "in_loss"},
-        Case{"loss.compat", "verl"}}) {
+        Case{"loss.entropy.adaptive", "true"}, Case{"loss.compat", "verl"}}) {
     try {
       (void)token_ppo(set({{c.key, c.value}}));
       ADD_FAILURE() << c.key;

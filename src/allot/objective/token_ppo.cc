@@ -23,7 +23,7 @@ LossOptions token_ppo(const LossOptions& given) {
   require(o.compat == Compat::None, "loss.compat");
   const bool asked =
       given.kl.placement != KlPlacement::OfPreset || given.kl.beta >= 0 || o.preset != "grpo";
-  require(o.kl.placement == KlPlacement::None || !asked, "loss.kl.placement");
+  require(o.kl.placement == KlPlacement::None || o.kl.beta == 0 || !asked, "loss.kl.placement");
   o.kl.placement = KlPlacement::None;
   o.kl.beta = 0;
   return o;
