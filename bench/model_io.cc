@@ -7,7 +7,6 @@
 // The peak is the process's, less what it took before the model was loaded. --make writes a
 // Qwen2-shaped folder of random weights of about so many megabytes in BF16 first.
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <string>
 
@@ -19,6 +18,7 @@ namespace allot {
 namespace {
 
 using bench::now;
+using bench::process_megabytes;
 using lm::NumberType;
 
 struct Arguments {
@@ -27,17 +27,6 @@ struct Arguments {
   lm::SaveOptions save_options;
   int make_megabytes = 0;
 };
-
-// Megabytes of a line of /proc/self/status.
-double process_megabytes(const std::string& line) {
-  std::ifstream in("/proc/self/status");
-  std::string word;
-  while (in >> word) {
-    double kilobytes = 0;
-    if (word == line && in >> kilobytes) return kilobytes * 1024 / 1e6;
-  }
-  return 0;
-}
 
 void make(const std::string& folder, int megabytes) {
   lm::ModelConfig config;

@@ -37,7 +37,8 @@ void estimate_memory(DryRun& run, const lm::Model& model, const RunConfig& confi
                                  {rows, learner.shards, std::min(learner.workers, learner.shards)});
   if (config.sampler.engine != EngineKind::Local) return;
   run.generation = lm::estimate_generation_memory(
-      model.config(), model.dtype(), {config.engine.workers, config.engine.slots, nullptr},
+      model.config(), model.dtype(),
+      {config.engine.workers, config.engine.slots, config.engine.dtype},
       {run.budget_rollouts, static_cast<std::uint32_t>(group), static_cast<int>(prompt_tokens),
        static_cast<int>(run.longest_response)});
 }

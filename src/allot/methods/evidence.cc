@@ -5,6 +5,7 @@
 // price); the step ends when a fixed amount of evidence is in, or at a cap of compute.
 // Definition, derivation and measurements: docs/methods/evidence.md.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <string>
@@ -13,6 +14,7 @@
 #include "allot/core/error.h"
 #include "allot/core/random.h"
 #include "allot/core/state.h"
+#include "allot/methods/parts/calibration.h"
 #include "allot/methods/parts/evidence_memory.h"
 #include "allot/methods/parts/evidence_price.h"
 #include "allot/methods/parts/evidence_value.h"
@@ -245,7 +247,8 @@ class Evidence final : public Method {
   Decision start_wave(const Budget& left);
   Decision continue_wave(const Budget& left);
   void end_wave();
-  void set_metrics(std::uint32_t dropped_mixed);
+  std::vector<Prediction> predictions() const;
+  void set_metrics(std::uint32_t dropped_mixed, std::span<const Prediction> predictions);
 
   EvidenceOptions options_;
   int group_size_;
@@ -405,8 +408,9 @@ TrainBatch Evidence::finalize() {
   probed_.clear();
   if (options_.prompt_noise == kMeasured) ask_for_probes(batch);
   memory_.close(pool_.tallies());
+  const std::vector<Prediction> predicted = predictions();  // by the prior of before
   learn_prior();
-  set_metrics(dropped_mixed);
+  set_metrics(dropped_mixed, predicted);
   return batch;
 }
 
@@ -428,17 +432,32 @@ void Evidence::learn_prior() {
   regression_.fit(options_.prior_memory, options_.ridge);
 }
 
-void Evidence::set_metrics(std::uint32_t dropped_mixed) {
+// As believed before the step: its verdicts, which beliefs hold by now, are taken out again.
+std::vector<Prediction> Evidence::predictions() const {
+  std::vector<Prediction> out;
+  out.reserve(pool_.tallies().size());
+  for (const Tally& tally : pool_.tallies()) {
+    const BetaBelief now = belief(tally.prompt);
+    const BetaBelief before{now.a - tally.correct, now.b - (tally.scored - tally.correct)};
+    out.push_back({before.mean(), double(tally.first_correct), double(tally.first_scored)});
+  }
+  return out;
+}
+
+void Evidence::set_metrics(std::uint32_t dropped_mixed, std::span<const Prediction> predictions) {
   const auto tallies = pool_.tallies();
   double first = 0, first_correct = 0, length = 0, worth_sum = 0;
-  std::map<std::string, std::uint32_t> sizes;
+  constexpr std::array<std::pair<std::uint32_t, const char*>, 5> kSizes = {
+      {{2, "2"}, {4, "4"}, {8, "8"}, {16, "16"}, {~0u, "more"}}};
+  std::array<std::uint32_t, kSizes.size()> sizes{};
   for (const Tally& tally : tallies) {
     first += tally.first_scored;
     first_correct += tally.first_correct;
     length += memory_.relative_length(tally.prompt);
     worth_sum += trained_part(tally).worth;
-    const std::uint32_t n = tally.requested;
-    ++sizes[n <= 2 ? "2" : n <= 4 ? "4" : n <= 8 ? "8" : n <= 16 ? "16" : "more"];
+    std::size_t size = 0;
+    while (tally.requested > kSizes[size].first) ++size;
+    ++sizes[size];
   }
   const double compute = closed_.compute(options_.train_cost);
   metrics_.clear();
@@ -455,14 +474,16 @@ void Evidence::set_metrics(std::uint32_t dropped_mixed) {
   metrics_.set("prior_strength", s_.prior.a + s_.prior.b);
   if (options_.prior == EvidencePrior::Embedding)
     metrics_.set("embedding_strength", regression_.strength());
-  for (const auto& [size, count] : sizes)
-    metrics_.set_share("n_hist/" + size, count, tallies.size());
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    if (sizes[i] > 0)
+      metrics_.set_share(std::string("n_hist/") + kSizes[i].second, sizes[i], tallies.size());
   metrics_.set_share("length_mean_selected", length, tallies.size());
   metrics_.set_share("selected_p_mean", s_.believed, tallies.size());
   metrics_.set_share("first_block_correct", first_correct, first);
   metrics_.set("worth_forecast", s_.forecast);
   metrics_.set("worth_realised", worth_sum);
   metrics_.set("visits_gini", memory_.visits_gini());
+  set_calibration(metrics_, predictions);
 }
 
 }  // namespace

@@ -71,6 +71,7 @@ TEST(Evidence, FirstBlocksThenTheBestBlockThenDone) {
   EXPECT_EQ(p.report(2).shipped, 16u);
   EXPECT_DOUBLE_EQ(p.metrics.at("alloc/evidence/evidence"), 4);
   EXPECT_DOUBLE_EQ(p.metrics.at("alloc/evidence/price"), 0);
+  EXPECT_DOUBLE_EQ(p.metrics.at("belief/brier"), 0.25);  // of 1/2, whatever came then
 }
 
 TEST(Evidence, GroupsThatAreNotWorthTheirTrainingAreLeftOut) {
@@ -97,6 +98,10 @@ TEST(Evidence, GroupsThatAreNotWorthTheirTrainingAreLeftOut) {
   EXPECT_EQ(report.cause, ZeroCause::None);
   EXPECT_FALSE(report.admitted);
   EXPECT_GT(p.metrics.at("alloc/evidence/dropped_mixed"), 0);
+  const double believed = p.metrics.at("alloc/evidence/prior_mean"),
+               right = p.metrics.at("alloc/evidence/first_block_correct");
+  EXPECT_NEAR(p.metrics.at("belief/brier"),
+              right * (1 - believed) * (1 - believed) + (1 - right) * believed * believed, 1e-6);
 }
 
 TEST(Evidence, PromptsThatPromiseMoreAreStarted) {
