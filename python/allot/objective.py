@@ -10,7 +10,6 @@ The presets and options are those of `loss.*` and `adv.*`; docs/objectives.md li
 
 from __future__ import annotations
 
-import json
 import math
 
 from . import _core
@@ -159,6 +158,8 @@ def _matrix(name: str, rows: Iterable[object]) -> list[list[float]]:
 
 
 def _settings(preset: str, options: Mapping[str, object] | None) -> dict[str, str]:
+    import json  # here, since the package's import is to stay light
+
     settings = {"loss.preset": preset}
     for key, value in (options or {}).items():
         settings[key] = value if isinstance(value, str) else json.dumps(value)

@@ -149,7 +149,7 @@ void read_csv(Reader& reader, char separator, const RowSink& sink) {
         reader.fail(line, concat("the column '", header[i], "' is not valid UTF-8"));
       if (row.find(header[i]) != nullptr)
         reader.fail(1, concat("the column '", header[i], "' stands twice"));
-      row.fields.emplace_back(header[i], Cell{Cell::Kind::Text, std::move(fields[i])});
+      row.fields.push_back({header[i], Cell{Cell::Kind::Text, std::move(fields[i])}});
     }
     sink(row, line);
   }

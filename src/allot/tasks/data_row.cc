@@ -39,7 +39,7 @@ class RowBuilder final : public nlohmann::json_sax<json> {
     Cell& object = *open_.back();
     if (open_.size() == 1 && object.find(name) != nullptr)
       return stop(concat("the column '", name, "' stands twice"));
-    object.fields.emplace_back(name, Cell{});
+    object.fields.push_back({name, {}});
     return true;
   }
   bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
@@ -50,7 +50,7 @@ class RowBuilder final : public nlohmann::json_sax<json> {
   bool numeral(std::string spelling) { return value({Cell::Kind::Number, std::move(spelling)}); }
   Cell& place(Cell cell) {
     Cell& parent = *open_.back();
-    if (parent.kind == Cell::Kind::Object) return parent.fields.back().second = std::move(cell);
+    if (parent.kind == Cell::Kind::Object) return parent.fields.back().cell = std::move(cell);
     return parent.elements.emplace_back(std::move(cell));
   }
   bool value(Cell cell) {
@@ -94,8 +94,8 @@ class RowBuilder final : public nlohmann::json_sax<json> {
 
 const Cell* Cell::find(std::string_view field) const {
   const auto found = std::find_if(fields.begin(), fields.end(),
-                                  [&](const auto& entry) { return entry.first == field; });
-  return found == fields.end() ? nullptr : &found->second;
+                                  [&](const auto& entry) { return entry.name == field; });
+  return found == fields.end() ? nullptr : &found->cell;
 }
 
 const char* kind_name(Cell::Kind kind) {

@@ -6,10 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace allot {
+
+struct Field;
 
 struct Cell {
   enum class Kind : std::uint8_t { Null, Truth, Number, Text, List, Object };
@@ -17,10 +18,15 @@ struct Cell {
   Kind kind = Kind::Null;
   std::string text;  // of Text and Number
   std::vector<Cell> elements;
-  std::vector<std::pair<std::string, Cell>> fields;  // those of a row are distinct
+  std::vector<Field> fields;  // those of a row have distinct names
 
   const Cell* find(std::string_view field) const;  // nullptr: none
   bool is_answer() const { return kind == Kind::Text || kind == Kind::Number; }
+};
+
+struct Field {
+  std::string name;
+  Cell cell;
 };
 
 // "text", "a number", "null", ... for messages.

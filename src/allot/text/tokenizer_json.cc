@@ -91,7 +91,7 @@ json parse(std::string_view text, const std::string& file) {
     if (depth == 3 && in_vocabulary == 2) ++names;
     return true;
   };
-  const json all = json::parse(text.begin(), text.end(), count, /*allow_exceptions=*/false);
+  json all = json::parse(text.begin(), text.end(), count, /*allow_exceptions=*/false);
   const Place place(all, file);
   if (all.is_discarded())
     throw Error(ErrorKind::Model, file, "it is not JSON; it may be cut off", "download it again");

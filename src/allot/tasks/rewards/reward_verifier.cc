@@ -96,7 +96,7 @@ std::shared_ptr<Verifier> verifier_of(RewardValues values) {
   return std::make_shared<ValuesVerifier>(std::move(values));
 }
 
-RewardVerifier::RewardVerifier(std::vector<RewardFunction> functions, RewardRules rules)
+RewardVerifier::RewardVerifier(std::vector<RewardFunction> functions, const RewardRules& rules)
     : functions_(std::move(functions)),
       success_threshold_(rules.success_threshold),
       pool_(rules.workers, rules.timeout_s) {

@@ -61,7 +61,7 @@ struct RewardRules {
 class RewardVerifier final : public Verifier {
  public:
   // Throws Error(Config): no function, two of one name, a gate that names none of them.
-  RewardVerifier(std::vector<RewardFunction> functions, RewardRules rules);
+  RewardVerifier(std::vector<RewardFunction> functions, const RewardRules& rules);
 
   // Score::parts holds the values by function, gated and without weights, where there are several.
   // Throws RewardMistake, also when functions hung so often that threads run out.

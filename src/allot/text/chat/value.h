@@ -47,9 +47,9 @@ class Value {
   Value(const char* text) : data_(std::string(text)) {}        // NOLINT
   Value(List list) : data_(std::make_shared<const List>(std::move(list))) {}          // NOLINT
   Value(Fields fields) : data_(std::make_shared<const Fields>(std::move(fields))) {}  // NOLINT
-  Value(Function function)
-      : data_(std::make_shared<const Function>(std::move(function))) {}  // NOLINT
-  Value(Namespace space) : data_(std::move(space)) {}                    // NOLINT
+  Value(Function function)                                                            // NOLINT
+      : data_(std::make_shared<const Function>(std::move(function))) {}
+  Value(Namespace space) : data_(std::move(space)) {}  // NOLINT
 
   template <class T>
   const T* get() const {
