@@ -50,9 +50,9 @@ RewardFunction exact() {
   return function;
 }
 
-std::vector<Score> scores_of(std::vector<RewardFunction> functions, RewardRules rules = {}) {
+std::vector<Score> scores_of(std::vector<RewardFunction> functions, const RewardRules& rules = {}) {
   const PromptSet prompts = two_prompts();
-  return RewardVerifier(std::move(functions), std::move(rules)).score(responses(), prompts);
+  return RewardVerifier(std::move(functions), rules).score(responses(), prompts);
 }
 
 std::string mistake_of(RewardFunction function) {
