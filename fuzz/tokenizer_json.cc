@@ -3,8 +3,8 @@
 //
 //   clang++-14 -std=c++20 -O1 -g -Isrc -DPCRE2_CODE_UNIT_WIDTH=8
 //     -fsanitize=fuzzer,address,undefined fuzz/tokenizer_json.cc
-//     $(ls src/allot/text/*.cc src/allot/core/*.cc | grep -v _test) -lpcre2-8 -lutf8proc
-//     -o build/fuzz_tokenizer_json
+//     $(ls src/allot/text/*.cc src/allot/text/chat/*.cc src/allot/core/*.cc | grep -v _test)
+//     -lpcre2-8 -lutf8proc -o build/fuzz_tokenizer_json
 //   build/fuzz_tokenizer_json -max_len=65536 build/found fuzz/corpus/tokenizer_json
 //
 // It fails on a crash, a sanitizer's remark, an exception that is no Error, ids out of range, or
