@@ -249,7 +249,8 @@ TEST(PromptSetHash, DependsOnKeysAndAnswersNotOnOrder) {
   prompts = prompts_of(6);
   prompts[0].id += 1;
   EXPECT_NE(PromptSet(prompts, 1).hash(), hash);
-  std::swap((prompts = prompts_of(6))[0].answer, prompts[1].answer);
+  prompts = prompts_of(6);
+  std::swap(prompts[0].answer, prompts[1].answer);
   EXPECT_NE(PromptSet(prompts, 1).hash(), hash);
   EXPECT_NE(PromptSet(prompts_of(5), 1).hash(), hash);
 }
