@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "allot/core/error.h"
+#include "allot/core/joined.h"
 #include "allot/tasks/leakage.h"
 #include "allot/tasks/prompt_set.h"
 #include "allot/text/load_tokenizer.h"
@@ -45,14 +46,13 @@ std::string hex(std::uint64_t hash) {
   return out.str();
 }
 
-std::string joined(const std::vector<std::string>& names, std::size_t most) {
-  std::string out;
-  for (std::size_t i = 0; i < std::min(most, names.size()); ++i)
-    out += (i > 0 ? ", " : "") + names[i];
-  return names.size() > most ? out + ", .." : out;
+std::string first_of(std::vector<std::string> names, std::size_t most) {
+  if (names.size() <= most) return joined(names);
+  names.resize(most);
+  return joined(names) + ", ..";
 }
 
-Json json_of(const Tally& tally) {
+Json json_of(const RowCases& tally) {
   return {{"count", tally.count}, {"first", tally.count > 0 ? Json(tally.first) : Json()}};
 }
 
@@ -62,11 +62,11 @@ std::string DataReport::text() const {
   std::string out = concat(rows.name, ": ", rows.prompts.size(), " prompts from ", rows.rows,
                            " rows of ", name(rows.format), "\n  read as ", rows.columns.style, ": ",
                            rows.columns.text(), "\n");
-  if (!rows.ignored.empty()) out += concat("  ignored columns: ", joined(rows.ignored, 20), "\n");
+  if (!rows.ignored.empty()) out += concat("  ignored columns: ", first_of(rows.ignored, 20), "\n");
   out += concat("  answers are ", rows.worked ? "read from worked solutions and " : "", "compared ",
                 by_math ? "by the math verifier" : "as text",
                 by_math ? "" : ", but for rows that name a verifier", "\n");
-  const auto line = [&](const char* what, const Tally& tally) {
+  const auto line = [&](const char* what, const RowCases& tally) {
     out += concat("  ", what, ": ", tally.count);
     out += tally.count > 0 ? concat(" (first: ", tally.first, ")\n") : "\n";
   };
@@ -84,7 +84,7 @@ std::string DataReport::text() const {
   if (leakage)
     out += concat("  of the ", leakage->held_out, " questions of ", leakage->file, ", ",
                   leakage->keys.size(), " are in it",
-                  leakage->keys.empty() ? "" : concat(": ", joined(leakage->keys, 10)), "\n");
+                  leakage->keys.empty() ? "" : concat(": ", first_of(leakage->keys, 10)), "\n");
   return out + concat("  hash of keys and answers: ", hex(hash), "\n");
 }
 

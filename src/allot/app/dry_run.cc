@@ -65,7 +65,7 @@ std::string megabytes(std::uint64_t bytes) {
 
 // What generation needs beside the weights that it shares with training.
 std::uint64_t own_bytes(const lm::GenerationMemory& memory) {
-  return memory.packed + memory.caches + memory.scratch;
+  return memory.total() - memory.weights;
 }
 
 }  // namespace
@@ -73,8 +73,9 @@ std::uint64_t own_bytes(const lm::GenerationMemory& memory) {
 std::uint64_t DryRun::peak_bytes() const {
   const auto weights = static_cast<std::uint64_t>(training.weights);
   const auto moments = static_cast<std::uint64_t>(training.moments);
-  return std::max(static_cast<std::uint64_t>(training.total()) + generation.packed,
-                  weights + moments + own_bytes(generation));
+  return std::max(
+      static_cast<std::uint64_t>(training.total()) + generation.rounded + generation.packed,
+      weights + moments + own_bytes(generation));
 }
 
 DryRun dry_run(const RunConfig& config) {

@@ -57,9 +57,8 @@ struct StepFacts {
 //   planned prompts; unscorable includes group/{verifier_error,generation_failed}, counts of groups
 // {rollouts,tokens}/{generated,trained,discarded} of the step, and with _total of the run
 // alloc/{n_mean,n_min,n_max,rounds,unspent,admitted}  alloc/budget_left_{rollouts,tokens}
-// alloc/n_hist/{0,1,2,3-4,5-8,9-16,..}: planned prompts by their rollouts, up to the last bin in
-// use alloc/prompt_weight_{min,median,max}: a prompt's share of the loss under the batch's weights
-// and
+// alloc/n_hist/{0,1,2,3-4,5-8,9-16,..}: planned prompts by their rollouts, to the last bin in use
+// alloc/prompt_weight_{min,median,max}: a prompt's share of the loss under the batch's weights and
 //   normaliser, relative to the mean over the trained prompts
 // advantage/abs_mean  length/{mean,min,max,truncated_frac}  length/terminated_{mean,min,max}
 // verifier/{correct,wrong,no_answer,not_scorable,error}  ledger/{dead,solved,mixed,unseen}

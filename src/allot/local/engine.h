@@ -40,8 +40,7 @@ struct LocalEngineOptions {
     v("dtype", dtype,
       Choices<lm::DecodeType>{{"auto", lm::DecodeType::OfModel}, {"bf16", lm::DecodeType::Bf16}},
       "numbers that responses are sampled with: auto = those of the model; bf16 rounds its "
-      "weights, "
-      "which pays in large models");
+      "weights, which pays in large models");
   }
 };
 

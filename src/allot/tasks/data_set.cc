@@ -95,7 +95,7 @@ class Collector {
 
 std::vector<std::string> DataRows::warnings() const {
   std::vector<std::string> all;
-  const auto warn = [&](const Tally& tally, std::string_view what) {
+  const auto warn = [&](const RowCases& tally, std::string_view what) {
     if (tally.count > 0)
       all.push_back(concat(name, ": ", tally.count, " ", what, " (first: ", tally.first, ")"));
   };

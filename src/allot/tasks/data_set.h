@@ -23,7 +23,7 @@
 namespace allot {
 
 // Cases of one kind, with the first of them for people.
-struct Tally {
+struct RowCases {
   std::size_t count = 0;
   std::string first;
 
@@ -41,7 +41,7 @@ struct DataRows {
   std::size_t rows = 0;
   // Rows that repeat an earlier one, whose answer is empty (dropped), that ask an earlier question
   // with another answer, and whose answer the verifier cannot use.
-  Tally repeated, empty, conflicting, bad_gold;
+  RowCases repeated, empty, conflicting, bad_gold;
   bool worked = false;  // answers were read from worked solutions
 
   // What was found, one line per kind; the style is no warning.

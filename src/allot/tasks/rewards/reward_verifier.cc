@@ -99,7 +99,7 @@ std::shared_ptr<Verifier> verifier_of(RewardValues values) {
 RewardVerifier::RewardVerifier(std::vector<RewardFunction> functions, const RewardRules& rules)
     : functions_(std::move(functions)),
       success_threshold_(rules.success_threshold),
-      pool_(rules.workers, rules.timeout_s) {
+      workers_(rules.workers, rules.timeout_s) {
   if (functions_.empty())
     throw Error(ErrorKind::Config, "reward.functions", "none was given; one or more are needed");
   for (std::size_t i = 0; i < functions_.size(); ++i)
@@ -146,7 +146,7 @@ RewardVerifier::Values RewardVerifier::call_all(const std::shared_ptr<const Batc
       });
     }
   }
-  std::vector<RewardAnswer> answers = pool_.run(std::move(calls));
+  std::vector<RewardAnswer> answers = workers_.run(std::move(calls));
   Values values(functions_.size(), std::vector<Score>(all));
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto [f, first, count] = parts[i];
@@ -207,9 +207,9 @@ std::vector<Score> RewardVerifier::score(std::span<const Rollout> rollouts,
     std::vector<Prompt> asked = prompts_of(responses, prompts);
     values = call_all(std::make_shared<const Batch>(std::move(responses), std::move(asked)));
   }
-  if (pool_.given_up() > kMostGivenUp)
+  if (workers_.given_up() > kMostGivenUp)
     throw RewardMistake(functions_.front().name,
-                        concat(pool_.given_up(), " calls of reward functions never came back; ",
+                        concat(workers_.given_up(), " calls of reward functions never came back; ",
                                "at most ", kMostGivenUp, " are waited out"));
   std::vector<Score> scores;
   std::size_t next = 0;

@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "allot/loop/verifier.h"
-#include "allot/tasks/rewards/reward_pool.h"
+#include "allot/tasks/rewards/reward_workers.h"
 
 namespace allot {
 
@@ -85,7 +85,7 @@ class RewardVerifier final : public Verifier {
   std::vector<Gate> gates_;
   double success_threshold_;
   std::size_t judge_;  // place of the function that judges, or how many there are
-  RewardPool pool_;
+  RewardWorkers workers_;
 };
 
 }  // namespace allot

@@ -1,4 +1,4 @@
-#include "allot/tasks/rewards/reward_pool.h"
+#include "allot/tasks/rewards/reward_workers.h"
 
 #include <atomic>
 #include <future>
@@ -16,8 +16,8 @@ std::vector<Score> one_score(float reward) {
   return {score};
 }
 
-TEST(RewardPool, AnswersComeInTheOrderOfTheCalls) {
-  RewardPool pool(3, 0);
+TEST(RewardWorkers, AnswersComeInTheOrderOfTheCalls) {
+  RewardWorkers pool(3, 0);
   // The first call ends last: it waits for the second one.
   std::promise<void> second_ended;
   std::vector<RewardCall> calls = {[&] {
@@ -39,8 +39,8 @@ TEST(RewardPool, AnswersComeInTheOrderOfTheCalls) {
   EXPECT_TRUE(pool.run({}).empty());
 }
 
-TEST(RewardPool, WhatACallThrowsIsItsOwnFailure) {
-  RewardPool pool(2, 5);
+TEST(RewardWorkers, WhatACallThrowsIsItsOwnFailure) {
+  RewardWorkers pool(2, 5);
   const auto answers =
       pool.run({[]() -> std::vector<Score> { throw std::runtime_error("away"); },
                 []() -> std::vector<Score> { throw 3; }, [] { return one_score(1); }});
@@ -49,8 +49,8 @@ TEST(RewardPool, WhatACallThrowsIsItsOwnFailure) {
   EXPECT_EQ(answers[2].failure, "");
 }
 
-TEST(RewardPool, AMistakePassesThroughWhenAllHaveEnded) {
-  RewardPool pool(1, 5);
+TEST(RewardWorkers, AMistakePassesThroughWhenAllHaveEnded) {
+  RewardWorkers pool(1, 5);
   std::atomic<int> ended = 0;
   EXPECT_THROW(pool.run({[]() -> std::vector<Score> { throw RewardMistake("f", "inf"); },
                          [&] {
@@ -63,7 +63,7 @@ TEST(RewardPool, AMistakePassesThroughWhenAllHaveEnded) {
 }
 
 // A call hangs until the test lets it go, in a pool of one worker: others still get their turn.
-TEST(RewardPool, AHangingCallIsGivenUpAndItsWorkerReplaced) {
+TEST(RewardWorkers, AHangingCallIsGivenUpAndItsWorkerReplaced) {
   auto release = std::make_shared<std::promise<void>>();
   auto ended = std::make_shared<std::promise<std::thread::id>>();
   const std::shared_future<void> let_go = release->get_future().share();
@@ -71,7 +71,7 @@ TEST(RewardPool, AHangingCallIsGivenUpAndItsWorkerReplaced) {
   std::vector<RewardAnswer> answers;
   std::thread::id next_thread;
   {
-    RewardPool pool(1, 0.05);
+    RewardWorkers pool(1, 0.05);
     answers = pool.run({[let_go, ended] {
                           let_go.wait();
                           ended->set_value(std::this_thread::get_id());

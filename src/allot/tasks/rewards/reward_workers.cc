@@ -1,4 +1,4 @@
-#include "allot/tasks/rewards/reward_pool.h"
+#include "allot/tasks/rewards/reward_workers.h"
 
 #include <algorithm>
 #include <chrono>
@@ -47,26 +47,26 @@ Returned result_of(const RewardCall& call) {
 }  // namespace
 
 // What run() and the workers have in common; all of it under `mutex`.
-struct RewardPool::Shared {
+struct RewardWorkers::Shared {
   std::mutex mutex;
   std::condition_variable work_came, call_ended;
   std::shared_ptr<Round> round;
   bool closed = false;
 };
 
-struct RewardPool::Worker {
+struct RewardWorkers::Worker {
   std::thread thread;
   bool given_up = false;
   std::optional<std::size_t> call;  // that it is in, since when
   SteadyClock::time_point since;
 };
 
-RewardPool::RewardPool(int workers, double timeout_s)
+RewardWorkers::RewardWorkers(int workers, double timeout_s)
     : timeout_s_(timeout_s), shared_(std::make_shared<Shared>()) {
   for (int i = 0; i < std::max(1, workers); ++i) start_worker();
 }
 
-RewardPool::~RewardPool() {
+RewardWorkers::~RewardWorkers() {
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->closed = true;
@@ -75,14 +75,14 @@ RewardPool::~RewardPool() {
   for (const auto& worker : workers_) worker->thread.join();
 }
 
-void RewardPool::start_worker() {
+void RewardWorkers::start_worker() {
   auto worker = std::make_shared<Worker>();
   // Both are kept alive by the thread itself, which may outlive the pool.
   worker->thread = std::thread([shared = shared_, worker] { work(*shared, *worker); });
   workers_.push_back(std::move(worker));
 }
 
-void RewardPool::work(Shared& shared, Worker& self) {
+void RewardWorkers::work(Shared& shared, Worker& self) {
   std::unique_lock lock(shared.mutex);
   while (true) {
     shared.work_came.wait(lock, [&] {
@@ -105,7 +105,7 @@ void RewardPool::work(Shared& shared, Worker& self) {
   }
 }
 
-std::vector<RewardAnswer> RewardPool::run(std::vector<RewardCall> calls) {
+std::vector<RewardAnswer> RewardWorkers::run(std::vector<RewardCall> calls) {
   const auto round = std::make_shared<Round>();
   round->answers.resize(calls.size());
   round->calls = std::move(calls);
@@ -130,7 +130,7 @@ std::vector<RewardAnswer> RewardPool::run(std::vector<RewardCall> calls) {
 }
 
 // With the lock held.
-void RewardPool::give_up_on_late_calls() {
+void RewardWorkers::give_up_on_late_calls() {
   const auto now = SteadyClock::now();
   std::size_t late = 0;
   for (const auto& worker : workers_) {

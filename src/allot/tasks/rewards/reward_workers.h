@@ -26,13 +26,13 @@ struct RewardAnswer {
 
 // One run() at a time. The destructor waits for calls that are within their time, not for those
 // given up.
-class RewardPool {
+class RewardWorkers {
  public:
   // `timeout_s` 0: calls may take as long as they like.
-  RewardPool(int workers, double timeout_s);
-  ~RewardPool();
-  RewardPool(const RewardPool&) = delete;
-  RewardPool& operator=(const RewardPool&) = delete;
+  RewardWorkers(int workers, double timeout_s);
+  ~RewardWorkers();
+  RewardWorkers(const RewardWorkers&) = delete;
+  RewardWorkers& operator=(const RewardWorkers&) = delete;
 
   // Every call once. A RewardMistake that one of them throws passes through when all have ended.
   std::vector<RewardAnswer> run(std::vector<RewardCall> calls);
