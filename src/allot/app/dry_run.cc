@@ -15,19 +15,6 @@ namespace {
 
 constexpr std::size_t kKeysShown = 3;
 
-// Of float32; the workers of generation share one cache of rollout.slots sequences.
-void estimate_memory(DryRun& run, const lm::ModelConfig& model, const RunConfig& config) {
-  constexpr std::uint64_t kFloat = 4;
-  const auto parameters = static_cast<std::uint64_t>(model.parameter_count());
-  run.weights = kFloat * parameters;
-  run.gradients = kFloat * parameters * static_cast<std::uint64_t>(config.learner.workers);
-  run.optimizer = 2 * kFloat * parameters;
-  run.cache = 2 * kFloat * static_cast<std::uint64_t>(config.engine.slots) *
-              static_cast<std::uint64_t>(model.context) * static_cast<std::uint64_t>(model.layers) *
-              static_cast<std::uint64_t>(model.kv_heads) *
-              static_cast<std::uint64_t>(model.head_dim);
-}
-
 void describe_plan(DryRun& run, const Plan& plan, const Task& task) {
   std::map<PromptId, std::uint32_t> sizes;
   for (const Issued& issued : plan.generate) {
@@ -42,10 +29,6 @@ void describe_plan(DryRun& run, const Plan& plan, const Task& task) {
     run.fewest = run.fewest == 0 ? n : std::min(run.fewest, n);
     run.most = std::max(run.most, n);
   }
-}
-
-std::string megabytes(std::uint64_t bytes) {
-  return concat(static_cast<double>(bytes / 10000) / 100, " MB");
 }
 
 }  // namespace
@@ -74,7 +57,9 @@ DryRun dry_run(const RunConfig& config) {
                     ? 0
                     : (run.budget_rollouts + per_update - 1) / per_update *
                           static_cast<std::uint64_t>(config.learner.updates_per_rollout);
-  estimate_memory(run, start->model.config(), config);
+  run.memory =
+      run_memory(config, start->model.config(), run_shape(config, world.task(), *start->tokenizer));
+  run.available_memory = available_memory();
   describe_plan(run, world.open_step(), world.task());
   return run;
 }
@@ -102,9 +87,8 @@ std::string dry_run_text(const DryRun& run) {
                          run.minibatch_rollouts > 0 ? std::to_string(run.minibatch_rollouts)
                                                     : std::string("all"),
                          " rollouts"));
-  line("memory", concat("weights ", megabytes(run.weights), ", gradients ",
-                        megabytes(run.gradients), ", optimizer ", megabytes(run.optimizer),
-                        ", generation cache ", megabytes(run.cache), ", activations on top"));
+  line("memory", concat("up to ", to_string(run.memory), "; available ",
+                        run.available_memory / 1'000'000, " MB"));
   return text;
 }
 
@@ -129,10 +113,14 @@ std::string dry_run_json(const DryRun& run) {
                                   {"longest_response", run.longest_response},
                                   {"updates", run.updates}}},
                                 {"bytes",
-                                 {{"weights", run.weights},
-                                  {"gradients", run.gradients},
-                                  {"optimizer", run.optimizer},
-                                  {"cache", run.cache}}}}
+                                 {{"weights", run.memory.weights},
+                                  {"gradients", run.memory.gradients},
+                                  {"optimizer", run.memory.moments},
+                                  {"packed", run.memory.packed},
+                                  {"activations", run.memory.activations},
+                                  {"cache", run.memory.caches},
+                                  {"total", run.memory.total()},
+                                  {"available", run.available_memory}}}}
       .dump();
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "allot/app/config.h"
+#include "allot/app/memory_check.h"
 #include "allot/app/starting_point.h"
 
 namespace allot {
@@ -29,8 +30,8 @@ struct DryRun {
   std::uint64_t updates = 0;             // per step, when all rollouts of the budget are trained on
   std::uint32_t longest_response = 0;
 
-  // Bytes, computed from shapes; activations and the libraries' own come on top.
-  std::uint64_t weights = 0, gradients = 0, optimizer = 0, cache = 0;
+  RunMemory memory;
+  std::uint64_t available_memory = 0;  // 0: unknown
 };
 
 // Errors are those that the run itself would end with.

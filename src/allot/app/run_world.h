@@ -21,6 +21,7 @@ namespace allot {
 // Not movable: its parts refer to each other.
 class RunWorld {
  public:
+  // Trains the weights of `start`: copy() it where they are needed again.
   RunWorld(const RunConfig& config, const StartingPoint& start, const std::atomic<bool>& stop);
   RunWorld(const RunWorld&) = delete;
 
@@ -35,7 +36,7 @@ class RunWorld {
   const Task& task() const { return task_; }
   // Of a prompt's text, as the model sees it.
   std::vector<std::int32_t> encode(const std::string& text) const {
-    return tokenizer_.encode(text);
+    return tokenizer_->encode(text);
   }
   // Keys of the first `count` prompts that the next step considers; changes nothing.
   std::vector<std::string> next_prompts(std::size_t count);
@@ -53,8 +54,9 @@ class RunWorld {
   const RunConfig config_;
   const std::atomic<bool>& stop_;
   Task task_;
-  CharTokenizer tokenizer_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
   lm::Model model_;
+  ModelParts parts_;
   std::unique_ptr<RolloutEngine> engine_;
   LocalLearner learner_;
   Controller controller_;

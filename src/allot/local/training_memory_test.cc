@@ -38,7 +38,9 @@ bool memory_is_as_usual() {  // sanitizers multiply it
 #endif
 }
 
-TEST(TrainingMemory, IsWhatAnUpdateTakes) {
+class TrainingMemoryOf : public ::testing::TestWithParam<lm::KeptActivations> {};
+
+TEST_P(TrainingMemoryOf, AnUpdateIsAsEstimated) {
   if (!memory_is_as_usual() || !restart_peak()) GTEST_SKIP() << "memory cannot be measured here";
   const testing::SmallWorld world;
   lm::ModelConfig config;
@@ -55,6 +57,7 @@ TEST(TrainingMemory, IsWhatAnUpdateTakes) {
   const lm::Model model = lm::Model::random(config, 1, at::kFloat, at::kCPU);
   LearnerOptions options;
   options.shards = options.workers = 1;
+  options.activations = GetParam();
   LocalLearner learner(model, world.tokenizer, world.prompts, options, {},
                        objective::LossOptions{}.expanded(), {1.0, true});
   TrainBatch batch;
@@ -74,10 +77,14 @@ TEST(TrainingMemory, IsWhatAnUpdateTakes) {
   const double taken = status_megabytes("VmHWM:") - before;
 
   const auto rows = static_cast<std::int64_t>(kResponses * kTokens);
-  const TrainingMemory estimate = training_memory(config, {rows, 1, 1});
-  EXPECT_GT(estimate.total() / 1e6, 300);
+  const TrainingMemory estimate = training_memory(config, {rows, 1, 1, GetParam()});
+  EXPECT_GT(estimate.total() / 1e6, 200);
   EXPECT_NEAR(estimate.total() / 1e6, taken, 0.25 * taken) << estimate.to_string();
 }
+
+INSTANTIATE_TEST_SUITE_P(Kept, TrainingMemoryOf,
+                         ::testing::Values(lm::KeptActivations::All,
+                                           lm::KeptActivations::LayerInputs));
 
 TEST(TrainingMemory, GrowsWithWhatIsComputedAtOnce) {
   const lm::ModelConfig config;
@@ -87,6 +94,9 @@ TEST(TrainingMemory, GrowsWithWhatIsComputedAtOnce) {
   EXPECT_EQ(two.moments, one.moments);
   EXPECT_EQ(two.gradients, 2 * one.gradients);
   EXPECT_EQ(two.activations, 4 * one.activations);
+  const TrainingMemory again =
+      training_memory(config, {1000, 1, 1, lm::KeptActivations::LayerInputs});
+  EXPECT_LT(again.activations, one.activations * 6 / 10);
 }
 
 }  // namespace
