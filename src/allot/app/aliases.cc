@@ -60,7 +60,7 @@ constexpr std::array<Row, 40> kForeign = {{
     {"actor_rollout_ref.model.path", "use model.path"},
     {"data.train_files", "use data.train"},
     {"data.val_files", "use data.eval"},
-    {"data.max_prompt_length", "prompts are never cut; too long ones are refused"},
+    {"data.max_prompt_length", "use data.max_prompt_tokens"},
     {"data.max_response_length", "use rollout.max_new_tokens"},
     {"data.train_batch_size", "use train.prompts_per_step"},
     {"actor_rollout_ref.rollout.n", "use alloc.group_size"},

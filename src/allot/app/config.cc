@@ -93,6 +93,7 @@ void validate_run(const RunConfig& config) {
         concat(config.model.lora.r, " was given with warm_start.steps = ", config.warm_start.steps,
                "; an adapter belongs to the weights of model.path as they are"),
         "warm_start.steps: 0");
+  (void)config.eval.files();
   for (const int k : config.eval.k)
     if (k > config.eval.group_size)
       throw Error(ErrorKind::Config, "eval.k",

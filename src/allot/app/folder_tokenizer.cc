@@ -1,5 +1,7 @@
 #include "allot/app/folder_tokenizer.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "allot/lm/lora.h"
@@ -8,9 +10,16 @@
 
 namespace allot {
 
+std::string tokenizer_folder(const std::string& path) {
+  constexpr std::array kFiles = {"tokenizer.json", "vocab.json", "encoder.json"};
+  const bool own = std::any_of(kFiles.begin(), kFiles.end(), [&](const char* name) {
+    return std::filesystem::exists(std::filesystem::path(path) / name);
+  });
+  return own || !lm::LoraAdapter::is_adapter(path) ? path : base_folder(path);
+}
+
 std::shared_ptr<const Tokenizer> folder_tokenizer(const std::string& path) {
-  const bool own = std::filesystem::exists(std::filesystem::path(path) / "tokenizer.json");
-  return load_tokenizer(own || !lm::LoraAdapter::is_adapter(path) ? path : base_folder(path));
+  return load_tokenizer(tokenizer_folder(path));
 }
 
 }  // namespace allot

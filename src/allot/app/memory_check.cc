@@ -43,14 +43,12 @@ TrainingMemory training_memory_of(const RunConfig& config, const lm::ModelConfig
       std::min<std::uint64_t>(static_cast<std::uint64_t>(learner.micro_rollouts),
                               std::max<std::uint64_t>(1, shape.rollouts)));
   const std::int64_t prompts = (responses + group_of(config) - 1) / group_of(config);
-  const std::int64_t rows = responses * shape.longest_response + prompts * shape.longest_prompt;
+  std::int64_t rows = responses * shape.longest_response + prompts * shape.longest_prompt;
+  const std::int64_t one = std::int64_t{shape.longest_prompt} + shape.longest_response;
+  if (learner.micro_tokens > 0)
+    rows = std::min(rows, std::max<std::int64_t>(learner.micro_tokens, one));
   return training_memory(model, {rows, learner.shards, std::min(learner.workers, learner.shards),
                                  learner.activations});
-}
-
-lm::ModelConfig model_config(const RunConfig& config, int vocab) {
-  return config.model.path.empty() ? config.model.shape(vocab)
-                                   : lm::read_model_config(base_folder(config.model.path));
 }
 
 }  // namespace
@@ -113,14 +111,15 @@ std::string to_string(const RunMemory& m) {
 
 void check_fits(const RunConfig& config, const Task& task, const Tokenizer& tokenizer) {
   if (config.model.device != ModelDevice::Cpu) return;
-  const RunMemory memory = run_memory(config, model_config(config, tokenizer.size()),
+  const RunMemory memory = run_memory(config, model_shape(config.model, tokenizer.size()),
                                       run_shape(config, task, tokenizer));
   const std::uint64_t available = available_memory();
   if (available == 0 || memory.total() <= available) return;
   throw Error(ErrorKind::Model, "memory",
               concat("the run needs up to ", megabytes(memory.total()), " (", to_string(memory),
                      "), and ", megabytes(available), " are available"),
-              "train.activations: recompute, train.micro_rollouts, train.shards, train.workers, "
+              "train.activations: recompute, train.micro_tokens, train.micro_rollouts, "
+              "train.shards, train.workers, "
               "rollout.slots, "
               "rollout.max_new_tokens and model.dtype: bf16 lower it; model.lora.r drops most of "
               "the optimizer's part");

@@ -75,8 +75,10 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
                    const std::atomic<bool>& stop)
     : config_(config),
       stop_(stop),
-      task_(make_task(config.data, config.train.seed)),
       tokenizer_(start.tokenizer),
+      task_(prepare_task(make_task(config.data, config.train.seed), config, *tokenizer_,
+                         start.model.config().context)),
+      held_out_(held_out_sets(config, task_, *tokenizer_, start.model.config().context)),
       model_(start.model),
       parts_(parts_of(config.model, model_)),
       sampler_(make_rollout_engine(config, parts_.rounded ? *parts_.rounded : model_, *tokenizer_,
@@ -150,7 +152,9 @@ Plan RunWorld::open_step() {
       settings.budget, learner_.version());
 }
 
-EvalResult RunWorld::evaluate(Recorder& recorder) {
+void RunWorld::evaluate_set(const std::string& name, const PromptSet& prompts, Verifier& verifier,
+                            Verifier* flexible, Recorder& recorder, const SampleSink& sink,
+                            std::vector<NamedEvaluation>& evaluations) {
   EvalSettings settings;
   settings.seed = 0;  // common random numbers: every run and every checkpoint draws alike
   settings.group_size = static_cast<std::uint32_t>(config_.eval.group_size);
@@ -158,10 +162,30 @@ EvalResult RunWorld::evaluate(Recorder& recorder) {
   settings.sampling = config_.sampling.sampling(longest_response(task_));
   settings.sampling.temperature = static_cast<float>(config_.eval.temperature);
   settings.stop = &stop_;
-  engine_.listen(recorder, controller_.step());
+  if (sink)
+    settings.each = [&](const Rollout& rollout, std::span<const Score> scores) {
+      sink(name, prompts.get(rollout.prompt), rollout, scores);
+    };
+  std::vector<Verifier*> verifiers = {&verifier};
+  if (flexible != nullptr) verifiers.push_back(flexible);
   const std::vector<PromptId> ids =
-      evenly_chosen(task_.test->ids(), static_cast<std::size_t>(config_.eval.prompts));
-  return allot::evaluate(engine_, *verifier_, *task_.test, ids, settings, recorder);
+      evenly_chosen(prompts.ids(), static_cast<std::size_t>(config_.eval.prompts));
+  std::vector<EvalResult> results =
+      allot::evaluate(engine_, verifiers, prompts, ids, settings, recorder);
+  for (std::size_t i = 0; i < results.size(); ++i)
+    evaluations.push_back({i == 0 ? name : name + "/flexible", std::move(results[i])});
+}
+
+std::vector<NamedEvaluation> RunWorld::evaluate(Recorder& recorder, const SampleSink& sink) {
+  engine_.listen(recorder, controller_.step());
+  std::vector<NamedEvaluation> evaluations;
+  evaluate_set("test", *task_.test, *verifier_, task_.flexible.get(), recorder, sink, evaluations);
+  for (const HeldOutSet& set : held_out_) {
+    if (!evaluations.back().result.complete) break;
+    evaluate_set(set.name, *set.prompts, *set.verifier, set.flexible.get(), recorder, sink,
+                 evaluations);
+  }
+  return evaluations;
 }
 
 void RunWorld::save(CheckpointWriter& writer) const {

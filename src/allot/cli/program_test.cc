@@ -35,7 +35,7 @@ TEST_F(Program, WrongInputsAreRefusedWithTheirExitCode) {
         "\"3\"}\n{\"prompt\": \"3+1111111111111=\", \"answer\": \"4\"}\n");
   const std::string small =
       "train tiny.yaml --set data.task=jsonl --set data.train=small.jsonl --set "
-      "data.eval=small.jsonl --set warm_start.steps=0";
+      "data.eval=small.jsonl --set data.overlong=error --set warm_start.steps=0";
   expect(small + " --set train.prompts_per_step=4", 3, "there are 3 training prompts");
   expect(small + " --set model.context=12", 3, "1 of 3 prompts are too long");
   expect("train tiny.yaml --set model.context=6", 3, "context");

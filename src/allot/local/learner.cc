@@ -140,7 +140,7 @@ struct LocalLearner::Impl {
                   "train.activations: keep, and a smaller train.micro_rollouts");
     settings = {loss,
                 sampler.temperature,
-                {options.micro_rollouts, options.shards},
+                {options.micro_rollouts, options.shards, options.micro_tokens},
                 options.workers,
                 options.matmul,
                 options.activations};

@@ -39,6 +39,7 @@ struct LearnerOptions {
   int updates_per_rollout = 1;
   int minibatch_rows = 0;   // 0: one mini-batch
   int micro_rollouts = 32;  // responses packed together
+  int micro_tokens = 0;     // positions packed together; 0: no limit
   int shards = 2;
   int workers = 2;
   // Bf16 makes the layers' matrix products of rounded factors (sums, weights, gradients and moments
@@ -113,6 +114,9 @@ void LearnerOptions::fields(V& v) {
     "rollouts per optimizer update, in whole groups (at least one); 0 = all of the step");
   v("micro_rollouts", micro_rollouts, Range{1, 65536},
     "rollouts computed together; bounds memory, changes results by rounding only");
+  v("micro_tokens", micro_tokens, Range{0, 1e9},
+    "positions (prompts and responses) computed together, where one response does not have more; 0 "
+    "= no limit beside train.micro_rollouts. Bounds memory where lengths differ");
   v("shards", shards, Range{1, 256},
     "parts whose gradients are summed in fixed order; the same number gives the same bits");
   v("workers", workers, Range{1, 256}, "threads that compute the shards; changes no bit");

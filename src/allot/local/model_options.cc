@@ -82,6 +82,12 @@ void ModelOptions::validate() const {
                 "from its own checkpoints");
 }
 
+lm::ModelConfig model_shape(const ModelOptions& options, int vocab) {
+  options.validate();
+  return options.path.empty() ? options.shape(vocab)
+                              : lm::read_model_config(base_folder(options.path));
+}
+
 lm::Model make_model(const ModelOptions& options, int vocab) {
   // Before the first product of the process.
   static const lm::MatmulChoice matmul = lm::configure_matmul();

@@ -60,6 +60,9 @@ struct ModelOptions {
   void fields(V& v);
 };
 
+// What make_model() makes, without its weights. Throws Error(Model), Error(Config).
+lm::ModelConfig model_shape(const ModelOptions& options, int vocab);
+
 // Loads `options.path`, or starts a built-in shape with random weights that depend on the shape and
 // options.seed only. Float weights on the chosen device. A path to an adapter's folder means the
 // model that it names, with the adapter merged in.

@@ -190,7 +190,8 @@ DataColumns find_columns(const Cell& row, const ColumnOptions& wanted) {
   };
   DataColumns columns;
   columns.prompt = chosen(wanted.prompt, {"prompt", "problem", "question"});
-  columns.answer = chosen(wanted.answer, {"reward_model.ground_truth", "answer", "solution"});
+  columns.answer =
+      chosen(wanted.answer, {"reward_model.ground_truth", "final_answer", "answer", "solution"});
   columns.id = wanted.id;
   columns.demonstration = wanted.demonstration;
   columns.verifier = wanted.verifier;

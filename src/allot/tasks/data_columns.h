@@ -5,7 +5,7 @@
 // |---|---|---|
 // | verl | prompt (messages) | reward_model.ground_truth |
 // | TRL | prompt (text or messages) | answer, else solution |
-// | questions | question, or problem | answer, else solution |
+// | questions | question, or problem | final_answer, else answer, else solution |
 //
 // An answer that is worked out is reduced to what it comes to: the text behind the last ####,
 // without thousands separators, or the last group of boxes; the whole then serves as the
@@ -31,7 +31,8 @@ struct ColumnOptions {
   void fields(V& v) {
     v("prompt", prompt, "column of the prompt; empty = prompt, problem or question");
     v("answer", answer,
-      "column of the reference answer; empty = reward_model.ground_truth, answer or solution");
+      "column of the reference answer; empty = reward_model.ground_truth, final_answer, answer or "
+      "solution");
     v("id", id, "column of the key; empty = id, where there is one");
     v("demonstration", demonstration,
       "column of a correct response; empty = demonstration, where there is one");
