@@ -106,9 +106,7 @@ def test_transformers_generates_the_same(trained, tmp_path):
     for row in rows:
         question = next(q for q in questions if q in row["prompt"])
         messages = [{"role": "user", "content": f"{question}\n{INSTRUCTION}"}]
-        prompt = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
-        )
+        prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         assert row["prompt"] == prompt
         ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
         made = model.generate(**ids, do_sample=False, max_new_tokens=32)

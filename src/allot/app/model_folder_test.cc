@@ -169,7 +169,8 @@ TEST_F(ModelFolder, SamplesFromRoundedWeightsAndRecomputesActivations) {
 }
 
 TEST_F(ModelFolder, EvaluatesFurtherSetsAndWritesSamples) {
-  replace_file(root_ / "easy.json", R"x([{"id": 1, "problem": "What is 1 + 1?", "final_answer": ["2"]},
+  replace_file(root_ / "easy.json",
+               R"x([{"id": 1, "problem": "What is 1 + 1?", "final_answer": ["2"]},
       {"id": 2, "problem": "Pairs?", "final_answer": ["(1,2)", "(2,1)"], "solution": "long"}])x");
   const RunConfig given = config({{"eval.sets", (root_ / "easy.json").string(), "test"},
                                   {"eval.group_size", "2", "test"},

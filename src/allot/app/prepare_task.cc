@@ -27,8 +27,7 @@ std::size_t token_count(const std::string& text, const Tokenizer& tokenizer) {
 std::size_t longest_answer(const std::vector<Prompt>& prompts, const Tokenizer& tokenizer) {
   std::size_t longest = 0;
   for (const Prompt& prompt : prompts) {
-    const std::string& shown =
-        prompt.demonstration.empty() ? prompt.answer : prompt.demonstration;
+    const std::string& shown = prompt.demonstration.empty() ? prompt.answer : prompt.demonstration;
     longest = std::max(longest, token_count(shown, tokenizer));
   }
   return longest;

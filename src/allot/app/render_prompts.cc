@@ -35,7 +35,8 @@ std::vector<ChatMessage> conversation(const Prompt& prompt, const PromptOptions&
       std::any_of(prompt.messages.begin(), prompt.messages.end(),
                   [](const Message& message) { return message.role == "system"; });
   if (!has_system && !options.system.empty()) messages.push_back({"system", options.system});
-  for (const Message& message : prompt.messages) messages.push_back({message.role, message.content});
+  for (const Message& message : prompt.messages)
+    messages.push_back({message.role, message.content});
   if (prompt.messages.empty()) messages.push_back({"user", prompt.text});
   return messages;
 }

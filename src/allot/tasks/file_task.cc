@@ -7,6 +7,7 @@
 #include "allot/tasks/alphabet.h"
 #include "allot/tasks/chosen_verifier.h"
 #include "allot/tasks/leakage.h"
+#include "allot/tasks/math/self_test.h"
 #include "allot/tasks/math_verifier.h"
 #include "allot/tasks/scored_verifier.h"
 
@@ -20,8 +21,8 @@ DataRows rows_of(const std::string& path, const ColumnOptions& columns,
   check_golds(rows, options);
   for (std::string& warning : rows.warnings()) notes.warnings.push_back(std::move(warning));
   notes.notices.push_back(concat(path, ": ", rows.prompts.size(), " prompts from ",
-                                name(rows.format), ", read as ", rows.columns.style, " (",
-                                rows.columns.text(), ")"));
+                                 name(rows.format), ", read as ", rows.columns.style, " (",
+                                 rows.columns.text(), ")"));
   return rows;
 }
 
@@ -32,6 +33,13 @@ void warn_of_leaks(const std::vector<Prompt>& train, const std::vector<Prompt>& 
   if (leaks > 0)
     warnings.push_back(
         concat(leaks, " of ", test.size(), " held-out prompts are training prompts, too"));
+}
+
+// Once per process it is made sure that the verifier works.
+std::unique_ptr<Verifier> tested_math_verifier(const verify::MathOptions& options) {
+  static const bool tested = (verify::self_test(), true);
+  (void)tested;
+  return std::make_unique<MathVerifier>(options);
 }
 
 // The same verifier looking for answers everywhere; none where answers are compared as text.
@@ -46,7 +54,7 @@ std::unique_ptr<Verifier> flexible_verifier(DataSetOptions options, bool by_math
 std::unique_ptr<Verifier> file_verifier(const DataSetOptions& options, bool by_math) {
   std::unique_ptr<Verifier> others;
   if (by_math)
-    others = std::make_unique<MathVerifier>(options.verifier);
+    others = tested_math_verifier(options.verifier);
   else
     others = std::make_unique<ScoredVerifier>(exact_score);
   return std::make_unique<ChosenVerifier>(std::move(others), options.verifier);
@@ -60,7 +68,8 @@ Task make_file_task(const TaskOptions& options, std::uint64_t seed) {
   if (options.eval.empty())
     split = split_rows(std::move(rows.prompts), options.jsonl.test_share);
   else
-    split = {std::move(rows.prompts), rows_of(options.eval, options.columns, options.jsonl, task.notes).prompts};
+    split = {std::move(rows.prompts),
+             rows_of(options.eval, options.columns, options.jsonl, task.notes).prompts};
   warn_of_leaks(split.train, split.test, task.notes.warnings);
   instruct(split.train, options.jsonl.preset);
   instruct(split.test, options.jsonl.preset);

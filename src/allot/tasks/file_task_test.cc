@@ -23,7 +23,8 @@ Rollout response(const PromptSet& prompts, std::size_t place, const std::string&
 
 TEST(HeldOut, IsJudgedByTheMathVerifierInBothProfiles) {
   const fs::path file = fs::path(::testing::TempDir()) / "allot_held_out.jsonl";
-  std::ofstream(file) << R"({"problem": "How many?", "answer": "72"})" << "\n";
+  std::ofstream(file) << R"({"problem": "How many?", "answer": "72"})"
+                      << "\n";
   TaskOptions options;
   options.columns.prompt = "of another file";
   options.jsonl.preset = PromptPreset::Math;
@@ -61,9 +62,9 @@ TEST(HeldOut, ReadsTheBenchmarks) {
     EXPECT_EQ(set.prompts->size(), prompts) << file;
     std::vector<Rollout> rollouts;
     for (std::size_t i = 0; i < set.prompts->size(); ++i)
-      rollouts.push_back(response(
-          *set.prompts, i,
-          concat("\\boxed{", set.prompts->get(set.prompts->ids()[i]).answer, "}")));
+      rollouts.push_back(
+          response(*set.prompts, i,
+                   concat("\\boxed{", set.prompts->get(set.prompts->ids()[i]).answer, "}")));
     std::size_t right = 0;
     for (const Score& score : set.verifier->score(rollouts, *set.prompts)) right += score.correct;
     EXPECT_GE(right * 100, prompts * 99) << file;
