@@ -6,6 +6,6 @@
 namespace allot::verify {
 
 // Throws Error(Internal) naming the first pair that is judged otherwise. A millisecond.
-void self_test();
+void check_known_pairs();
 
 }  // namespace allot::verify

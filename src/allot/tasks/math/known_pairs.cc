@@ -1,4 +1,4 @@
-#include "allot/tasks/math/self_test.h"
+#include "allot/tasks/math/known_pairs.h"
 
 #include <array>
 
@@ -71,14 +71,14 @@ constexpr std::array<Pair, 50> kPairs = {{
 
 }  // namespace
 
-void self_test() {
+void check_known_pairs() {
   const MathOptions options;
   for (const Pair& pair : kPairs) {
     const Verdict verdict = verify(prepare(pair.gold, options), pair.response, options);
     if (verdict.correct() != pair.correct)
       throw Error(ErrorKind::Internal, "verifier",
-                  concat("the self-test failed: '", pair.response, "' for '", pair.gold, "' is ",
-                         name(verdict.status), ", and ", pair.correct ? "right" : "wrong",
+                  concat("a known pair is misjudged: '", pair.response, "' for '", pair.gold,
+                         "' is ", name(verdict.status), ", and ", pair.correct ? "right" : "wrong",
                          " is expected; this build of the program must not reward answers"));
   }
 }
