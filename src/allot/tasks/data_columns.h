@@ -25,7 +25,7 @@ namespace allot {
 
 // Names of columns, with dots for what lies within one (extra_info.index). "" = found by name.
 struct ColumnOptions {
-  std::string prompt, answer, id, demonstration, verifier;
+  std::string prompt, answer, id, demonstration, verifier, weight;
 
   template <class V>
   void fields(V& v) {
@@ -38,12 +38,15 @@ struct ColumnOptions {
       "column of a correct response; empty = demonstration, where there is one");
     v("verifier", verifier,
       "column that names the verifier's preset; empty = verifier, else data_source");
+    v("weight", weight,
+      "column with the weight of a prompt's rollouts in the loss; empty = weight, where there is "
+      "one");
   }
 };
 
 struct DataColumns {
   std::string style;  // "verl", "TRL", "questions and answers", "as data.columns says"
-  std::string prompt, answer, id, demonstration, verifier;  // "" = there is none
+  std::string prompt, answer, id, demonstration, verifier, weight;  // "" = there is none
 
   // Meaning and column of each that there is.
   std::vector<std::pair<const char*, std::string>> mapped() const;
@@ -56,7 +59,8 @@ struct DataColumns {
 // By the names in the first row. A prompt or answer that is missing is found out by to_prompt().
 DataColumns find_columns(const Cell& row, const ColumnOptions& wanted);
 
-// Columns that rows may lack (id, demonstration, verifier) and a later row is the first to have.
+// Columns that rows may lack (id, demonstration, verifier, weight) and a later row is the first to
+// have.
 void find_further_columns(const Cell& row, DataColumns& columns);
 
 // Name of a column that `wanted` names and the row lacks; "" where there is none.
