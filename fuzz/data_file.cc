@@ -4,7 +4,7 @@
 //   clang++-14 -std=c++20 -O1 -g -Isrc -fsanitize=fuzzer,address,undefined fuzz/data_file.cc
 //     src/allot/tasks/data_{columns,file,row}.cc src/allot/tasks/scored_verifier.cc
 //     src/allot/core/{error,options,types,utf8,prompt_id}.cc
-//     src/allot/tasks/math/{extract,boxes,normalise,commands,units}.cc -o build/fuzz_data_file
+//     $(ls src/allot/tasks/math/*.cc | grep -v _test) -o build/fuzz_data_file
 //   build/fuzz_data_file -max_len=4096 build/found fuzz/corpus/data_file
 //
 // It fails on a crash, a sanitizer's remark, an exception that is no Error, or a file that reads
