@@ -22,7 +22,7 @@ struct EvalArguments {
 };
 
 int run_eval(const EvalArguments& arguments) {
-  const RunConfig config = load_config(arguments.run.sources());
+  const RunConfig config = load_config(arguments.run.required_sources());
   StandardError terminal(arguments.run.quiet);
   RunConsole console(terminal);
   std::optional<SampleFile> samples;
