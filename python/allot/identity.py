@@ -120,10 +120,14 @@ class Index:
         return len(self.ids)
 
     def row(self, prompt: int) -> dict[str, Any]:
+        return dict(self._rows[self.position(prompt)])
+
+    def position(self, prompt: int) -> int:
+        """Where the data set has the prompt, its first place if it is repeated."""
         at = int(np.searchsorted(self._sorted, prompt))
         if at == len(self._sorted) or self._sorted[at] != prompt:
             raise allot.DataError(f"[{self._host}] prompt {prompt} is not in the data set")
-        return dict(self._rows[int(self._order[at])])
+        return int(self._order[at])
 
     @property
     def hash(self) -> int:
