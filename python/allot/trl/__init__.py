@@ -4,7 +4,7 @@ The manual is docs/trl.md.
 """
 
 from .allocation import Allocation
-from .identity import content
+from ..identity import content
 from .trainer import GRPOTrainer
 
 __all__ = ["Allocation", "GRPOTrainer", "content"]

@@ -9,15 +9,18 @@ import allot
 import torch
 from accelerate.utils import gather_object
 
-from . import shipping, store
+from .. import statefile
+from ..identity import Identity, Index, content
+from ..watch import ConstantRewards
+from . import shipping
 from .allocation import Allocation
 from .candidates import Candidates
-from .identity import Identity, Index, content
 from .report import Report
-from .rewards import ConstantRewards
 from .rollouts import Rollout, Sampler, row_by_row
+from .store import Store
 
 log = logging.getLogger("allot.trl")
+WITHOUT = "allocation='uniform' goes on from a checkpoint of TRL alone"
 
 
 class Session:
@@ -30,7 +33,7 @@ class Session:
         self._allocation = allocation
         data = trainer.train_dataset
         indexed = hasattr(data, "__len__") and hasattr(data, "__getitem__")
-        identity = Identity(allocation.key, getattr(data, "column_names", None))
+        identity = Identity(allocation.key, getattr(data, "column_names", None), "trl")
         index = self._index = Index(data, identity) if indexed else None
         self.dataset_hash = index.hash if index else 0
         seed = args.seed if allocation.seed is None else allocation.seed
@@ -48,7 +51,7 @@ class Session:
         self._candidates = Candidates(needs, identity, index, groups, seed, allocation.embedding)
         self._sampler = Sampler(trainer, needs, allocation.reward_timeout_s)
         self._constant = ConstantRewards(trainer.reward_func_names)
-        self._store = store.Store(allocation.replay_mib)
+        self._store = Store(allocation.replay_mib)
         self._report = Report(trainer)
         self._correct = self._correct_index(allocation.correct)
         self._host_normalizer = allocation.normalizer == "host"
@@ -127,10 +130,10 @@ class Session:
             "store": self._store.state(rows=self._index is None),
             "pending": self._updated,
         }
-        store.save(folder, header, self.controller.save(self.dataset_hash))
+        statefile.save(folder, header, self.controller.save(self.dataset_hash))
 
     def load(self, folder: str) -> None:
-        header, controller = store.load(folder)
+        header, controller = statefile.load(folder, "trl", WITHOUT)
         if header["method"] != self._allocation.method:
             raise allot.ModelError(
                 f"[trl] {folder} was written with allocation {header['method']!r}; "
@@ -138,7 +141,7 @@ class Session:
             )
         self.controller.load(controller, self.dataset_hash)
         self._candidates.load(header["candidates"])
-        self._store.load(header["store"], self._candidates.row)
+        self._store.restore(header["store"], self._candidates.row)
         if header["pending"] is not None:  # the rest of that generation is not in the checkpoint
             self.controller.feedback(header["pending"])
 

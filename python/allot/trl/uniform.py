@@ -10,7 +10,7 @@ import torch
 from accelerate.utils import gather_object
 
 from .allocation import Allocation
-from .identity import Identity
+from ..identity import Identity
 from .report import Report
 
 log = logging.getLogger("allot.trl")
@@ -23,7 +23,7 @@ class Observer:
     def __init__(self, trainer: Any, allocation: Allocation) -> None:
         self._trainer = trainer
         data = trainer.train_dataset
-        self._identity = Identity(allocation.key, getattr(data, "column_names", None))
+        self._identity = Identity(allocation.key, getattr(data, "column_names", None), "trl")
         self._group = trainer.num_generations
         self.controller = allot.Controller(
             "grpo",

@@ -91,9 +91,9 @@ def test_ids_are_the_callers(tmp_path):
 
 def test_conversations(tmp_path):
     """Messages are hashed as they are, whatever the order of their keys."""
-    from allot.trl.identity import Identity
+    from allot.identity import Identity
 
-    identity = Identity(None, None)
+    identity = Identity(None, None, "trl")
     one = {"prompt": [{"role": "user", "content": "1="}], "answer": "1"}
     same = {"answer": "1", "prompt": [{"content": "1=", "role": "user"}]}
     other = {"prompt": [{"role": "system", "content": "1="}], "answer": "1"}

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 Key = str | Callable[[Mapping[str, Any]], "int | str"] | None
 Row = Mapping[str, Any]
-log = logging.getLogger("allot.trl")
 
 
 def canonical(value: object) -> str:
@@ -21,10 +20,10 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
 
 
-def prompt_text(row: Row) -> str:
+def prompt_text(row: Row, host: str) -> str:
     if "prompt" not in row:
         raise allot.DataError(
-            f"[trl] a row has the columns {', '.join(row)}; 'prompt' is needed by allot"
+            f"[{host}] a row has the columns {', '.join(row)}; 'prompt' is needed by allot"
         )
     prompt = row["prompt"]
     return prompt if isinstance(prompt, str) else canonical(prompt)
@@ -41,16 +40,18 @@ def digest(row: Row) -> int:
 
 
 class Identity:
-    """Gives every row its prompt id, below 2**63, the same in every run and on every rank."""
+    """Gives every row its prompt id, below 2**63, the same in every run and on every rank; `host`
+    is the adapter that messages name."""
 
-    def __init__(self, key: Key, columns: Sequence[str] | None) -> None:
+    def __init__(self, key: Key, columns: Sequence[str] | None, host: str) -> None:
+        self.host = host
         self.found = key is None and columns is not None and "id" in columns
         if self.found:
             key = "id"
         if isinstance(key, str) and columns is not None and key not in columns:
             raise allot.ConfigError(
-                f"[trl] the data set has the columns {', '.join(columns)}; '{key}' was named as "
-                f"the key of its rows. Hint: leave `key` out, and the whole row is hashed"
+                f"[{host}] the data set has the columns {', '.join(columns)}; '{key}' was named "
+                f"as the key of its rows. Hint: leave `key` out, and the whole row is hashed"
             )
         self.key = key
 
@@ -62,7 +63,7 @@ class Identity:
     def __call__(self, row: Row) -> int:
         if self.key is None:
             rest = {name: value for name, value in row.items() if name != "prompt"}
-            return allot.prompt_id(prompt_text(row), canonical(rest))
+            return allot.prompt_id(prompt_text(row, self.host), canonical(rest))
         value = row.get(self.key) if isinstance(self.key, str) else self.key(row)
         if isinstance(value, str):
             return allot.prompt_id(value)
@@ -70,27 +71,29 @@ class Identity:
             if 0 <= value < 2**63:
                 return int(value)
         raise allot.DataError(
-            f"[trl] the key of a row is {value!r}; text or a whole number from 0 to 2**63 - 1 is "
-            f"needed. The row: {content(row)[:200]}. Hint: {self.hint}"
+            f"[{self.host}] the key of a row is {value!r}; text or a whole number from 0 to "
+            f"2**63 - 1 is needed. The row: {content(row)[:200]}. Hint: {self.hint}"
         )
 
     @property
     def hint(self) -> str:
+        content_key = f"key=allot.{self.host}.content hashes whole rows"
         if self.found:
-            return "the column `id` was taken for the key; key=allot.trl.content hashes whole rows"
-        return "key=allot.trl.content hashes whole rows"
+            return f"the column `id` was taken for the key; {content_key}"
+        return content_key
 
 
 class Index:
     """The rows of a data set that can be indexed, by prompt id. 16 bytes per row."""
 
     def __init__(self, rows: Any, identity: Identity) -> None:
-        self._rows, self._hint = rows, identity.hint
+        self._rows, self._hint, self._host = rows, identity.hint, identity.host
+        self._log = logging.getLogger(f"allot.{identity.host}")
         count = len(rows)
         ids, texts = np.zeros(count, np.int64), np.zeros(count, np.int64)
         for i, row in enumerate(rows):
             ids[i] = identity(row)
-            texts[i] = allot.prompt_id(prompt_text(row))
+            texts[i] = allot.prompt_id(prompt_text(row, self._host))
         order = np.argsort(ids, kind="stable")
         same = order[1:][ids[order[1:]] == ids[order[:-1]]]
         first = order[np.searchsorted(ids[order], ids[same])]
@@ -98,9 +101,10 @@ class Index:
             if content(rows[one]) != content(rows[other]):
                 self._refuse(ids[one], one, other)
         if len(same):
-            log.warning(
-                "[trl] %d rows of the data set repeat another one, the first is row %d; each "
+            self._log.warning(
+                "[%s] %d rows of the data set repeat another one, the first is row %d; each "
                 "prompt is used once per pass",
+                self._host,
                 len(same),
                 int(same.min()),
             )
@@ -116,10 +120,14 @@ class Index:
         return len(self.ids)
 
     def row(self, prompt: int) -> dict[str, Any]:
+        return dict(self._rows[self.position(prompt)])
+
+    def position(self, prompt: int) -> int:
+        """Where the data set has the prompt, its first place if it is repeated."""
         at = int(np.searchsorted(self._sorted, prompt))
         if at == len(self._sorted) or self._sorted[at] != prompt:
-            raise allot.DataError(f"[trl] prompt {prompt} is not in the data set")
-        return dict(self._rows[int(self._order[at])])
+            raise allot.DataError(f"[{self._host}] prompt {prompt} is not in the data set")
+        return int(self._order[at])
 
     @property
     def hash(self) -> int:
@@ -128,8 +136,8 @@ class Index:
 
     def _refuse(self, key: int, one: int, other: int) -> None:
         raise allot.DataError(
-            f"[trl] rows {one} and {other} of the data set have one key ({key}) and differ: "
-            f"{content(self._rows[one])[:120]} and "
+            f"[{self._host}] rows {one} and {other} of the data set have one key ({key}) and "
+            f"differ: {content(self._rows[one])[:120]} and "
             f"{content(self._rows[other])[:120]}; keys must be distinct. "
             f"Hint: {self._hint}"
         )
@@ -141,9 +149,10 @@ class Index:
             return
         first, second = np.sort(np.stack([order[:-1], order[1:]])[:, again], axis=0)
         at = int(np.argmin(second))
-        log.warning(
-            "[trl] %d rows have the prompt of another row and different answers or columns, the "
+        self._log.warning(
+            "[%s] %d rows have the prompt of another row and different answers or columns, the "
             "first are rows %d and %d; they are kept apart as prompts of their own",
+            self._host,
             int(again.sum()),
             int(first[at]),
             int(second[at]),

@@ -1,0 +1,108 @@
+"""What the adapter needs of verl: a tested version, the names it uses, settings it can serve."""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import version
+from typing import Any
+
+import allot
+
+from ..adapters import adapter, in_range
+
+ESTIMATOR = "allot"
+TESTED = adapter("verl").packages["verl"]
+
+# Methods of the synchronous trainer and of the agent-loop worker with the parameters used.
+TRAINER = {
+    "prepare_step": (),
+    "_build_replay_buffer": (),
+    "_init_dataloader": (),
+    "_fetch_one_gen_batch": (),
+    "_submit_batch_to_rollout": ("batch",),
+    "_step_once": ("metrics", "timing_raw", "sample_batch_size"),
+    "_compute_old_log_prob": ("batch", "metrics"),
+    "_compute_advantage": ("batch", "metrics"),
+    "_compute_metrics": ("batch", "metrics", "timing_raw", "global_steps", "epoch"),
+    "_save_checkpoint": (),
+    "_load_checkpoint": (),
+}
+WORKER = {
+    "_run_prompt": ("prompt", "sampling_params", "trajectory", "trace"),
+    "_run_agent_loop": ("sampling_params", "trajectory", "agent_name", "trace"),
+    "_agent_loop_postprocess": ("output", "validate"),
+    "_compute_score": ("outputs", "kwargs"),
+}
+
+
+def check_version(untested: bool) -> None:
+    found = version("verl")
+    if not untested and not in_range(found, TESTED):
+        raise allot.ConfigError(
+            f"[verl] verl {found} is installed; {TESTED} is what the adapter was tested with. "
+            f"Hint: pip install 'verl{TESTED}', or +allot.untested=true"
+        )
+
+
+def check_class(kind: type, methods: dict[str, tuple[str, ...]]) -> None:
+    missing = []
+    for name, parameters in methods.items():
+        method = getattr(kind, name, None)
+        if method is None:
+            missing.append(name)
+            continue
+        known = inspect.signature(inspect.unwrap(method)).parameters
+        missing += [f"{name}({one})" for one in parameters if one not in known]
+    if missing:
+        raise allot.ConfigError(
+            f"[verl] verl {version('verl')} has no {', '.join(missing)} in {kind.__name__}; the "
+            f"adapter needs that. Hint: python -m allot doctor names the versions that were tested"
+        )
+
+
+def refuse_settings(config: Any) -> None:
+    """Settings with which the method would silently be another one."""
+    algorithm, reward, trainer = config.algorithm, config.reward, config.trainer
+    model, filtering = reward.reward_model, algorithm.get("filter_groups") or {}
+    distillation = config.get("distillation") or {}
+    sampler = trainer.v1.sampler
+    skip = ((config.get("skip") or {}).get("rollout_tq") or {}).get("enable", False)
+    refusals = {
+        f"algorithm.adv_estimator={algorithm.adv_estimator} (it is {ESTIMATOR!r} that has the "
+        f"method's advantages)": algorithm.adv_estimator != ESTIMATOR,
+        "a critic": bool(config.critic.enable),
+        "algorithm.use_kl_in_reward (the method has decided before the penalty is known)": (
+            algorithm.use_kl_in_reward
+        ),
+        "a colocated reward model (its rewards come after all decisions)": (
+            model.enable and not model.enable_resource_pool
+        ),
+        "distillation": distillation.get("enabled", False),
+        "trainer.v1.sampler.sync_refill_failed_groups (methods handle failures)": (
+            sampler.sync_refill_failed_groups
+        ),
+        "trainer.v1.sampler.custom_sampler": bool((sampler.custom_sampler or {}).get("path")),
+        "skip.rollout_tq": skip,
+        "filter_groups without rollout.calculate_log_probs (surplus groups need them)": (
+            filtering.get("enable", False)
+            and not config.actor_rollout_ref.rollout.calculate_log_probs
+        ),
+    }
+    found = [name for name, given in refusals.items() if given]
+    if found:
+        raise allot.ConfigError(f"[verl] {'; '.join(found)}: not served by the allot trainer")
+
+
+def refuse_data(dataset: Any, data_config: Any) -> None:
+    table = getattr(dataset, "dataframe", dataset)
+    if not (hasattr(table, "__len__") and hasattr(table, "__getitem__")):
+        raise allot.ConfigError(
+            "[verl] the training data can only be iterated; a data set with len() and [] is needed"
+        )
+    columns = set(getattr(table, "column_names", None) or ())
+    named = {data_config.get(f"{kind}_key", f"{kind}s") for kind in ("image", "video", "audio")}
+    if columns & named:
+        raise allot.ConfigError(
+            f"[verl] the training data has the columns {', '.join(sorted(columns & named))}; text "
+            f"prompts are what the adapter serves"
+        )

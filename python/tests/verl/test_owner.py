@@ -1,0 +1,200 @@
+"""The owner of the Controller, called as workers and trainer call it, in any order of arrival."""
+
+import asyncio
+import random
+
+import allot
+import pytest
+from allot.verl.owner import Owner
+
+HOST = {"grain": "request", "cancel": False, "exemplar": False, "entropy": False}
+
+
+def owner(method="aero", seed=0, **options):
+    return Owner(method, {"group_size": 4, **options}, HOST, seed=seed)
+
+
+def rate(prompt):
+    return (prompt % 10) / 10
+
+
+def reward(prompt, step, seq):
+    return float(random.Random(f"{prompt}/{step}/{seq}").random() < rate(prompt))
+
+
+def outcome(seq, value, **changes):
+    base = {"status": "ok", "scoring": "scored", "tokens": 3, "reward": value, "metric": value}
+    return {"seq": seq, **base, "mean_logprob": 0.0, **changes}
+
+
+async def worker(own, start, step, delays, broken):
+    """A prompt's life in an agent-loop worker, which answers whenever it likes."""
+    wanted = await own.start(start.uid)
+    while wanted:
+        outcomes = []
+        for one in wanted:
+            for seq in range(one.first, one.first + one.n):
+                if (start.prompt, seq) in broken:
+                    outcomes.append(outcome(seq, None, status="failed", tokens=0))
+                else:
+                    outcomes.append(outcome(seq, reward(start.prompt, step, seq)))
+        delays.shuffle(outcomes)
+        await asyncio.sleep(delays.random() / 1000)
+        wanted = await own.observe(start.uid, outcomes)
+    await own.close(start.uid)
+
+
+async def one_step(own, prompts, delays, pool=(), lost=(), broken=(), **budget):
+    step, _ = await own.step()
+    await own.plan([(p, 0, None) for p in prompts], budget, lost)
+    tasks, pool, trace = [], list(pool), []
+    while True:
+        wish = await own.wait()
+        for start in wish.starts:
+            trace.append((start.prompt, start.n))
+            tasks.append(asyncio.create_task(worker(own, start, step, delays, broken)))
+        if wish.refill:
+            more, pool = pool[: wish.refill], pool[wish.refill :]
+            await own.more([(p, 0, None) for p in more])
+        if wish.done:
+            break
+    await asyncio.gather(*tasks)
+    shipment = await own.finalize()
+    await own.feedback(bool(shipment.groups))
+    items = [
+        (group.prompt, item.rollout, item.advantage, item.weight, item.omega)
+        for group in shipment.groups
+        for item in group.items
+    ]
+    return trace, items, shipment
+
+
+def alone(method, steps, prompts, pool=(), broken=(), **options):
+    """The same run by a plain loop over a Controller."""
+    controller = allot.Controller(method, seed=0, group_size=4, **options)
+    out = []
+    for step in range(steps):
+        plan, left, trace = controller.plan(list(prompts)), list(pool), []
+        while not plan.done:
+            rows = []
+            for request in plan.generate:
+                if request.round == 0:
+                    trace.append((request.prompt, request.n))
+                for i in range(request.n):
+                    seq = request.first_seq + i
+                    failed = (request.prompt, seq) in broken
+                    rows.append(
+                        {
+                            "id": request.first + i,
+                            "reward": None if failed else reward(request.prompt, step, seq),
+                            "tokens": 0 if failed else 3,
+                            "status": "failed" if failed else "ok",
+                            "scoring": "scored",
+                        }
+                    )
+            more, left = left[: plan.refill], left[plan.refill :]
+            plan = controller.observe(rows or None, more_prompts=more if plan.refill else None)
+        batch = controller.finalize()
+        controller.feedback(updated=len(batch) > 0)
+        weights = batch.token_weights([3] * len(batch))
+        columns = (batch.prompt, batch.rollout, batch.advantage, batch.weight, weights)
+        out.append((trace, list(zip(*(column.tolist() for column in columns)))))
+    return out
+
+
+CASES = [
+    ("grpo", {}),
+    ("aero", {"explore": 2}),
+    ("ar3po", {}),
+    ("reinforce_ada", {}),
+    ("dapo", {}),
+    ("evidence", {}),
+    ("mopps+aero", {}),
+]
+
+
+@pytest.mark.parametrize("method,options", CASES)
+@pytest.mark.parametrize("shuffle", [1, 2])
+def test_whatever_the_order_of_arrival_decisions_are_those_of_a_plain_loop(
+    method, options, shuffle
+):
+    async def run():
+        own, delays = owner(method, **options), random.Random(shuffle)
+        return [await one_step(own, range(12), delays, pool=range(100, 140)) for _ in range(3)]
+
+    found = asyncio.run(run())
+    expected = alone(method, 3, range(12), pool=range(100, 140), **options)
+    for (trace, items, _), (trace_alone, items_alone) in zip(found, expected):
+        assert trace == trace_alone
+        assert items == items_alone and items
+
+
+def test_failed_rollouts_are_outcomes_and_are_never_shipped():
+    broken = {(5, 0), (5, 1), (6, 0), (6, 1), (6, 2), (6, 3)}
+
+    async def run():
+        return await one_step(owner("grpo"), range(12), random.Random(0), broken=broken)
+
+    trace, items, shipment = asyncio.run(run())
+    ((_, expected),) = alone("grpo", 1, range(12), broken=broken)
+    assert items == expected
+    sessions = {shipment.made[rollout].session for _, rollout, *_ in items}
+    assert sessions and not any(
+        session.endswith(f"p{prompt:016x}_{seq}") for session in sessions for prompt, seq in broken
+    )
+
+
+def test_sessions_are_named_for_the_queue():
+    async def run():
+        return await one_step(owner("aero", explore=2), range(12), random.Random(0))
+
+    _, items, shipment = asyncio.run(run())
+    for prompt, rollout, *_ in items:
+        made = shipment.made[rollout]
+        uid, seq = made.session.split("_")  # no other underscore: the queue's keys are split at it
+        assert uid == f"allot0p{prompt:016x}" and int(seq) >= 0
+        assert made.reward == reward(prompt, 0, int(seq))
+
+
+def test_what_filter_groups_looks_at_is_the_whole_group():
+    async def run():
+        return await one_step(owner("grpo", ship_zero=True), [0, 5, 10, 15], random.Random(0))
+
+    _, _, shipment = asyncio.run(run())
+    same = {p for p in (0, 5, 10, 15) if len({reward(p, 0, i) for i in range(4)}) == 1}
+    assert shipment.flat == same and {0, 10} <= same
+
+
+def test_saved_and_restored_it_decides_as_if_never_stopped():
+    async def run(stop):
+        own, delays = owner("ar3po"), random.Random(3)
+        out = []
+        for step in range(4):
+            if step == stop:
+                state = await own.save(7)
+                own = owner("ar3po")
+                await own.load(state, 7)
+            out.append((await one_step(own, range(12), delays))[:2])
+        return out
+
+    assert asyncio.run(run(2)) == asyncio.run(run(None))
+
+
+def test_an_error_of_the_controller_reaches_the_trainer_and_lets_workers_go():
+    async def run():
+        own = owner("grpo")
+        await own.plan([(1, 0, None), (2, 0, None)], {}, [])
+        starts = (await own.wait()).starts
+        await own.start(starts[0].uid)
+        bad = [outcome(seq, 1.0, tokens=-1) for seq in range(4)]
+        answer = await asyncio.wait_for(own.observe(starts[0].uid, bad), 5)
+        with pytest.raises(allot.Error, match="tokens"):
+            await own.wait()
+        return answer
+
+    assert asyncio.run(run()) == []
+
+
+def test_a_method_that_cancels_is_refused():
+    with pytest.raises(allot.ConfigError, match="cancel"):
+        owner("optpo")

@@ -1,0 +1,159 @@
+"""What is refused at the start, and why."""
+
+import allot
+import pytest
+import world
+from allot.verl import guard
+from allot.verl.candidates import Candidates, view
+from allot.verl.settings import Settings
+from omegaconf import OmegaConf
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    world.make(folder)
+    return folder
+
+
+def test_our_settings_and_the_methods_options_share_a_section():
+    settings = Settings.of({"method": "aero", "explore": 2, "normalizer": "host"})
+    assert (settings.method, settings.normalizer) == ("aero", "host")
+    assert settings.options == {"explore": 2}
+    assert Settings.of(None).method == "ar3po"
+
+
+@pytest.mark.parametrize(
+    "section,message",
+    [
+        ({"normalizer": "both"}, "one of method, host"),
+        ({"max_staleness": -1}, "0 or more"),
+        ({"normaliser": "host"}, "allot.normalizer is"),
+    ],
+)
+def test_settings_that_cannot_be(section, message):
+    with pytest.raises(allot.ConfigError, match=message):
+        Settings.of(section)
+
+
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        ("algorithm.adv_estimator=grpo", "adv_estimator"),
+        ("critic.enable=true", "critic"),
+        ("algorithm.use_kl_in_reward=true", "use_kl_in_reward"),
+        ("reward.reward_model.enable=true", "colocated"),
+        ("trainer.v1.sampler.sync_refill_failed_groups=true", "sync_refill"),
+        ("trainer.v1.sampler.custom_sampler.path=x.py", "custom_sampler"),
+    ],
+)
+def test_settings_of_verl_that_would_change_the_method(folder, change, message):
+    guard.refuse_settings(world.configured(folder))
+    with pytest.raises(allot.ConfigError, match=message):
+        guard.refuse_settings(world.configured(folder, change))
+
+
+def test_filter_groups_needs_log_probabilities(folder):
+    changes = ["algorithm.filter_groups.enable=true"]
+    guard.refuse_settings(world.configured(folder, *changes))
+    changes.append("actor_rollout_ref.rollout.calculate_log_probs=false")
+    with pytest.raises(allot.ConfigError, match="calculate_log_probs"):
+        guard.refuse_settings(world.configured(folder, *changes))
+
+
+def test_another_version_is_refused_with_a_hint(monkeypatch):
+    guard.check_version(untested=False)
+    monkeypatch.setattr(guard, "version", lambda name: "0.10.0")
+    with pytest.raises(allot.ConfigError, match="0.10.0.*untested"):
+        guard.check_version(untested=False)
+    guard.check_version(untested=True)
+
+
+def test_a_missing_name_is_named():
+    class Changed:
+        def prepare_step(self):
+            pass
+
+        def _submit_batch_to_rollout(self, rows):
+            pass
+
+    with pytest.raises(allot.ConfigError) as caught:
+        guard.check_class(Changed, guard.TRAINER)
+    assert "_submit_batch_to_rollout(batch)" in str(caught.value)
+    assert "_step_once" in str(caught.value) and "prepare_step" not in str(caught.value)
+
+
+def test_a_method_that_verl_cannot_serve_is_refused_before_anything_starts():
+    from allot.verl.owner import Owner
+
+    with pytest.raises(allot.ConfigError, match="optpo.*cancel|cancel.*optpo"):
+        Owner("optpo", {}, {"cancel": False, "grain": "request"})
+
+
+# ---- prompts
+
+
+def rows(count=6):
+    return [
+        {
+            "prompt": [{"role": "user", "content": f"{i}="}],
+            "reward_model": {"ground_truth": str(i)},
+            "data_source": "digits",
+            "extra_info": {"index": i, "name": f"row-{i}"},
+        }
+        for i in range(count)
+    ]
+
+
+def candidates(data, method="grpo", key=None, fetch=lambda: []):
+    needs = allot.Controller(method).needs
+    names = [name for name in dir(allot.Needs) if not name.startswith("_")]
+    settings = Settings.of({"method": method, "key": key})
+    plain = {name: getattr(needs, name) for name in names}
+    return Candidates(plain, data, 3, settings, "prompt", fetch)
+
+
+def fetched(row):
+    """As verl's data set gives it: messages under another name, an index that may say nothing."""
+    return {**row, "raw_prompt": row["prompt"], "index": 0, "uid": "1-2-3"}
+
+
+def test_a_prompt_is_known_by_messages_and_answer_and_not_by_its_index():
+    data = rows()
+    again = [{**data[2], "extra_info": {"index": 77}}]
+    found = candidates(data + again, fetch=lambda: [fetched(row) for row in again + data[:3]])
+    assert len(found.index) == len(data)
+    first = found.first(0, 0, 3)
+    assert [found.index.position(prompt) for prompt, *_ in first] == [2, 0, 1]
+
+
+def test_the_same_question_with_another_answer_is_another_prompt():
+    data = rows(2)
+    other = {**data[0], "reward_model": {"ground_truth": "other"}}
+    assert len(candidates([*data, other]).index) == 3
+
+
+def test_a_key_that_two_different_rows_share_is_refused():
+    data = rows(3)
+    assert len(candidates(data, key="extra_info.name").index) == 3
+    data[2]["extra_info"]["name"] = "row-0"
+    with pytest.raises(allot.DataError, match="one key"):
+        candidates(data, key="extra_info.name")
+
+
+def test_a_method_that_chooses_draws_from_the_data_itself():
+    def never():
+        raise AssertionError("the data loader was asked")
+
+    found = candidates(rows(), "dapo", fetch=never)
+    shown = found.first(0, 0, 3)
+    more = found.further(3)
+    ids = [prompt for prompt, *_ in [*shown, *more]]
+    assert len(set(ids)) == len(ids) == 6 and found.further(3) == []
+
+
+def test_rows_of_configurations_and_arrays_are_the_same_prompt():
+    row = rows(1)[0]
+    other = {**row, "prompt": OmegaConf.create(row["prompt"])}
+    other["prompt"] = OmegaConf.to_container(other["prompt"])
+    assert view(row, "prompt", ()) == view(fetched(other), "prompt", ())
