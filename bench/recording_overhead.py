@@ -6,7 +6,8 @@
 `time/step` of a step ends before it is recorded, and the events of the TensorBoard file carry the
 wall clock of its end. So the time from one event to the next is one step and one recording, and
 what `time/step` does not cover is the recording (TensorBoard's own included). Steps next to an
-evaluation or a checkpoint are left out. Both are of the same run and the same steps.
+evaluation or a checkpoint are left out. Both are of the same run and the same steps. Freeing the
+step's rollouts falls into the same gap, and counts as recording here.
 """
 
 import json
@@ -57,7 +58,9 @@ def main() -> None:
     share = [r / (r + s) for r, s in zip(recording, steps)]
     print(f"{len(steps)} steps of {1e3 * statistics.median(steps):.1f} ms (median)")
     milliseconds, percent = 1e3 * statistics.median(recording), 100 * statistics.median(share)
-    print(f"recording: {milliseconds:.2f} ms, {percent:.2f} % of a step and its recording")
+    print(f"recording: {milliseconds:.2f} ms, {percent:.2f} % of a step and its recording (median)")
+    milliseconds, whole = 1e3 * statistics.mean(recording), sum(recording) + sum(steps)
+    print(f"           {milliseconds:.2f} ms, {100 * sum(recording) / whole:.2f} % (mean)")
 
 
 if __name__ == "__main__":

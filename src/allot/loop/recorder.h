@@ -39,6 +39,7 @@ struct StepRecord {
   std::span<const Metric> metrics;  // all of the step: Controller's, Learner's, loop's
   StepTimes times;
   StepCost cost;
+  std::span<const std::string> functions;  // Verifier::part_names()
 };
 
 enum class Severity : std::uint8_t { Info, Warning, Error };

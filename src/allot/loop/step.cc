@@ -194,8 +194,8 @@ void StepRun::record(const TrainBatch& batch, const Feedback& feedback) {
     for (Metric& metric : held_metrics(step_, batch, feedback, w_.store, evicted_))
       metrics.push_back(std::move(metric));
   times_.step = w_.clock.seconds() - start_;
-  w_.recorder.step(
-      {step_, issued_, generated_, batch, feedback, w_.store, w_.prompts, metrics, times_, cost()});
+  w_.recorder.step({step_, issued_, generated_, batch, feedback, w_.store, w_.prompts, metrics,
+                    times_, cost(), functions});
 }
 
 // Takes back what is still being generated, so that nothing of it surfaces in the next step.

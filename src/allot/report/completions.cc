@@ -17,6 +17,11 @@ Json list_or_null(const std::string& text) {
   return list.is_array() ? list : Json();
 }
 
+Json object_or_null(const std::string& text) {
+  const Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return object.is_object() ? object : Json();
+}
+
 std::string line_of(const Json& object) {
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -33,6 +38,7 @@ Json object_of(const std::string& run, const CompletionRow& row) {
           {"verdict", row.verdict},
           {"reason", row.reason},
           {"reward", number_or_null(row.reward)},
+          {"rewards", object_or_null(row.rewards)},
           {"correct", row.correct},
           {"advantage", number_or_null(row.advantage)},
           {"kept", row.kept},
@@ -46,7 +52,7 @@ Json object_of(const std::string& run, const CompletionRow& row) {
 }  // namespace
 
 std::string completions_jsonl(std::span<const RunFolderPath> runs) {
-  std::string text = line_of({{"format", "allot.completions"}, {"version", 1}});
+  std::string text = line_of({{"format", "allot.completions"}, {"version", 2}});
   for (const RunFolderPath& run : runs)
     RunReader(run).each_completion([&](const CompletionRow& row) {
       text += line_of(object_of(run.filename().string(), row));

@@ -27,12 +27,13 @@ TEST(Completions, EveryStoredResponseIsALine) {
   const testing::TemporaryFolder folder;
   testing::SyntheticRun described;
   described.steps = 3;
+  described.functions = {"right", "short"};
   described.text = "quote \" line\nnull \x01 broken \xff ";
   const RunFolderPath run = folder.path() / "one", other = folder.path() / "two";
   testing::write_synthetic_run(described, run);
   testing::write_synthetic_run(described, other);
   const std::vector<json> lines = lines_of(completions_jsonl(std::vector{run, other}));
-  EXPECT_EQ(lines.at(0), json({{"format", "allot.completions"}, {"version", 1}}));
+  EXPECT_EQ(lines.at(0), json({{"format", "allot.completions"}, {"version", 2}}));
   const SqliteConnection db = SqliteConnection::open_for_reading(run / "run.sqlite");
   const auto stored =
       static_cast<std::size_t>(db.integer("SELECT count(*) FROM rollouts WHERE text IS NOT NULL"));
@@ -46,6 +47,8 @@ TEST(Completions, EveryStoredResponseIsALine) {
     EXPECT_TRUE(lines[i].at("prompt_ids").is_array());
     EXPECT_EQ(lines[i].at("reward").is_null(), lines[i].at("verdict") == "not_scorable");
     EXPECT_EQ(lines[i].at("correct"), lines[i].at("verdict") == "correct");
+    EXPECT_EQ(lines[i].at("rewards").at("right"), lines[i].at("reward"));
+    EXPECT_EQ(lines[i].at("rewards").at("short"), lines[i].at("tokens").get<int>() < 10 ? 1 : 0);
     correct += lines[i].at("correct").get<bool>();
     trained += !lines[i].at("advantage").is_null();
     if (i > 1) {

@@ -18,9 +18,19 @@ constexpr std::size_t kSamplesPerArm = 4, kSampledArms = 6;
 constexpr std::size_t kTextLimit = 1200, kConfigLimit = 20000;  // bytes shown of one text
 constexpr std::size_t kEvents = 12;
 
+// "exact 1.00, format none"
+std::string rewards_text(const FunctionRewards& rewards) {
+  std::string text;
+  for (const auto& [function, value] : rewards)
+    text += concat(text.empty() ? "" : ", ", clipped_text(function, 60), " ",
+                   value ? fixed_text(*value, 2) : "none");
+  return text;
+}
+
 std::string sample_card(const SampleRow& sample) {
   std::string facts = concat("step ", sample.step, " · ", sample.tokens, " tokens · ");
   facts += sample.scored ? concat("reward ", fixed_text(sample.reward, 2)) : "not scored";
+  if (!sample.rewards.empty()) facts += concat(" (", rewards_text(sample.rewards), ")");
   facts += sample.advantage ? concat(" · advantage ", fixed_text(*sample.advantage, 2))
                             : std::string(" · not trained on");
   std::string out =

@@ -161,6 +161,15 @@ TEST(Report, EscapesHostileText) {
   EXPECT_EQ(page.find('\xff'), std::string::npos);
 }
 
+TEST(Report, ShowsWhatEachRewardFunctionGave) {
+  SyntheticRun run;
+  run.functions = {"right", "short <i>"};
+  const std::string page = page_of({run});
+  EXPECT_NE(page.find("reward 1.00 (right 1.00, short &lt;i&gt; "), std::string::npos);
+  EXPECT_NE(page.find("reward 0.00 (right 0.00, short &lt;i&gt; "), std::string::npos);
+  EXPECT_EQ(page_of({SyntheticRun{}}).find("(right"), std::string::npos);
+}
+
 TEST(Report, HugeTextStaysSmallAndInvalidTextReadable) {
   SyntheticRun run;
   run.text = std::string(200000, '<') + "\xff\xfe" + std::string(1000, '\x1b');

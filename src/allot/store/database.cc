@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <nlohmann/json.hpp>
 
 #include "allot/core/error.h"
+#include "allot/store/function_rewards.h"
 #include "allot/store/migrations.h"
 #include "allot/store/schema.h"
 
@@ -33,6 +33,8 @@ SqliteConnection open_run_database(const fs::path& path) {
   connection.execute("PRAGMA journal_mode = WAL");
   // A step is durable after flush(); before it, a power cut may take back whole steps, never parts.
   connection.execute("PRAGMA synchronous = NORMAL");
+  // Pages of the log: it is moved into the file by flush(), and by itself only when it is 16 MB.
+  connection.execute("PRAGMA wal_autocheckpoint = 4000");
   bring_up_to_date(connection, path);
   check_sound(connection, path);
   return connection;
@@ -50,41 +52,9 @@ const char* severity_name(Severity severity) {
   return "unknown";
 }
 
-// Counts of the prompts that the forgotten steps (>= ?1) had touched, from the groups that remain.
-constexpr const char* kBookPromptsAgain = R"sql(
-UPDATE prompts SET steps = g.steps, rollouts = g.rollouts, correct = g.correct,
-    tokens = g.tokens, trials = g.trials, successes = g.successes, shipped = g.shipped,
-    first_step = g.first, last_step = g.last,
-    last_cause = (SELECT cause FROM groups WHERE prompt = id ORDER BY step DESC LIMIT 1),
-    last_advantage = (SELECT advantage FROM groups WHERE prompt = id AND advantage IS NOT NULL
-                      ORDER BY step DESC LIMIT 1)
-  FROM (SELECT prompt, count(*) AS steps, sum(generated) AS rollouts, sum(correct) AS correct,
-               sum(tokens) AS tokens, sum(trials) AS trials, sum(successes) AS successes,
-               sum(shipped) AS shipped, min(step) AS first, max(step) AS last
-        FROM groups GROUP BY prompt) AS g
-  WHERE g.prompt = id AND last_step >= ?1)sql";
-
-// After it, those that no remaining step planned are as before their first one.
-constexpr const char* kForgetPrompts = R"sql(
-UPDATE prompts SET text = NULL, answer = NULL, token_ids = NULL, steps = 0, rollouts = 0,
-    correct = 0, tokens = 0, trials = 0, successes = 0, shipped = 0, first_step = NULL,
-    last_step = NULL, last_cause = NULL, last_advantage = NULL
-  WHERE last_step >= ?1)sql";
-
-// "[3,17]", as SQLite's json_each() reads it.
-std::string ids_text(std::span<const std::int32_t> ids) {
-  std::string text = "[";
-  for (const std::int32_t id : ids) {
-    if (text.size() > 1) text += ',';
-    text += std::to_string(id);
-  }
-  return text + "]";
-}
-
-std::string placeholders(int count) {
-  std::string text = "?";
-  for (int i = 1; i < count; ++i) text += ", ?";
-  return text;
+// `generated` is in issue order, and ids rise with it.
+bool is_own(const StepRecord& record, RolloutId id) {
+  return std::binary_search(record.generated.begin(), record.generated.end(), id);
 }
 
 void bind_totals(SqliteStatement& statement, int first, const RunTotals& totals) {
@@ -117,9 +87,10 @@ struct RunDatabase::StepTally {
   std::uint64_t rollouts_discarded = 0, tokens_discarded = 0;
 };
 
-// What became of the step's own rollouts.
+// What a step trains on and holds, by rollout.
 struct RunDatabase::OwnItems {
   explicit OwnItems(const TrainBatch& batch) : held(batch.hold.begin(), batch.hold.end()) {
+    trained.reserve(batch.items.size());
     for (const TrainItem& item : batch.items) {
       const auto [found, is_new] = trained.try_emplace(item.rollout, Trained{item.advantage, 0});
       ++found->second.times;
@@ -136,27 +107,22 @@ struct RunDatabase::OwnItems {
 RunDatabase::RunDatabase(const fs::path& path, std::size_t completions)
     : completions_(completions),
       connection_(open_run_database(path)),
+      prompts_(connection_),
       add_step_(connection_.prepare(
           concat("INSERT INTO steps (step, updated, version_before, version_after, norm, fixed, "
                  "length_divisor, ",
                  totals_names(), ") VALUES (", placeholders(7), ", ", totals_places(), ")"))),
       add_metric_(connection_.prepare("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)")),
-      name_prompt_(connection_.prepare("INSERT OR IGNORE INTO prompts (id, key) VALUES (?, ?)")),
-      describe_prompt_(connection_.prepare(
-          "UPDATE prompts SET text = ?2, answer = ?3, token_ids = ?4 WHERE id = ?1")),
-      book_prompt_(connection_.prepare(
-          "UPDATE prompts SET steps = steps + 1, rollouts = rollouts + ?3, correct = correct + ?4, "
-          "tokens = tokens + ?5, trials = trials + ?6, successes = successes + ?7, "
-          "shipped = shipped + ?8, first_step = coalesce(first_step, ?2), last_step = ?2, "
-          "last_cause = ?9, last_advantage = coalesce(?10, last_advantage) "
-          "WHERE id = ?1 RETURNING text IS NULL")),
       add_group_(connection_.prepare(concat("INSERT INTO groups VALUES (", placeholders(16), ")"))),
-      add_rollout_(
-          connection_.prepare(concat("INSERT INTO rollouts VALUES (", placeholders(20), ")"))),
-      add_decision_(
-          connection_.prepare(concat("INSERT INTO decisions VALUES (", placeholders(14), ")"))),
-      mark_trained_(connection_.prepare(
-          "UPDATE rollouts SET trained = trained + 1 WHERE id = ? AND step < ?")),
+      add_rollouts_(connection_, "rollouts", 21),
+      add_requests_(connection_,
+                    "decisions (step, position, kind, prompt, rollout, n, first_seq, tag, round, "
+                    "temperature, exemplar)",
+                    11),
+      add_items_(connection_,
+                 "decisions (step, position, kind, prompt, rollout, advantage, weight, anchor)", 8),
+      add_fates_(connection_, "decisions (step, position, kind, rollout)", 4),
+      mark_trained_(connection_.prepare("UPDATE rollouts SET trained = trained + 1 WHERE id = ?")),
       find_rollout_(connection_.prepare("SELECT trained, tokens FROM rollouts WHERE id = ?")),
       add_evaluation_(connection_.prepare(
           concat("INSERT OR REPLACE INTO evaluations (step, name, prompts, group_size, pass_at_1, "
@@ -195,8 +161,7 @@ std::uint64_t RunDatabase::cut_back(std::uint64_t first_step) {
   for (const char* table : {"steps", "metrics", "groups", "rollouts", "decisions", "events"})
     connection_.prepare(concat("DELETE FROM ", table, " WHERE step >= ?")).run(first_step);
   connection_.prepare("DELETE FROM evaluations WHERE step > ?").run(first_step);
-  for (const char* sql : {kBookPromptsAgain, kForgetPrompts})
-    connection_.prepare(sql).run(first_step);
+  prompts_.cut_back(first_step);
   transaction.commit();
   load_totals();
   const auto present =
@@ -206,17 +171,17 @@ std::uint64_t RunDatabase::cut_back(std::uint64_t first_step) {
 
 void RunDatabase::add_prompts(const PromptSource& prompts, std::span<const PromptId> ids,
                               Encode encode) {
-  encode_ = std::move(encode);
   SqliteTransaction transaction(connection_);
-  for (const PromptId id : ids) name_prompt_.run(id, prompts.get(id).key);
+  prompts_.add_names(prompts, ids, std::move(encode));
   transaction.commit();
 }
 
 void RunDatabase::write_step(const StepRecord& record) {
   SqliteTransaction transaction(connection_);
-  write_rollouts(record);
+  const OwnItems own(record.batch);
+  write_rollouts(record, own);
   write_decisions(record);
-  const StepTally tally = tally_of(record);
+  const StepTally tally = tally_of(record, own);
   write_prompts_and_groups(record, tally);
   for (const Metric& metric : record.metrics)
     add_metric_.run(record.step, metric.name, metric.value);
@@ -253,13 +218,11 @@ RunTotals RunDatabase::totals_after(const StepRecord& record, const StepTally& t
 
 // Runs after the step's rollouts and training marks are written, because a rollout given back may
 // be of an earlier step: only the table knows whether it was ever trained on.
-RunDatabase::StepTally RunDatabase::tally_of(const StepRecord& record) {
+RunDatabase::StepTally RunDatabase::tally_of(const StepRecord& record, const OwnItems& own) {
   StepTally tally;
-  std::set<RolloutId> trained, held(record.batch.hold.begin(), record.batch.hold.end());
-  for (const TrainItem& item : record.batch.items)
-    if (trained.insert(item.rollout).second)
-      tally.tokens_trained += record.store.get(item.rollout).rollout.tokens.size();
-  tally.rollouts_trained = trained.size();
+  for (const auto& [id, item] : own.trained)
+    tally.tokens_trained += record.store.get(id).rollout.tokens.size();
+  tally.rollouts_trained = own.trained.size();
 
   for (const RolloutId id : record.generated) {
     const StoredRollout& stored = record.store.get(id);
@@ -271,7 +234,7 @@ RunDatabase::StepTally RunDatabase::tally_of(const StepRecord& record) {
       group.trials += 1;
       group.successes += stored.score.correct ? 1 : 0;
     }
-    if (trained.count(id) || held.count(id)) continue;
+    if (own.trained.contains(id) || own.held.contains(id)) continue;
     tally.rollouts_discarded += 1;
     tally.tokens_discarded += stored.rollout.tokens.size();
   }
@@ -281,9 +244,8 @@ RunDatabase::StepTally RunDatabase::tally_of(const StepRecord& record) {
     for (std::uint32_t i = pool.first; i < pool.first + pool.count; ++i)
       group.sizes += std::abs(double{record.batch.items[i].advantage});
   }
-  const std::set<RolloutId> fresh(record.generated.begin(), record.generated.end());
   for (const RolloutId id : record.batch.release) {
-    if (fresh.count(id)) continue;  // counted above
+    if (is_own(record, id)) continue;  // counted above
     find_rollout_.start(id);
     if (find_rollout_.next() && find_rollout_.integer(0) == 0) {
       tally.rollouts_discarded += 1;
@@ -312,29 +274,16 @@ void RunDatabase::write_prompts_and_groups(const StepRecord& record, const StepT
                    group.tokens, group.trials, group.successes, report.counted_n,
                    double{report.counted_sum}, report.admitted, report.shipped, pool_n, pool_mean,
                    group.mean_size(), name(report.cause));
-    book_prompt(record.step, record.prompts.get(report.prompt), report, group);
+    prompts_.plan(record.step, record.prompts.get(report.prompt));
   }
 }
 
-void RunDatabase::book_prompt(std::uint64_t step, const Prompt& prompt, const GroupReport& report,
-                              const GroupTally& group) {
-  name_prompt_.run(prompt.id, prompt.key);
-  book_prompt_.start(prompt.id, step, group.generated, group.correct, group.tokens, group.trials,
-                     group.successes, report.shipped, name(report.cause), group.mean_size());
-  const bool is_new = book_prompt_.next() && book_prompt_.integer(0) != 0;
-  book_prompt_.reset();
-  if (!is_new) return;
-  std::optional<std::string> ids;
-  if (encode_) ids = ids_text(encode_(prompt.text));
-  describe_prompt_.run(prompt.id, prompt.text, prompt.answer, ids);
-}
-
-void RunDatabase::write_rollouts(const StepRecord& record) {
-  const OwnItems own(record.batch);
+void RunDatabase::write_rollouts(const StepRecord& record, const OwnItems& own) {
   const std::size_t count = record.generated.size();
   const std::size_t texts = std::min(completions_, count);
+  const RewardText rewards(record.functions);
   std::size_t written = 0;
-  for (std::size_t i = 0; i < count; ++i) {
+  add_rollouts_.add(count, [&](std::size_t i) {
     const StoredRollout& stored = record.store.get(record.generated[i]);
     const Rollout& rollout = stored.rollout;
     const Score& score = stored.score;
@@ -355,40 +304,41 @@ void RunDatabase::write_rollouts(const StepRecord& record) {
     const bool is_trained = trained != own.trained.end();
     std::optional<double> advantage;
     if (is_trained) advantage = double{trained->second.advantage};
-    add_rollout_.run(rollout.id, record.step, rollout.prompt, rollout.seq, rollout.round,
-                     rollout.tag, rollout.behaviour, name(rollout.status), name(score.scoring),
-                     reward, score.correct, score.parsed,
-                     static_cast<std::uint64_t>(rollout.tokens.size()),
-                     is_trained || own.held.contains(rollout.id),
-                     is_trained ? trained->second.times : 0, advantage, text, ids, answer, reason);
-  }
+    return std::tuple(
+        rollout.id, record.step, rollout.prompt, rollout.seq, rollout.round, rollout.tag,
+        rollout.behaviour, name(rollout.status), name(score.scoring), reward, score.correct,
+        score.parsed, static_cast<std::uint64_t>(rollout.tokens.size()),
+        is_trained || own.held.contains(rollout.id), is_trained ? trained->second.times : 0,
+        advantage, text, std::move(ids), answer, reason, rewards(score.parts));
+  });
 }
 
 void RunDatabase::write_decisions(const StepRecord& record) {
-  std::uint64_t position = 0;
   const std::uint64_t step = record.step;
-  for (const Issued& issued : record.issued)
-    add_decision_.run(step, position++, "request", issued.prompt, issued.first, issued.n,
+  std::uint64_t position = 0;
+  add_requests_.add(record.issued.size(), [&](std::size_t i) {
+    const Issued& issued = record.issued[i];
+    return std::tuple(step, position++, "request", issued.prompt, issued.first, issued.n,
                       issued.first_seq, issued.tag, issued.round, double{issued.temperature},
-                      issued.exemplar, nullptr, nullptr, nullptr);
-  const auto add = [&](const char* kind, PromptId prompt, const TrainItem& item) {
-    add_decision_.run(step, position++, kind, prompt, item.rollout, nullptr, nullptr, nullptr,
-                      nullptr, nullptr, nullptr, double{item.advantage}, double{item.weight},
-                      name(item.anchor));
+                      issued.exemplar);
+  });
+  std::vector<std::pair<PromptId, const TrainItem*>> items;
+  for (const TrainGroup& group : record.batch.groups)
+    for (std::uint32_t i = 0; i < group.count; ++i)
+      items.emplace_back(group.prompt, &record.batch.items[group.first + i]);
+  add_items_.add(items.size(), [&](std::size_t i) {
+    const auto& [prompt, item] = items[i];
+    return std::tuple(step, position++, "train", prompt, item->rollout, double{item->advantage},
+                      double{item->weight}, name(item->anchor));
+  });
+  for (const auto& [prompt, item] : items)
+    if (!is_own(record, item->rollout)) mark_trained_.run(item->rollout);
+  const auto add_ids = [&](const char* kind, const std::vector<RolloutId>& ids) {
+    add_fates_.add(ids.size(),
+                   [&](std::size_t i) { return std::tuple(step, position++, kind, ids[i]); });
   };
-  for (const TrainGroup& group : record.batch.groups) {
-    for (std::uint32_t i = 0; i < group.count; ++i) {
-      const TrainItem& item = record.batch.items[group.first + i];
-      add("train", group.prompt, item);
-      mark_trained_.run(item.rollout, step);
-    }
-  }
-  const auto add_id = [&](const char* kind, RolloutId id) {
-    add_decision_.run(step, position++, kind, nullptr, id, nullptr, nullptr, nullptr, nullptr,
-                      nullptr, nullptr, nullptr, nullptr, nullptr);
-  };
-  for (const RolloutId id : record.batch.hold) add_id("hold", id);
-  for (const RolloutId id : record.batch.release) add_id("release", id);
+  add_ids("hold", record.batch.hold);
+  add_ids("release", record.batch.release);
 }
 
 void RunDatabase::write_event(const Event& event) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,7 +16,9 @@
 #include "allot/loop/evaluate.h"
 #include "allot/loop/recorder.h"
 #include "allot/store/encode.h"
+#include "allot/store/prompt_table.h"
 #include "allot/store/sqlite.h"
+#include "allot/store/sqlite_rows.h"
 #include "allot/store/totals.h"
 #include "allot/store/trainer_state.h"
 
@@ -36,6 +39,7 @@ class RunDatabase {
   // Names all prompts of the data set, so that those never planned are known too. Their text is
   // stored when they are planned first, with the ids that `encode` gives (none: NULL).
   void add_prompts(const PromptSource& prompts, std::span<const PromptId> ids, Encode encode);
+  std::optional<std::size_t> tokens(const Prompt& prompt) { return prompts_.tokens(prompt); }
 
   void write_step(const StepRecord& record);
   void write_event(const Event& event);
@@ -58,19 +62,17 @@ class RunDatabase {
   struct OwnItems;
   RunTotals totals_after(const StepRecord& record, const StepTally& tally);
   void write_prompts_and_groups(const StepRecord& record, const StepTally& tally);
-  void book_prompt(std::uint64_t step, const Prompt& prompt, const GroupReport& report,
-                   const GroupTally& group);
-  void write_rollouts(const StepRecord& record);
+  void write_rollouts(const StepRecord& record, const OwnItems& own);
   void write_decisions(const StepRecord& record);
-  StepTally tally_of(const StepRecord& record);
+  StepTally tally_of(const StepRecord& record, const OwnItems& own);
   void load_totals();
 
   std::size_t completions_;
-  Encode encode_;
   SqliteConnection connection_;
-  SqliteStatement add_step_, add_metric_, name_prompt_, describe_prompt_, book_prompt_, add_group_,
-      add_rollout_, add_decision_, mark_trained_, find_rollout_, add_evaluation_, add_event_,
-      set_fact_;
+  PromptTable prompts_;
+  SqliteStatement add_step_, add_metric_, add_group_;
+  SqliteRows add_rollouts_, add_requests_, add_items_, add_fates_;
+  SqliteStatement mark_trained_, find_rollout_, add_evaluation_, add_event_, set_fact_;
   RunTotals totals_;
 };
 

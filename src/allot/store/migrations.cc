@@ -90,9 +90,40 @@ DROP TABLE groups_1;
 DROP TABLE rollouts_1;
 )sql";
 
+// Version 3: what is known of a prompt is added up from its groups and no longer kept beside them;
+// texts lie in the order of planning.
+constexpr const char* kFrom2 = R"sql(
+DROP VIEW IF EXISTS completions;
+DROP VIEW IF EXISTS ledger;
+DROP INDEX groups_by_prompt;
+DROP INDEX rollouts_by_step;
+ALTER TABLE rollouts ADD COLUMN rewards TEXT;
+ALTER TABLE prompts RENAME TO prompts_2;
+ALTER TABLE decisions RENAME TO decisions_2;
+
+CREATE TABLE prompt_names (id INTEGER PRIMARY KEY, key TEXT NOT NULL);
+CREATE TABLE prompt_texts (
+  step INTEGER NOT NULL, prompt INTEGER NOT NULL,
+  text TEXT NOT NULL, answer TEXT NOT NULL, token_ids TEXT);
+CREATE TABLE decisions (
+  step INTEGER NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL,
+  prompt INTEGER, rollout INTEGER,
+  n INTEGER, first_seq INTEGER, tag INTEGER, round INTEGER, temperature REAL, exemplar INTEGER,
+  advantage REAL, weight REAL, anchor TEXT);
+
+INSERT INTO prompt_names SELECT id, key FROM prompts_2;
+INSERT INTO prompt_texts
+  SELECT first_step, id, text, answer, token_ids FROM prompts_2
+  WHERE first_step IS NOT NULL ORDER BY first_step;
+INSERT INTO decisions SELECT * FROM decisions_2 ORDER BY step, position;
+DROP TABLE prompts_2;
+DROP TABLE decisions_2;
+)sql";
+
 // Entry i turns the tables of version kOldestSchemaVersion + i into those of the next, and drops
 // the views.
-constexpr std::array<const char*, kSchemaVersion - kOldestSchemaVersion> kMigrations = {kFrom1};
+constexpr std::array<const char*, kSchemaVersion - kOldestSchemaVersion> kMigrations = {kFrom1,
+                                                                                        kFrom2};
 
 int known_version(const SqliteConnection& connection, const fs::path& path) {
   const std::int64_t id = connection.integer("PRAGMA application_id");

@@ -8,6 +8,7 @@
 #include "allot/store/run_reader.h"
 #include "allot/store/schema.h"
 #include "allot/store/testing/schema_1.h"
+#include "allot/store/testing/schema_2.h"
 #include "allot/store/testing/synthetic_run.h"
 #include "allot/store/testing/table_dump.h"
 #include "allot/store/testing/temporary_folder.h"
@@ -21,23 +22,35 @@ using testing::SyntheticRun;
 using testing::table_dump;
 using testing::TemporaryFolder;
 
-// A run as version 1 stored it: the columns that it had, of a run of today.
-void write_version_1(const fs::path& from, const fs::path& to) {
+// A database of an earlier version at `to`, with the rows that `copy` takes from `now`, a run of
+// today.
+void write_earlier(int version, const char* schema, const std::string& copy, const fs::path& now,
+                   const fs::path& to) {
+  fs::create_directory(to.parent_path());
   SqliteConnection db = SqliteConnection::open_for_writing(to);
   db.execute("PRAGMA journal_mode = WAL");
   db.execute(concat("PRAGMA application_id = ", kApplicationId));
-  db.execute("PRAGMA user_version = 1");
-  db.execute(testing::kSchema1);
-  db.prepare("ATTACH ? AS now").run(from.string());
+  db.execute(concat("PRAGMA user_version = ", version));
+  db.execute(schema);
+  db.prepare("ATTACH ? AS now").run(now.string());
   for (const char* table : {"run", "steps", "metrics", "decisions", "evaluations", "events"})
     db.execute(concat("INSERT INTO main.", table, " SELECT * FROM now.", table));
-  db.execute(
-      "INSERT INTO main.prompts SELECT id, key, text, answer FROM now.prompts WHERE steps > 0;"
-      "INSERT INTO main.groups SELECT step, position, prompt, generated, correct, tokens, "
-      "counted_n, counted_sum, admitted, shipped, pool_n, pool_mean, cause FROM now.groups;"
-      "INSERT INTO main.rollouts SELECT id, step, prompt, seq, round, tag, behaviour, status, "
-      "scoring, reward, correct, parsed, tokens, trained, text, answer, reason FROM now.rollouts");
+  db.execute(copy);
 }
+
+constexpr const char* kCopy1 =
+    "INSERT INTO main.prompts SELECT id, key, text, answer FROM now.prompts WHERE steps > 0;"
+    "INSERT INTO main.groups SELECT step, position, prompt, generated, correct, tokens, "
+    "counted_n, counted_sum, admitted, shipped, pool_n, pool_mean, cause FROM now.groups;"
+    "INSERT INTO main.rollouts SELECT id, step, prompt, seq, round, tag, behaviour, status, "
+    "scoring, reward, correct, parsed, tokens, trained, text, answer, reason FROM now.rollouts";
+
+constexpr const char* kCopy2 =
+    "INSERT INTO main.prompts SELECT * FROM now.prompts;"
+    "INSERT INTO main.groups SELECT * FROM now.groups;"
+    "INSERT INTO main.rollouts SELECT id, step, prompt, seq, round, tag, behaviour, status, "
+    "scoring, reward, correct, parsed, tokens, kept, trained, advantage, text, token_ids, answer, "
+    "reason FROM now.rollouts";
 
 class Migration : public ::testing::Test {
  protected:
@@ -47,54 +60,76 @@ class Migration : public ::testing::Test {
     run_.kept = 2;
     run_.adaptive = true;
     write_synthetic_run(run_, folder_ / "now");
-    fs::create_directory(folder_ / "old");
-    write_version_1(folder_ / "now" / "run.sqlite", folder_ / "old" / "run.sqlite");
-    // What version 1 had no place for.
-    SqliteConnection::open_for_writing(folder_ / "now" / "run.sqlite")
+    const fs::path now = folder_ / "now" / "run.sqlite";
+    write_earlier(1, testing::kSchema1, kCopy1, now, folder_ / "1" / "run.sqlite");
+    write_earlier(2, testing::kSchema2, kCopy2, now, folder_ / "2" / "run.sqlite");
+    write_synthetic_run(run_, folder_ / "poor");
+    SqliteConnection::open_for_writing(folder_ / "poor" / "run.sqlite")
         .execute(
-            "DELETE FROM prompts WHERE steps = 0; UPDATE prompts SET token_ids = NULL;"
-            "UPDATE rollouts SET token_ids = NULL");
+            "DELETE FROM prompt_names WHERE id NOT IN (SELECT prompt FROM groups);"
+            "UPDATE prompt_texts SET token_ids = NULL; UPDATE rollouts SET token_ids = NULL");
+  }
+
+  // What a run of the version is after it was brought up: of today, but for what version 1 had no
+  // place for.
+  fs::path expected(const std::string& version) const {
+    return folder_ / (version == "1" ? "poor" : "now");
   }
 
   SyntheticRun run_;
   TemporaryFolder folder_;
 };
 
-TEST_F(Migration, OfVersion1GivesWhatIsRecordedToday) {
-  {
-    SqliteConnection db = SqliteConnection::open_for_writing(folder_ / "old" / "run.sqlite");
-    bring_up_to_date(db, folder_ / "old" / "run.sqlite");
-    bring_up_to_date(db, folder_ / "old" / "run.sqlite");  // nothing is left to do
-    EXPECT_EQ(db.integer("PRAGMA user_version"), kSchemaVersion);
+TEST_F(Migration, GivesWhatIsRecordedToday) {
+  for (const std::string version : {"1", "2"}) {
+    const fs::path run = folder_ / version;
+    {
+      SqliteConnection db = SqliteConnection::open_for_writing(run / "run.sqlite");
+      bring_up_to_date(db, run / "run.sqlite");
+      bring_up_to_date(db, run / "run.sqlite");  // nothing is left to do
+      EXPECT_EQ(db.integer("PRAGMA user_version"), kSchemaVersion);
+    }
+    for (const char* table : kTables)
+      EXPECT_EQ(table_dump(run, table), table_dump(expected(version), table)) << table;
+    for (const char* view : {"prompts", "completions", "ledger"})
+      EXPECT_EQ(table_dump(run, view), table_dump(expected(version), view)) << view;
   }
-  for (const char* table : kTables)
-    EXPECT_EQ(table_dump(folder_ / "old", table), table_dump(folder_ / "now", table)) << table;
-  for (const char* view : {"completions", "ledger"})
-    EXPECT_EQ(table_dump(folder_ / "old", view), table_dump(folder_ / "now", view)) << view;
+}
+
+// The counts that version 2 kept and this one adds up, with its own view of them.
+TEST_F(Migration, LedgersOfBothVersionsAgree) {
+  const SqliteConnection old = SqliteConnection::open_for_reading(folder_ / "2" / "run.sqlite");
+  EXPECT_EQ(old.integer("PRAGMA user_version"), 2);
+  EXPECT_EQ(table_dump(old, "ledger"), table_dump(folder_ / "now", "ledger"));
 }
 
 TEST_F(Migration, ReadersSeeTheCurrentSchemaAndChangeNothing) {
-  const std::string before = read_file(folder_ / "old" / "run.sqlite");
-  const RunReader reader(folder_ / "old");
-  EXPECT_EQ(reader.samples(50).size(), RunReader(folder_ / "now").samples(50).size());
-  const SqliteConnection shown = open_current_for_reading(folder_ / "old" / "run.sqlite");
-  EXPECT_EQ(table_dump(shown, "ledger"), table_dump(folder_ / "now", "ledger"));
-  EXPECT_EQ(read_file(folder_ / "old" / "run.sqlite"), before);
+  for (const std::string version : {"1", "2"}) {
+    const fs::path run = folder_ / version;
+    const std::string before = read_file(run / "run.sqlite");
+    const RunReader reader(run);
+    EXPECT_EQ(reader.samples(50).size(), RunReader(folder_ / "now").samples(50).size());
+    const SqliteConnection shown = open_current_for_reading(run / "run.sqlite");
+    EXPECT_EQ(table_dump(shown, "ledger"), table_dump(expected(version), "ledger"));
+    EXPECT_EQ(read_file(run / "run.sqlite"), before);
+  }
 }
 
 TEST_F(Migration, AnEarlierRunGoesOn) {
   SyntheticRun longer = run_;
   longer.steps = 9;
-  write_synthetic_run(longer, folder_ / "old", 6);
   write_synthetic_run(longer, folder_ / "now", 6);
-  for (const char* table : {"groups", "decisions", "metrics"})
-    EXPECT_EQ(table_dump(folder_ / "old", table), table_dump(folder_ / "now", table)) << table;
+  for (const std::string version : {"1", "2"}) {
+    write_synthetic_run(longer, folder_ / version, 6);
+    for (const char* table : {"groups", "decisions", "metrics", "prompt_names"})
+      EXPECT_EQ(table_dump(folder_ / version, table), table_dump(folder_ / "now", table)) << table;
+  }
 }
 
 TEST_F(Migration, OneThatFailsChangesNothing) {
-  SqliteConnection db = SqliteConnection::open_for_writing(folder_ / "old" / "run.sqlite");
+  SqliteConnection db = SqliteConnection::open_for_writing(folder_ / "1" / "run.sqlite");
   db.execute("DROP TABLE decisions");  // the migration reads it
-  EXPECT_THROW(bring_up_to_date(db, folder_ / "old" / "run.sqlite"), Error);
+  EXPECT_THROW(bring_up_to_date(db, folder_ / "1" / "run.sqlite"), Error);
   EXPECT_EQ(db.integer("PRAGMA user_version"), 1);
   EXPECT_EQ(db.integer("SELECT count(*) FROM sqlite_schema WHERE name LIKE '%_1'"), 0);
 }

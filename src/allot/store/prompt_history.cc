@@ -29,8 +29,9 @@ PromptHistory read_prompt_history(const RunFolderPath& run) {
   const SqliteConnection connection = open_current_for_reading(path);
   PromptHistory history;
   std::unordered_map<PromptId, std::uint32_t> places;
-  SqliteStatement prompts =
-      connection.prepare("SELECT id, key, substr(text, 1, ?) FROM prompts ORDER BY id");
+  SqliteStatement prompts = connection.prepare(
+      "SELECT id, key, substr(text, 1, ?) FROM prompt_names LEFT JOIN "
+      "prompt_texts ON prompt = id ORDER BY id");
   prompts.start(kPromptTextLimit);
   while (prompts.next()) {
     places.emplace(prompts.count(0), static_cast<std::uint32_t>(history.prompts.size()));

@@ -175,9 +175,10 @@ std::vector<SampleRow> RunReader::samples(std::size_t count) const {
       "WITH numbered AS (SELECT id, (row_number() OVER (ORDER BY id) - 1) * ?1 / "
       "(count(*) OVER ()) AS place FROM rollouts WHERE text IS NOT NULL), "
       "taken AS (SELECT min(id) AS id FROM numbered GROUP BY place) "
-      "SELECT r.step, p.key, p.text, p.answer, r.text, r.answer, r.reason, r.reward, r.correct, "
-      "r.tokens, r.advantage FROM taken JOIN rollouts r ON r.id = taken.id "
-      "JOIN prompts p ON p.id = r.prompt ORDER BY r.id");
+      "SELECT r.step, p.key, t.text, t.answer, r.text, r.answer, r.reason, r.reward, r.correct, "
+      "r.tokens, r.advantage, r.rewards FROM taken JOIN rollouts r ON r.id = taken.id "
+      "JOIN prompt_names p ON p.id = r.prompt LEFT JOIN prompt_texts t ON t.prompt = r.prompt "
+      "ORDER BY r.id");
   rows.start(static_cast<std::uint64_t>(count));
   while (rows.next()) {
     SampleRow row;
@@ -193,6 +194,7 @@ std::vector<SampleRow> RunReader::samples(std::size_t count) const {
     row.correct = rows.integer(8) != 0;
     row.tokens = static_cast<std::uint32_t>(rows.integer(9));
     if (!rows.is_null(10)) row.advantage = rows.real(10);
+    row.rewards = function_rewards(rows.text(11));
     samples.push_back(std::move(row));
   }
   return samples;
@@ -201,7 +203,8 @@ std::vector<SampleRow> RunReader::samples(std::size_t count) const {
 void RunReader::each_completion(const std::function<void(const CompletionRow&)>& visit) const {
   SqliteStatement rows = parts_->connection.prepare(
       "SELECT step, round, tokens, trained, prompt_key, prompt, reference, completion, verdict, "
-      "status, answer, reason, reward, advantage, correct, kept, prompt_ids, completion_ids "
+      "status, answer, reason, reward, advantage, correct, kept, prompt_ids, completion_ids, "
+      "rewards "
       "FROM completions ORDER BY step, prompt_key, round, completion");
   const auto number = [&](int column) {
     return rows.is_null(column) ? std::nullopt : std::optional(rows.real(column));
@@ -217,6 +220,7 @@ void RunReader::each_completion(const std::function<void(const CompletionRow&)>&
     row.reward = number(12), row.advantage = number(13);
     row.correct = rows.integer(14) != 0, row.kept = rows.integer(15) != 0;
     row.prompt_ids = rows.text(16), row.completion_ids = rows.text(17);
+    row.rewards = rows.text(18);
     visit(row);
   }
 }

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "allot/store/function_rewards.h"
 #include "allot/store/run_folder.h"
 #include "allot/store/run_recorder.h"
 #include "allot/store/totals.h"
@@ -52,6 +53,7 @@ struct SampleRow {
   bool scored = true, correct = false;
   std::uint32_t tokens = 0;
   std::optional<double> advantage;  // nullopt: not trained on in its own step
+  FunctionRewards rewards;          // of several reward functions; of one: empty
 };
 
 // A row of the view `completions`: docs/formats.md.
@@ -61,6 +63,7 @@ struct CompletionRow {
   std::optional<double> reward, advantage;  // nullopt: not scored; not trained on in its own step
   bool correct = false, kept = false;
   std::string prompt_ids, completion_ids;  // JSON lists, "" where they were not stored
+  std::string rewards;                     // JSON object, "" unless of several functions
 };
 
 struct EventRow {

@@ -57,8 +57,7 @@ struct RunRecorder::Parts {
   std::optional<TensorboardLog> tensorboard;
   std::vector<std::string> aliases;
   std::uint64_t planned;  // groups of all steps
-  Encode encode;
-  std::size_t room = 0;  // of a prompt, in tokens
+  std::size_t room = 0;   // of a prompt, in tokens
 };
 
 namespace {
@@ -69,11 +68,13 @@ std::string total_name(std::string_view column) {
   return concat("time/total_", column.substr(0, column.size() - 2));
 }
 
-void add_prompt_lengths(const StepRecord& record, const Encode& encode, std::size_t room,
+void add_prompt_lengths(const StepRecord& record, RunDatabase& database, std::size_t room,
                         std::vector<Metric>& metrics) {
   double sum = 0, longest = 0, overlong = 0;
   for (const GroupReport& report : record.batch.reports) {
-    const auto tokens = static_cast<double>(encode(record.prompts.get(report.prompt).text).size());
+    const auto known = database.tokens(record.prompts.get(report.prompt));
+    if (!known) return;
+    const auto tokens = static_cast<double>(*known);
     sum += tokens;
     longest = std::max(longest, tokens);
     overlong += tokens > static_cast<double>(room);
@@ -104,7 +105,6 @@ std::optional<Event> RunRecorder::history_gap() const {
 
 void RunRecorder::prompts(const PromptSource& source, std::span<const PromptId> ids, Encode encode,
                           std::size_t room) {
-  parts_->encode = encode;
   parts_->room = room;
   parts_->database.add_prompts(source, ids, std::move(encode));
 }
@@ -115,8 +115,8 @@ void RunRecorder::step(const StepRecord& record) {
   if (record.prompts.size() > 0)
     metrics.push_back({"train/epoch", static_cast<double>(parts_->planned) /
                                           static_cast<double>(record.prompts.size())});
-  if (parts_->encode && !record.batch.reports.empty())
-    add_prompt_lengths(record, parts_->encode, parts_->room, metrics);
+  if (!record.batch.reports.empty())
+    add_prompt_lengths(record, parts_->database, parts_->room, metrics);
   metrics.push_back({"time/generate", record.times.generate});
   metrics.push_back({"time/score", record.times.score});
   metrics.push_back({"time/train", record.times.train});

@@ -229,6 +229,22 @@ TEST(RunRecorder, EveryRolloutHasItsFate) {
             db.integer("SELECT count(*) FROM decisions WHERE kind = 'train'"));
 }
 
+TEST(RunRecorder, KeepsWhatEachRewardFunctionGave) {
+  TemporaryFolder folder;
+  SyntheticRun run;
+  run.functions = {"right", "short"};
+  write_synthetic_run(run, folder / "r");
+  const SqliteConnection db = SqliteConnection::open_for_reading(folder / "r" / "run.sqlite");
+  EXPECT_EQ(db.integer("SELECT count(*) FROM rollouts WHERE json_extract(rewards, '$.right') IS "
+                       "reward AND json_extract(rewards, '$.short') = (tokens < 10)"),
+            480);
+  for (const SampleRow& row : RunReader(folder / "r").samples(10))
+    EXPECT_EQ(row.rewards, (FunctionRewards{{"right", row.reward}, {"short", row.tokens < 10}}));
+  write_synthetic_run({}, folder / "one");
+  for (const SampleRow& row : RunReader(folder / "one").samples(10))
+    EXPECT_TRUE(row.rewards.empty());
+}
+
 TEST(RunRecorder, KeepsTheTextOfAsManyRolloutsAsAskedFor) {
   for (const int completions : {0, 1, 5, 1000}) {
     TemporaryFolder folder;

@@ -71,8 +71,9 @@ void SqliteConnection::fail(std::string_view call) const {
               hint);
 }
 
+// Without SQLite's own lock around every call: one thread per connection.
 SqliteConnection SqliteConnection::open_for_writing(const fs::path& path) {
-  return {path, path.string(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE};
+  return {path, path.string(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX};
 }
 
 SqliteConnection SqliteConnection::open_for_reading(const fs::path& path) {
@@ -134,11 +135,19 @@ void SqliteStatement::bind(int index, double value) {
   if (sqlite3_bind_double(statement_.get(), index, value) != SQLITE_OK) connection_->fail("bind");
 }
 
-void SqliteStatement::bind(int index, std::string_view value) {
+void SqliteStatement::bind_text(int index, std::string_view value, void (*release)(void*)) {
   const char* data = value.empty() ? "" : value.data();
-  if (sqlite3_bind_text64(statement_.get(), index, data, value.size(), SQLITE_TRANSIENT,
-                          SQLITE_UTF8) != SQLITE_OK)
+  if (sqlite3_bind_text64(statement_.get(), index, data, value.size(), release, SQLITE_UTF8) !=
+      SQLITE_OK)
     connection_->fail("bind");
+}
+
+void SqliteStatement::bind(int index, std::string_view value) {
+  bind_text(index, value, SQLITE_TRANSIENT);
+}
+
+void SqliteStatement::lend(int index, std::string_view value) {
+  bind_text(index, value, SQLITE_STATIC);
 }
 
 void SqliteStatement::bind(int index, std::nullptr_t) {

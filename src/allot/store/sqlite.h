@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -65,10 +66,22 @@ class SqliteStatement {
       bind(index, nullptr);
   }
 
-  // Binds all parameters, runs to the end, and is ready again.
+  // Binds all parameters, runs to the end, and is ready again. Text is not copied.
   template <class... Values>
   void run(const Values&... values) {
-    start(values...);
+    reset();
+    int index = 0;
+    (lend(++index, values), ...);
+    while (next()) {
+    }
+  }
+  // The same with the parameters of all tuples of `rows`, one after another.
+  template <class Rows>
+  void run_rows(const Rows& rows) {
+    reset();
+    int index = 0;
+    for (const auto& row : rows)
+      std::apply([&](const auto&... values) { (lend(++index, values), ...); }, row);
     while (next()) {
     }
   }
@@ -94,6 +107,22 @@ class SqliteStatement {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const;
   };
+  // As bind(), but text stays the caller's and must be there when the statement runs.
+  void lend(int index, std::string_view value);
+  void lend(int index, const std::string& value) { lend(index, std::string_view(value)); }
+  void lend(int index, const char* value) { lend(index, std::string_view(value)); }
+  template <class T>
+  void lend(int index, const std::optional<T>& value) {
+    if (value)
+      lend(index, *value);
+    else
+      bind(index, nullptr);
+  }
+  template <class T>
+  void lend(int index, const T& value) {
+    bind(index, value);
+  }
+  void bind_text(int index, std::string_view value, void (*release)(void*));
   SqliteStatement(const SqliteConnection& connection, std::string_view sql);
 
   const SqliteConnection* connection_;

@@ -74,6 +74,8 @@ RolloutId SyntheticWorld::draw_rollout(Draft& draft, PromptId prompt, std::uint3
   Score score;
   score.correct = draft.random.uniform() < p;
   score.reward = score.correct ? 1 : 0;
+  if (!run_.functions.empty())
+    score.parts = {score.reward, rollout.tokens.size() < 10 ? 1.0f : 0.0f};
   score.answer = score.correct ? std::to_string(prompt + 1) : "?";
   rollout.text = run_.text + score.answer;
   draft.cost.generated += rollout.tokens.size();
@@ -148,7 +150,7 @@ void SyntheticWorld::record_step(std::uint64_t step, Recorder& recorder) {
   const double train = static_cast<double>(draft.cost.trained) * 2e-3;
   const StepTimes times{generate, 0.01, train, generate + train + 0.02};
   recorder.step({step, draft.issued, draft.generated, batch, feedback, store_, prompts_, metrics,
-                 times, draft.cost});
+                 times, draft.cost, run_.functions});
   store_.end_step(batch.hold, batch.release);
 }
 

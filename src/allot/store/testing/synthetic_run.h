@@ -20,10 +20,11 @@ struct SyntheticRun {
   std::uint64_t steps = 20;
   std::uint32_t prompts = 6, group_size = 4;  // per step
   double first_accuracy = 0.2, last_accuracy = 0.6;
-  double speed = 1;        // > 1: reaches last_accuracy earlier
-  std::uint32_t kept = 4;  // rollouts trained on per group
-  bool adaptive = false;   // group sizes vary with the prompt
-  std::uint32_t hold = 0;  // per step, kept back and partly trained on in the next
+  double speed = 1;                    // > 1: reaches last_accuracy earlier
+  std::uint32_t kept = 4;              // rollouts trained on per group
+  bool adaptive = false;               // group sizes vary with the prompt
+  std::vector<std::string> functions;  // two reward functions: the reward; below ten tokens
+  std::uint32_t hold = 0;              // per step, kept back and partly trained on in the next
   std::uint64_t evaluate_every = 5;
   std::string text = "the answer is ";  // start of every response
   RunStatus status = RunStatus::Finished;

@@ -26,7 +26,8 @@ inline std::string table_dump(const std::filesystem::path& run, const std::strin
   return table_dump(SqliteConnection::open_for_reading(run / "run.sqlite"), table);
 }
 
-inline constexpr const char* kTables[] = {"run",    "steps",    "metrics",   "prompts",
-                                          "groups", "rollouts", "decisions", "evaluations"};
+inline constexpr const char* kTables[] = {"run",          "steps",        "metrics",
+                                          "prompt_names", "prompt_texts", "groups",
+                                          "rollouts",     "decisions",    "evaluations"};
 
 }  // namespace allot::testing
