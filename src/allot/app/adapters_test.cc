@@ -27,7 +27,7 @@ TEST(Adapters, AreWhatTheFileDeclares) {
   }
   EXPECT_EQ(hosts, (std::vector<std::string>{"trl", "tinker", "verl"}));
   EXPECT_EQ(adapter("trl").packages.front().name, "trl");
-  EXPECT_EQ(adapter("verl").level, "none");
+  EXPECT_EQ(adapter("trl").level, "run");
 }
 
 TEST(Adapters, AVersionIsInsideItsRangeByTheNumbersOfItsRelease) {
@@ -52,7 +52,10 @@ TEST(Adapters, EveryPackageGetsItsVerdict) {
   EXPECT_EQ(verdict("trl", "trl"), "ok");
   EXPECT_EQ(verdict("trl", "torch"), "outside the tested range");
   EXPECT_EQ(verdict("trl", "transformers"), "not installed");
-  EXPECT_EQ(verdict("verl", "verl"), "not part of this version");
+  EXPECT_EQ(verdict("verl", "verl"), "outside the tested range");
+  Adapter planned = adapter("verl");
+  planned.level = "none";
+  EXPECT_EQ(adapter_verdict(planned, planned.packages.front(), here), "not part of this version");
   here.python = "";
   EXPECT_EQ(verdict("trl", "trl"), "not looked for");
 }
