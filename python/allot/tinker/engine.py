@@ -3,6 +3,7 @@ of the adapter to both, each with its time limit and its answer checked."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,7 +91,13 @@ class Engine:
         self._sampler = None
         adam = tinker.AdamParams(learning_rate=learning_rate, **self.settings.adam)
         answer = self._result("optim_step", lambda: self.trainer.optim_step(adam))
-        return {name: float(value) for name, value in (answer.metrics or {}).items()}
+        metrics = {name: float(value) for name, value in (answer.metrics or {}).items()}
+        if not all(map(math.isfinite, metrics.values())):
+            raise allot.SamplerError(
+                f"[tinker] optim_step returned {metrics}; finite numbers are needed, or the "
+                f"weights are lost. Hint: {AGAIN}"
+            )
+        return metrics
 
     def save(self, name: str) -> str:
         """Weights and optimizer; returns the server's path of them."""

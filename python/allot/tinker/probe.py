@@ -14,7 +14,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import allot
+import tinker
 
+from .engine import guarded
 from .rows import Row
 from .rule import Rule, known_rules
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.03  # of a ratio; bfloat16 rounds, the rules differ by 15 % and more
 PROMPT, SHORT, LONG = 9, 2, 8  # tokens of the rows; servers compile once for up to 16 positions
+SEED = 1  # of the samples that show whether a seed means anything
 Batch = list[list[Row]]  # calls of rows, before one optimizer step
 
 
@@ -56,6 +59,20 @@ def measure(engine: Engine, tokens: Sequence[int]) -> Rule:
             f"rules; rule=allot.tinker.Rule(..) states one that you know"
         )
     return rules[0]
+
+
+def repeats(engine: Engine, tokens: Sequence[int]) -> bool:
+    """Whether one seed gives one sample; without that a run goes on, but not bit by bit."""
+    prompt = tinker.ModelInput.from_ints(list(tokens))
+    params = tinker.SamplingParams(max_tokens=min(LONG, engine.settings.max_tokens), seed=SEED)
+    wait = engine.settings.timeout_s
+    sample = engine.sampler().sample
+
+    def once() -> list[list[int]]:
+        future = sample(prompt=prompt, num_samples=2, sampling_params=params)
+        return [list(one.tokens) for one in future.result(timeout=wait).sequences]
+
+    return bool(guarded("sample", once) == guarded("sample", once))
 
 
 def probe_rows(engine: Engine, tokens: Sequence[int]) -> tuple[Row, Row]:

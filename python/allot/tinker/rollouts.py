@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from .settings import Settings
 log = logging.getLogger("allot.tinker")
 # A group whose rollouts are all alike is taken for a fault of the server below this probability.
 LEAST_CHANCE = 1e-9
+LOOK_UP_S = 1.0
 FINAL = range(400, 500)  # answers that a repetition does not change, but for these:
 TRANSIENT = (408, 409, 425, 429)
 
@@ -104,7 +106,10 @@ class Sampler:
         settings = self._settings
         for attempt in range(settings.retries + 1):
             try:
-                return rollouts_of(piece, self._answer(client, piece), settings.max_tokens)
+                found = rollouts_of(piece, self._answer(client, piece, over), settings.max_tokens)
+                if self._plain and piece.temperature >= 1:
+                    check_different(found)
+                return found
             except Exception as error:
                 if attempt == settings.retries or is_final(error) or over.is_set():
                     raise allot.SamplerError(
@@ -116,7 +121,12 @@ class Sampler:
                 over.wait(settings.retry_wait_s * 2**attempt)
         raise AssertionError("unreachable")
 
-    def _answer(self, client: Any, piece: Piece) -> Any:
+    @property
+    def _plain(self) -> bool:
+        """The log-probabilities are those that the tokens were drawn with."""
+        return self._settings.top_p == 1 and self._settings.top_k == -1
+
+    def _answer(self, client: Any, piece: Piece, over: threading.Event) -> Any:
         settings = self._settings
         params = tinker.SamplingParams(
             max_tokens=settings.max_tokens,
@@ -131,13 +141,26 @@ class Sampler:
             num_samples=piece.n,
             sampling_params=params,
         )
-        return future.result(timeout=settings.timeout_s)
+        return patient(future, settings.timeout_s, over)
 
 
 def seed_of(seed: int, step: int, prompt: int, seq: int) -> int:
     """Of the samples seq, seq + 1, .. of a prompt in a step; one prompt's number of rollouts does
     not change another's text."""
     return allot.prompt_id(f"{seed}/{step}/{prompt}/{seq}") % 2**31
+
+
+def patient(future: Any, timeout_s: float, over: threading.Event) -> Any:
+    """The future's result, or TimeoutError; looks up from time to time whether it is still wanted,
+    so that an interrupted process ends soon."""
+    end = time.monotonic() + timeout_s
+    while True:
+        left = end - time.monotonic()
+        try:
+            return future.result(timeout=max(0.0, min(left, LOOK_UP_S)))
+        except TimeoutError:
+            if future.done() or left <= LOOK_UP_S or over.is_set():
+                raise
 
 
 def is_final(error: Exception) -> bool:
@@ -165,7 +188,6 @@ def rollouts_of(piece: Piece, answer: Any, max_tokens: int) -> list[Rollout]:
                 truncated=sequence.stop_reason == "length",
             )
         )
-    check_different(out)
     return out
 
 

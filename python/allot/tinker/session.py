@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import allot
 
 from .. import statefile
+from ..causes import CauseWarnings
 from ..draws import Draws
 from ..held import Held
+from ..watch import ConstantRewards
 from .engine import Engine
 from .inputs import controller_of, decoder, encoded, index_of
 from .rollouts import Rollout, Sampler
 from .scoring import Reward, Scorer, outcomes_of
 from .update import update
 
+log = logging.getLogger("allot.tinker")
+WIDE = 0.1  # a difference of log-probabilities that rounding does not explain
 WITHOUT = "an empty folder begins a new run"
 
 
@@ -45,7 +50,7 @@ class Session:
         budget: allot.Budget | None = None,
     ) -> None:
         settings = self._settings = engine.settings
-        self._engine, self._tokenizer = engine, tokenizer
+        self.engine, self._tokenizer = engine, tokenizer
         self.index = index_of(data, settings)
         self.controller = controller_of(allocation, settings, len(self.index), steps, budget)
         needs = self.controller.needs
@@ -55,12 +60,15 @@ class Session:
         self._rounds = Sampler(settings)
         self._scorer = Scorer(reward, settings, decoder(tokenizer))
         self._held: Held[Rollout] = Held(settings.replay_mib, size_of)
+        self._causes = CauseWarnings("tinker")
+        self._constant = ConstantRewards([getattr(reward, "__name__", "reward")])
+        self._gap_told = False
         self._broken = False
 
     @property
     def sampler(self) -> Any:
         """The sampling client of the present weights, for evaluation too."""
-        return self._engine.sampler()
+        return self.engine.sampler()
 
     def step(self) -> dict[str, float]:
         """One step; returns its metrics. After an error the session is of no more use: the step is
@@ -84,10 +92,12 @@ class Session:
             plan = controller.observe(outcomes, more_prompts=more)
         batch = controller.finalize()
         rollouts = {**self._held.held, **{rollout.id: rollout for rollout in fresh}}
-        done = update(self._engine, batch, rollouts, {rollout.id for rollout in fresh}, step)
+        done = update(self.engine, batch, rollouts, {rollout.id for rollout in fresh}, step)
         controller.feedback(done.made, mean_reward=mean_reward(fresh), items=done.items)
         self._held.update(batch, rollouts)
         self._broken = False
+        self._causes.step(controller.metrics(), step)
+        self._warn(fresh, done.metrics.get("tinker/logprob_gap", 0.0))
         requests = {"tinker/requests_repeated": float(self._rounds.repeated - repeated)}
         return {**controller.metrics(), **done.metrics, **requests}
 
@@ -126,10 +136,22 @@ class Session:
         return encoded(self._draws.row(prompt)["prompt"], self._tokenizer)
 
     def _round(self, requests: allot.Requests, step: int) -> list[Rollout]:
-        found = self._rounds.round(self._engine.sampler(), requests, step, self.encode)
+        found = self._rounds.round(self.engine.sampler(), requests, step, self.encode)
         if found:
             self._scorer.score(found, self._draws.row)
         return found
+
+    def _warn(self, fresh: list[Rollout], gap: float) -> None:
+        rewards = ([float("nan") if one.reward is None else one.reward] for one in fresh)
+        for warning in self._constant.step(rewards):
+            log.warning("[tinker] %s", warning)
+        if gap > WIDE and not self._gap_told:
+            self._gap_told = True
+            log.warning(
+                "[tinker] the sampler's log-probabilities and the trainer's differ by up to %.2g; "
+                "the importance ratio begins at another value than 1",
+                gap,
+            )
 
     def _rollout(self, saved: dict[str, Any]) -> Rollout:
         return Rollout(prompt_ids=self.encode(saved["prompt"]), **saved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import allot
 from .. import statefile
 from .engine import Engine
 from .inputs import token_ids
-from .probe import measure
+from .probe import measure, repeats
 from .rule import Rule
 from .scoring import Reward
 from .session import WITHOUT, Session
 from .settings import Settings
 
+log = logging.getLogger("allot.tinker")
 DEFAULT = "ar3po"  # on language models ahead of GRPO or level with it (docs/language-models.md)
 
 
@@ -60,15 +62,7 @@ def train(
     if tokenizer is None and speaks_text(data):
         tokenizer = engine.trainer.get_tokenizer()
     session = Session(engine, data, reward, allocation, steps, tokenizer, budget)
-    start = saved or engine.save("start")
-    if rule is None:
-        rule = measure(engine, session.encode(int(session.index.ids[0])))
-        engine.restore(start)  # the probe has left its moments in the optimizer
-    engine.use(rule)
-    if saved is not None and folder is not None:
-        session.load(folder)
-    elif folder is not None:
-        session.save(folder, start)
+    begin(session, saved, folder, rule)
     while session.controller.step < steps:
         step = session.controller.step
         metrics = session.step()
@@ -78,6 +72,30 @@ def train(
         if folder is not None and (done % chosen.save_every == 0 or done == steps):
             session.save(folder, engine.save(f"step-{done}"))
     return session
+
+
+def begin(
+    session: Session, saved: str | None, folder: statefile.Folder | None, rule: Rule | None
+) -> None:
+    """What comes before the first step: the probe, and the checkpoint that is read or written."""
+    engine = session.engine
+    tokens = session.encode(int(session.index.ids[0]))
+    start = saved or engine.save("start")
+    if rule is None:
+        rule = measure(engine, tokens)
+        engine.restore(start)  # the probe has left its moments in the optimizer
+    engine.use(rule)
+    if folder is None:
+        return
+    if not repeats(engine, tokens):
+        log.warning(
+            "[tinker] the server gives one seed different samples; a run that is stopped goes on, "
+            "but not with the samples of one that was never stopped"
+        )
+    if saved is not None:
+        session.load(folder)
+    else:
+        session.save(folder, start)
 
 
 def speaks_text(data: Sequence[Mapping[str, Any]]) -> bool:

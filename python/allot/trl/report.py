@@ -3,14 +3,12 @@ TRL's table of completions with every rollout that was generated."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
 
+from ..causes import CauseWarnings
 from .rollouts import Rollout
-
-log = logging.getLogger("allot.trl")
 
 # Levels: the last value counts, not the mean over the steps between two log lines.
 LEVELS = ("_total", "ledger/", "alloc/budget_left")
@@ -22,7 +20,7 @@ OWN_COLUMNS = ("allot_round", "allot_trained")
 class Report:
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
-        self._told: dict[str, int] = {}
+        self._causes = CauseWarnings("trl")
 
     def keep(self) -> None:
         """Before a generation: remembers what TRL has logged so far."""
@@ -70,18 +68,8 @@ class Report:
                 metrics[name] = [value]
             else:
                 metrics[name].append(value)
-            if name.startswith("group/zero_cause/") and value > 0.5:
-                self._warn(name.rsplit("/", 1)[1], value, step)
-
-    def _warn(self, cause: str, share: float, step: int) -> None:
-        if step - self._told.get(cause, -20) < 20 or not self._trainer.is_world_process_zero():
-            return
-        self._told[cause] = step
-        log.warning(
-            "[trl] %d %% of the groups carry no signal: %s",
-            round(100 * share),
-            cause.replace("_", " "),
-        )
+        if self._trainer.is_world_process_zero():
+            self._causes.step(values, step)
 
     def _table(self, rollouts: list[Rollout], advantages: dict[int, float]) -> None:
         logs = self._trainer._logs

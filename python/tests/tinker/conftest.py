@@ -4,7 +4,20 @@ import importlib.util
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[2] / "examples")]
 # This very folder can be found as a package without an origin; tinker has one.
 spec = importlib.util.find_spec("tinker")
 collect_ignore_glob = [] if spec and spec.origin else ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A real one, started once for all tests; a test that kills it starts it again."""
+    from real_server import SkyRL
+
+    started = SkyRL(tmp_path_factory.mktemp("skyrl"))
+    yield started
+    started.kill()

@@ -34,7 +34,7 @@ FAULTS = (
     "kill",  # the client's process ends before the call
     "kill after",  # the server has carried it out, and the client's process ends
 )
-LATE_S = 0.3
+LATE_S = 0.6
 
 
 class Killed(BaseException):
@@ -170,7 +170,7 @@ class Trainer:
         )
 
     def optim_step(self, adam_params: Any) -> Future[Any]:
-        return self.server.answer("optim_step", lambda fault: self._step(adam_params))
+        return self.server.answer("optim_step", lambda fault: self._step(adam_params, fault))
 
     def _pass(self, data: Any, loss_fn: str, fault: str | None, backward: bool) -> Any:
         assert data, "no rows"
@@ -210,7 +210,7 @@ class Trainer:
             server.log.append(("rows", len(rows)))
         return SimpleNamespace(loss_fn_outputs=outputs[: -1 if fault == "fewer" else None])
 
-    def _step(self, adam: Any) -> Any:
+    def _step(self, adam: Any, fault: str | None) -> Any:
         """AdamW as torch has it; the mean over all rows since the last step under "skyrl"."""
         model = self.model
         zero = np.zeros_like(model.weights)
@@ -225,7 +225,8 @@ class Trainer:
         v = model.v / (1 - adam.beta2**model.steps)
         model.weights = model.weights - adam.learning_rate * m / (np.sqrt(v) + adam.eps)
         self.server.log.append(("step", adam.learning_rate))
-        norm = {"fake/grad_norm": float(np.sqrt((gradient**2).sum()))}
+        size = np.nan if fault == "nan" else float(np.sqrt((gradient**2).sum()))
+        norm = {"fake/grad_norm": size}
         return SimpleNamespace(metrics=norm if self.server.names_norm else {})
 
 

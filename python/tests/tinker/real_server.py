@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -12,17 +13,22 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import tiny
+import tinker_first_run
 
-PROGRAM = Path(__file__).resolve().parents[3] / "examples" / "tinker_server.py"
-RULE = {"rows": "mean", "tokens": "row", "positions": "completion", "calls": "pool"}
+PROGRAM = Path(tinker_first_run.__file__).with_name("tinker_server.py")
 START_S = 120
+
+
+def end_with_parent() -> None:
+    """The server gets SIGTERM when the tests are gone, however they ended."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 class SkyRL:
     def __init__(self, folder: Path, devices: int = 1) -> None:
         self.folder, self.devices = folder, devices
-        self.model = str(tiny.write(folder / "model"))
+        tinker_first_run.make_model(folder / "model")
+        self.model = str(folder / "model")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -30,7 +36,16 @@ class SkyRL:
 
     def start(self) -> None:
         command = [sys.executable, str(PROGRAM), self.model, "--folder", str(self.folder)]
-        more = ["--port", str(self.port), "--adapters", "32", "--devices", str(self.devices)]
+        more = [
+            "--port",
+            str(self.port),
+            "--adapters",
+            "32",
+            "--rows",
+            "16",
+            "--devices",
+            str(self.devices),
+        ]
         # Compiled programs outlive the tests: with them a start takes seconds.
         cache = {"JAX_COMPILATION_CACHE_DIR": str(Path(sys.prefix) / "compiled")}
         with open(self.folder / "log", "ab") as log:
@@ -40,6 +55,7 @@ class SkyRL:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=end_with_parent,
             )
         begun = time.monotonic()
         while not self.healthy():

@@ -7,6 +7,7 @@ import tinker
 import world
 from fake import END, Server
 
+SOON_S = 0.4  # for answers that never come; others are there at once
 TRANSIENT = ["drop", "late", "error", "double", "fewer", "nan", "short"]
 
 
@@ -27,7 +28,7 @@ def plain(session):
 def test_a_faulty_answer_is_asked_for_again(method, fault):
     calm = world.run(Server(), method)
     server = Server(fault=every(3, fault))
-    session = world.run(server, method)
+    session = world.run(server, method, timeout_s=SOON_S)
     assert world.same(session.weights, calm.weights)
     assert plain(session) == plain(calm)
     assert sum(one["tinker/requests_repeated"] for one in session.decisions) > 4
@@ -50,7 +51,7 @@ def test_a_faulty_answer_is_asked_for_again(method, fault):
 def test_one_that_stays_faulty_stops_the_run(fault, said):
     server = Server(fault=lambda call, number: fault if call == "sample" else None)
     with pytest.raises(allot.SamplerError, match=rf"\[tinker\] sample failed for prompt.*{said}"):
-        world.run(server, "grpo", retries=2, timeout_s=0.05)
+        world.run(server, "grpo", retries=2, timeout_s=SOON_S)
     assert ("rows", 6) not in server.log and server.calls["optim_step"] == 7  # the probe's
 
 
@@ -59,6 +60,7 @@ def test_copies_are_found_out():
     server = Server(fault=lambda call, number: "copies" if call == "sample" else None)
     with pytest.raises(allot.SamplerError, match=r"16 samples that are copies of one"):
         world.run(server, "grpo", retries=0, group_size=16, groups=2)
+    world.run(server, "grpo", 1, retries=0, group_size=16, groups=2, temperature=0.1)
 
 
 @pytest.mark.parametrize("fault", ["drop", "late", "error", "nan", "short", "fewer"])
@@ -70,9 +72,19 @@ def test_training_calls_are_not_repeated(tmp_path, fault):
     with pytest.raises(
         allot.SamplerError, match=r"\[tinker\] forward_backward .*Hint: the run goes"
     ):
-        world.run(server, "aero", 6, folder=tmp_path / "run")
+        world.run(server, "aero", 6, folder=tmp_path / "run", timeout_s=SOON_S)
     assert server.calls["forward_backward"] == 13
     again = world.run(server, "aero", 6, folder=tmp_path / "run")
+    assert world.same(again.weights, whole.weights)
+
+
+def test_an_update_that_is_no_number(tmp_path):
+    """The run stops before it saves such weights over its last good checkpoint."""
+    whole = world.run(Server(), "aero", 4, folder=tmp_path / "whole")
+    server = Server(fault=lambda call, n: "nan" if (call, n) == ("optim_step", 10) else None)
+    with pytest.raises(allot.SamplerError, match=r"optim_step returned {'fake/grad_norm': nan}"):
+        world.run(server, "aero", 4, folder=tmp_path / "run")
+    again = world.run(server, "aero", 4, folder=tmp_path / "run")
     assert world.same(again.weights, whole.weights)
 
 

@@ -133,6 +133,28 @@ def test_rewards_of_every_kind():
         world.run(Server(), "grpo", reward=lambda completions, **_: [1.0])
 
 
+def test_what_is_worth_a_warning(caplog, monkeypatch):
+    """Groups without signal, a constant reward, a sampler that is not the trainer's policy."""
+    from fake import Sampler
+
+    sequence = Sampler._sequence
+
+    def tempered(self, prompt, params, i):
+        made = sequence(self, prompt, params, i)
+        made.logprobs = [logp * 1.5 for logp in made.logprobs]
+        return made
+
+    world.run(Server(), "aero", 1)
+    assert not caplog.records
+    monkeypatch.setattr(Sampler, "_sequence", tempered)
+    world.run(Server(), "aero", 3)
+    assert caplog.text.count("the sampler's log-probabilities and the trainer's differ") == 1
+    caplog.clear()
+    world.run(Server(), "grpo", 25, reward=lambda completions, **_: [1.0] * len(completions))
+    assert caplog.text.count("[tinker] 100 % of the groups carry no signal: all right") == 2
+    assert caplog.text.count("gave 1 to every completion of the first steps") == 1
+
+
 def test_an_async_reward():
     async def reward(completions, floor, **_):
         return world.reward(completions, floor)

@@ -3,7 +3,7 @@
 import allot
 import pytest
 import world
-from fake import Killed, Server
+from fake import Killed, Sampler, Server
 
 METHODS = ["aero", "ar3po", "speed", "cero"]
 STEPS = 6
@@ -51,13 +51,22 @@ def test_killed_again_and_again(tmp_path):
     assert world.same(session.weights, whole.weights)
 
 
+def test_a_server_without_seeds_is_noticed(tmp_path, monkeypatch, caplog):
+    world.run(Server(), "aero", 1, folder=tmp_path / "one")
+    assert "one seed" not in caplog.text
+    sequence, calls = Sampler._sequence, iter(range(10**6))
+    monkeypatch.setattr(Sampler, "_sequence", lambda self, *a: sequence(self, *a[:2], next(calls)))
+    world.run(Server(), "aero", 1, folder=tmp_path / "other")
+    assert "[tinker] the server gives one seed different samples" in caplog.text
+
+
 def test_finished(tmp_path):
     server = Server()
     world.run(server, "aero", 4, folder=tmp_path)
     before = dict(server.calls)
     again = world.run(server, "aero", 4, folder=tmp_path)
     assert again.decisions == [] and again.controller.step == 4
-    assert server.calls["sample"] == before["sample"]
+    assert server.calls["sample"] == before["sample"] + 2  # of the start-up
     assert [one["step"] for one in world.run(server, "aero", 6, folder=tmp_path).decisions] == [
         4,
         5,

@@ -10,9 +10,11 @@ import tinker
 from allot.tinker.rows import Row
 from fake import Killed
 from proxy import Proxy, Watch
-from real_server import RULE, SkyRL
+from real_server import SkyRL
+from tinker_first_run import make_data, reward
 
 STEPS = 4
+RULE = allot.tinker.Rule(rows="mean", tokens="row", positions="completion", calls="pool")
 SETTINGS = {
     "groups": 4,
     "group_size": 8,
@@ -23,29 +25,11 @@ SETTINGS = {
     "timeout_s": 180,
     "retry_wait_s": 0.1,
 }
-LETTERS = "abcdefgh"
 SIX = ["aero", "ar3po", "reinforce_ada", "cero", "vip", "evidence"]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    started = SkyRL(tmp_path_factory.mktemp("skyrl"))
-    yield started
-    started.kill()
-
-
-def data():
-    rows = [f"{one}{other}=" for one in LETTERS for other in LETTERS[:2]]
-    return [{"id": i, "prompt": row, "embedding": [i % 2, 1.0]} for i, row in enumerate(rows)]
-
-
-def reward(completions, **_):
-    """Half of the vocabulary is right as a first character."""
-    return [float(completion[:1] in tuple("abcd0123")) for completion in completions]
-
-
 def run(server, watch, method="grpo", steps=STEPS, decisions=None, **changes):
-    """The session, and what it decided."""
+    """The session, and what it decided. The probe is spared where it is not looked at."""
     decisions = [] if decisions is None else decisions
 
     def note(step, metrics):
@@ -57,7 +41,14 @@ def run(server, watch, method="grpo", steps=STEPS, decisions=None, **changes):
         steps=steps,
         allocation=method,
         rank=8,
-        **{"on_step": note, "data": data(), "reward": reward, **SETTINGS, **changes},
+        **{
+            "rule": RULE,
+            "on_step": note,
+            "data": make_data(),
+            "reward": reward,
+            **SETTINGS,
+            **changes,
+        },
     )
     return session, decisions
 
@@ -65,14 +56,14 @@ def run(server, watch, method="grpo", steps=STEPS, decisions=None, **changes):
 def weights(session):
     """Log-probabilities of fixed rows: they tell the weights apart, bit by bit."""
     rows = [Row([4 + i, 5, 2], [6, 7, 8 + i], [-1.0] * 3, 0.0) for i in range(4)]
-    return np.array(session._engine.forward(rows))
+    return np.array(session.engine.forward(rows))
 
 
 def test_uniform_is_the_plain_loop(server):
     """Advantages by group, one update per step, the server's divisor put in by hand."""
-    rows = data()[:4]
-    session, _ = run(server, Watch(), {"method": "grpo", "ship_zero": True}, data=rows)
-    assert session._engine.rule == allot.tinker.Rule(**RULE)
+    rows = make_data()[:4]
+    session, _ = run(server, Watch(), {"method": "grpo", "ship_zero": True}, data=rows, rule=None)
+    assert session.engine.rule == RULE
     trainer = server.service().create_lora_training_client(server.model, rank=8, seed=0)
     tokenizer = trainer.get_tokenizer()
     for step in range(STEPS):
@@ -111,8 +102,8 @@ def test_uniform_is_the_plain_loop(server):
         trainer.forward_backward(batch, "importance_sampling").result()
         trainer.optim_step(tinker.AdamParams(learning_rate=1e-2)).result()
     plain = allot.tinker.Engine.__new__(allot.tinker.Engine)
-    plain.__dict__ = {**session._engine.__dict__, "trainer": trainer}
-    wanted = weights(type("", (), {"_engine": plain}))
+    plain.__dict__ = {**session.engine.__dict__, "trainer": trainer}
+    wanted = weights(type("", (), {"engine": plain}))
     np.testing.assert_allclose(weights(session), wanted, rtol=0, atol=2e-4)
     assert np.abs(wanted - wanted.mean()).max() > 0.1
 
@@ -133,15 +124,14 @@ def test_the_reward_rises(server):
     assert np.mean(curve[:2]) < 0.7 < 0.85 < np.mean(curve[-4:]), curve
 
 
-KILLS = [
-    ("sample", 9, "kill"),
-    ("forward_backward", 9, "kill after"),
-    ("optim_step", 9, "kill"),
-    ("optim_step", 10, "kill after"),
-    ("save_state", 1, "kill after"),
-    ("save_weights_and_get_sampling_client", 2, "kill"),
-    ("load_state_with_optimizer", 0, "kill after"),
-]
+KILLS = {
+    ("sample", 9): "kill",
+    ("forward_backward", 2): "kill after",
+    ("optim_step", 3): "kill",
+    ("optim_step", 4): "kill after",
+    ("save_state", 1): "kill after",
+    ("save_weights_and_get_sampling_client", 8): "kill",
+}
 
 
 def test_the_client_is_killed(server, tmp_path):
@@ -149,16 +139,14 @@ def test_the_client_is_killed(server, tmp_path):
     watch = Watch()
     whole, wanted = run(server, watch, "ar3po", folder=tmp_path / "whole")
     watch.calls.clear()
-    watch.kill = {(call, number): kind for call, number, kind in KILLS}
-    decisions, starts = [], 0
-    while True:
-        starts += 1
+    watch.kill = dict(KILLS)
+    decisions, session = [], None
+    while session is None:
         try:
             session, _ = run(server, watch, "ar3po", folder=tmp_path / "run", decisions=decisions)
-            break
         except Killed:
-            assert starts < 12
-    assert starts > 4 and len(watch.kill) < 3
+            print("killed; left:", watch.kill)
+    assert not watch.kill
     assert {one["step"] for one in decisions} == set(range(STEPS))
     assert all(one == wanted[one["step"]] for one in decisions)
     assert np.array_equal(weights(session), weights(whole))
@@ -184,3 +172,14 @@ def test_the_server_is_killed(server, tmp_path):
     assert [one["step"] for one in decisions] == [0, 1, 2, 2, 3]
     assert all(one == wanted[one["step"]] for one in decisions)
     assert np.array_equal(weights(session), kept)
+
+
+def test_a_sharded_server(tmp_path_factory):
+    """Two virtual devices: the same rule, and log-probabilities on which both sides agree."""
+    sharded = SkyRL(tmp_path_factory.mktemp("sharded"), devices=2)
+    try:
+        session, decisions = run(sharded, Watch(), "ar3po", 2, rule=None)
+        assert session.engine.rule == RULE
+        assert all(one["tinker/logprob_gap"] < 1e-4 for one in decisions)
+    finally:
+        sharded.kill()

@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "max_tokens": 3,
     "learning_rate": 0.02,
     "seed": 3,
-    "timeout_s": 0.15,
+    "timeout_s": 20,
     "retry_wait_s": 0,
     "save_every": 2,
 }
