@@ -1,5 +1,5 @@
-"""verl's own tests, as its package ships them, with the plugin loaded: what needs no GPU, no network
-and no server, of the parts that the adapter touches."""
+"""verl's own tests, as its package ships them, with the plugin loaded: those of the parts that the
+adapter touches, on the CPU."""
 
 import os
 import re
