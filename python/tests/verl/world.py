@@ -305,7 +305,7 @@ def without_gpu(kind: type) -> type:
     """A trainer of verl over the world's model."""
 
     class OnCpu(kind):  # type: ignore[misc, valid-type]
-        learning_rate = 30.0
+        learning_rate = getattr(kind, "learning_rate", 30.0)
 
         def _setup(self) -> None:
             from verl.experimental.reward_loop import RewardLoopManager
