@@ -172,7 +172,9 @@ def test_a_step_without_signal_makes_no_update_and_does_not_hang(folder):
     trainer = run(hopeless, "+allot.method=grpo", "trainer.total_training_steps=2", ONE_WORKER)
     assert trainer.actor_rollout_wg.updates == []
     assert [step["allot/updated"] for step in trainer.history] == [0, 0]
-    assert [step["group/zero_cause/all_wrong"] for step in trainer.history] == [1, 1]
+    for step in trainer.history:  # answers of four tokens are cut, and that is named first
+        causes = ("all_wrong", "truncated")
+        assert sum(step[f"group/zero_cause/{cause}"] for cause in causes) == pytest.approx(1)
     assert trainer.left == {}
 
 
