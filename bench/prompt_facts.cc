@@ -58,7 +58,7 @@ class Facts {
  public:
   Facts(const RunConfig& config, const StartingPoint& start, const Arguments& arguments)
       : task_(make_task(config.data, config.train.seed)),
-        tokenizer_(start.tokenizer),
+        tokenizer_(*start.tokenizer),
         model_(start.model.clone()),
         learner_(model_, tokenizer_, *task_.train, config.learner, still(config.optim),
                  config.loss.expanded(), {1.0, true}) {
@@ -96,7 +96,7 @@ class Facts {
   double squared_gradient(const std::vector<Part>& parts);
 
   Task task_;
-  CharTokenizer tokenizer_;
+  const Tokenizer& tokenizer_;
   lm::Model model_;
   LocalLearner learner_;
   RolloutStore store_;

@@ -1,4 +1,5 @@
-"""python -m allot doctor [--json]: which versions are here, and the adapters to other trainers."""
+"""python -m allot doctor [--json]: which versions are here, and the adapters to other trainers.
+python -m allot audit FILE: Math-Verify's opinion on what the math verifier said."""
 
 from __future__ import annotations
 
@@ -6,10 +7,12 @@ import json
 import platform
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import allot
 
 from .adapters import Found, adapters, found, installed
+from .audit import audit, math_verify, report
 
 
 def facts() -> dict[str, str]:
@@ -74,11 +77,32 @@ def doctor_json() -> str:
     return json.dumps({**facts(), "adapters": listed})
 
 
-def main(arguments: list[str]) -> int:
-    if arguments not in (["doctor"], ["doctor", "--json"]):
-        print("usage: python -m allot doctor [--json]", file=sys.stderr)
+USAGE = "usage: python -m allot doctor [--json] | audit FILE"
+
+
+def run_audit(file: str) -> int:
+    try:
+        print(report(audit(Path(file), math_verify()), table))
+    except ImportError:
+        print("Math-Verify is not installed; pip install math-verify", file=sys.stderr)
         return 2
-    print(doctor_json() if "--json" in arguments else doctor())
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 3
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["doctor"]:
+            print(doctor())
+        case ["doctor", "--json"]:
+            print(doctor_json())
+        case ["audit", file]:
+            return run_audit(file)
+        case _:
+            print(USAGE, file=sys.stderr)
+            return 2
     return 0
 
 

@@ -14,7 +14,7 @@ namespace {
 
 using Row = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array<Row, 29> kAliases = {{
+constexpr std::array<Row, 33> kAliases = {{
     {"model_name_or_path", "model.path"},
     {"dataset_name", "data.train"},
     {"max_completion_length", "rollout.max_new_tokens"},
@@ -44,6 +44,10 @@ constexpr std::array<Row, 29> kAliases = {{
     {"output_dir", "train.output"},
     {"resume_from_checkpoint", "checkpoint.resume"},
     {"loss_type", "loss.preset"},
+    {"importance_sampling_level", "loss.level"},
+    {"entropy_coef", "loss.entropy_coef"},
+    {"reward_weights", "reward.weights"},
+    {"scale_rewards", "adv.scale"},
 }};
 
 constexpr std::array<Row, 40> kForeign = {{
@@ -56,11 +60,11 @@ constexpr std::array<Row, 40> kForeign = {{
     {"dynamic_sampling_max_gen_batches", "use alloc.refill.max_rounds"},
     {"replay_buffer_size", "use alloc.refill.keep_surplus"},
     {"num_train_epochs", "the length of a run is train.max_steps"},
-    {"max_prompt_length", "prompts are never cut; too long ones are refused"},
+    {"max_prompt_length", "use data.max_prompt_tokens"},
     {"actor_rollout_ref.model.path", "use model.path"},
     {"data.train_files", "use data.train"},
     {"data.val_files", "use data.eval"},
-    {"data.max_prompt_length", "prompts are never cut; too long ones are refused"},
+    {"data.max_prompt_length", "use data.max_prompt_tokens"},
     {"data.max_response_length", "use rollout.max_new_tokens"},
     {"data.train_batch_size", "use train.prompts_per_step"},
     {"actor_rollout_ref.rollout.n", "use alloc.group_size"},
@@ -110,6 +114,8 @@ std::string translated_value(std::string_view name, const std::string& text) {
   if (name == "log_completions" && is_false(text)) return "0";
   if (name == "resume_from_checkpoint" && is_true(text)) return "auto";
   if (name == "resume_from_checkpoint" && is_false(text)) return "disable";
+  if (name == "scale_rewards" && is_true(text)) return "group";
+  if (name == "scale_rewards" && is_false(text)) return "none";
   if (name == "report_to" && text == "all") return "tensorboard";
   return text;
 }

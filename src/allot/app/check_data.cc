@@ -3,47 +3,13 @@
 #include "allot/core/error.h"
 
 namespace allot {
-namespace {
-
-// At most 40 bytes, and no half character.
-std::string shortened(const std::string& text) {
-  std::size_t length = 40;
-  if (text.size() <= length) return text;
-  while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
-  return text.substr(0, length) + "...";
-}
-
-void check_lengths(const PromptSet& prompts, const CharTokenizer& tokenizer, std::size_t context,
-                   std::size_t response) {
-  std::size_t count = 0, worst_tokens = 0;
-  std::string worst;
-  for (const PromptId id : prompts.ids()) {
-    const Prompt& prompt = prompts.get(id);
-    const std::size_t tokens = tokenizer.encode(prompt.text).size();
-    if (tokens + response <= context) continue;
-    ++count;
-    if (tokens > worst_tokens) worst_tokens = tokens, worst = prompt.text;
-  }
-  if (count == 0) return;
-  throw Error(
-      ErrorKind::Data, "data",
-      concat(count, " of ", prompts.size(), " prompts are too long, the longest with ",
-             worst_tokens, " tokens (", shortened(worst), "); with a response of ", response,
-             " tokens at most ", context > response ? context - response : 0, " fit"),
-      "drop long prompts, lower rollout.max_new_tokens or raise model.context");
-}
-
-}  // namespace
 
 std::uint32_t longest_response(const Task& task) {
   return static_cast<std::uint32_t>(task.longest_response) + 1;
 }
 
-void check_prompts(const RunConfig& config, const Task& task, const CharTokenizer& tokenizer,
-                   int context) {
-  const std::size_t response = config.sampling.sampling(longest_response(task)).max_new;
-  for (const PromptSet* prompts : {task.train.get(), task.test.get()})
-    check_lengths(*prompts, tokenizer, static_cast<std::size_t>(context), response);
+std::uint32_t response_limit(const RunConfig& config, const Task& task) {
+  return config.sampling.sampling(longest_response(task)).max_new;
 }
 
 void check_step_size(const RunConfig& config, const Task& task) {

@@ -70,10 +70,23 @@ void apply_settings(OptionList& list, const std::vector<Setting>& settings) {
     level.apply(setting, batch.back().key);
 }
 
+// What nobody set follows from what was: a file of prompts is a task of its own, and a published
+// model is not warmed up on demonstrations unless that is asked for.
+void follow(OptionList& list) {
+  const auto set_unless_given = [&](const char* key, const char* value, const char* because) {
+    const Option* cause = list.find(because);
+    if (!cause->origin.empty() && !cause->plain_text().empty() && list.find(key)->origin.empty())
+      list.set(key, value, because);
+  };
+  set_unless_given("data.task", "jsonl", "data.train");
+  set_unless_given("warm_start.steps", "0", "model.path");
+}
+
 void apply_all(OptionList& list, const ConfigSources& sources) {
   for (const std::string& file : sources.files)
     apply_settings(list, parse_yaml(read_config_file(file), file));
   apply_settings(list, sources.flags);
+  follow(list);
 }
 
 void validate_run(const RunConfig& config) {
@@ -87,6 +100,13 @@ void validate_run(const RunConfig& config) {
   config.model.validate();
   config.log.validate();
   config.sampler.server.validate();
+  if (config.model.lora.r > 0 && config.warm_start.steps > 0)
+    throw Error(
+        ErrorKind::Config, "model.lora.r",
+        concat(config.model.lora.r, " was given with warm_start.steps = ", config.warm_start.steps,
+               "; an adapter belongs to the weights of model.path as they are"),
+        "warm_start.steps: 0");
+  (void)config.eval.files();
   for (const int k : config.eval.k)
     if (k > config.eval.group_size)
       throw Error(ErrorKind::Config, "eval.k",

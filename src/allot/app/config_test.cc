@@ -150,10 +150,13 @@ TEST_F(ConfigTest, TakesACommandLineOfTrl) {
                                                         {"learning_rate", "1e-5"},
                                                         {"beta", "0.0"},
                                                         {"loss_type", "dapo"},
+                                                        {"scale_rewards", "False"},
+                                                        {"reward_weights", "[1.0]"},
                                                         {"report_to", "tensorboard"},
                                                         {"log_completions", "True"},
                                                         {"resume_from_checkpoint", "False"},
                                                         {"output_dir", "somewhere"}})});
+  EXPECT_EQ(config.adv.scale, AdvantageScale::None);
   EXPECT_EQ(config.alloc.group_size, 16);
   EXPECT_EQ(config.train.prompts_per_step, 8);   // 32 x 4 / 16
   EXPECT_EQ(config.learner.minibatch_rows, 64);  // 32 x 2
@@ -164,6 +167,21 @@ TEST_F(ConfigTest, TakesACommandLineOfTrl) {
   EXPECT_EQ(
       load_config({.flags = flags({{"per_device_train_batch_size", "64"}})}).learner.minibatch_rows,
       0);  // one update of all
+}
+
+TEST_F(ConfigTest, WhatNobodySetFollowsFromWhatWasGiven) {
+  const RunConfig config = load_config(
+      {.flags = flags({{"dataset_name", "x.jsonl"}, {"model_name_or_path", "folder"}})});
+  EXPECT_EQ(config.data.task, "jsonl");
+  EXPECT_EQ(config.warm_start.steps, 0);
+  const RunConfig warmed =
+      load_config({.flags = flags({{"model.path", "folder"}, {"warm_start.steps", "7"}})});
+  EXPECT_EQ(warmed.warm_start.steps, 7);
+  EXPECT_EQ(load_config({}).data.task, "digit_sort");
+  EXPECT_GT(load_config({}).warm_start.steps, 0);
+  EXPECT_NE(message({.flags = flags({{"data.task", "addition"}, {"data.train", "x.jsonl"}})})
+                .find("makes its own prompts"),
+            std::string::npos);
 }
 
 TEST_F(ConfigTest, ExplainsBatchArithmetic) {

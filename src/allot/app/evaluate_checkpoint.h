@@ -4,8 +4,10 @@
 #include <array>
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include "allot/app/config.h"
+#include "allot/app/run_world.h"
 #include "allot/loop/evaluate.h"
 
 namespace allot {
@@ -13,20 +15,26 @@ namespace allot {
 struct CheckpointEvaluation {
   std::string checkpoint, task;
   std::vector<int> k;
-  EvalResult result;
+  // As RunWorld::evaluate() returns them, "test" first; the last one is incomplete where it was
+  // stopped. Empty: stopped during the warm start.
+  std::vector<NamedEvaluation> sets;
+
+  bool complete() const { return !sets.empty() && sets.back().result.complete; }
 };
 
 // `path`: a checkpoint folder, a run folder (its newest checkpoint), or a folder with a model; ""
 // is the starting point of the configuration (warm-started if it says so).
 CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::string& path,
-                                         Recorder& console, const std::atomic<bool>& stop);
+                                         Recorder& console, const std::atomic<bool>& stop,
+                                         const SampleSink& sink = {});
 
 // Shares of prompts by pass rate: below .1, .1 to .2, .2 to .8, .8 to .9, above .9. Allocation can
 // only matter where all three of the first, the middle and the last are large.
 std::array<double, 5> pass_rate_shares(const EvalResult& result);
 
 std::string evaluation_text(const CheckpointEvaluation& evaluation);
-// {"checkpoint", "task", "prompts", "group_size", "pass@1", "pass@K".., "avg@N", ...}
+// {"checkpoint", "task", "prompts", "group_size", "pass@1", "pass@K".., "avg@N", ..,
+//  "sets": {NAME: {"prompts", ..}}}: the run's own held-out prompts, then all the other sets.
 std::string evaluation_json(const CheckpointEvaluation& evaluation);
 
 }  // namespace allot

@@ -8,6 +8,7 @@
 #include "allot/core/options.h"
 #include "allot/loop/engine.h"
 #include "allot/remote/server_options.h"
+#include "allot/tasks/file_task.h"
 
 namespace allot {
 
@@ -93,6 +94,10 @@ struct EvalOptions {
   int group_size = 1;
   std::vector<int> k = {1};
   double temperature = 1;
+  std::vector<std::string> sets;
+
+  // Of `sets`. Throws Error(Config): a name that is empty, "test" or there twice.
+  std::vector<NamedFile> files() const;
 
   template <class V>
   void fields(V& v) {
@@ -101,6 +106,9 @@ struct EvalOptions {
     v("group_size", group_size, Range{1, 4096}, "responses per held-out prompt");
     v("k", k, Range{1, 4096}, "values of k for pass@k, each at most eval.group_size");
     v("temperature", temperature, Range{0, 100}, "of sampling in evaluation; 0 = greedy");
+    v("sets", sets,
+      "further files of held-out prompts, NAME=FILE or FILE, each evaluated by itself; columns are "
+      "found by name");
   }
 };
 

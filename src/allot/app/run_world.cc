@@ -57,6 +57,13 @@ std::vector<PromptId> evenly_chosen(const std::vector<PromptId>& ids, std::size_
   return chosen;
 }
 
+ModelParts parts_of(const ModelOptions& options, const lm::Model& model) {
+  ModelParts parts;
+  parts.adapter = make_adapter(options, model);
+  if (options.dtype == WeightType::Bf16) parts.rounded = model.converted(at::kBFloat16);
+  return parts;
+}
+
 OptimOptions scheduled(OptimOptions optim, const TrainOptions& train) {
   if (optim.schedule_steps == 0) optim.schedule_steps = static_cast<std::uint64_t>(train.max_steps);
   return optim;
@@ -68,16 +75,20 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
                    const std::atomic<bool>& stop)
     : config_(config),
       stop_(stop),
-      task_(make_task(config.data, config.train.seed)),
       tokenizer_(start.tokenizer),
-      model_(start.model.clone()),
-      sampler_(make_rollout_engine(config, model_, tokenizer_, stop)),
+      task_(prepare_task(make_task(config.data, config.train.seed), config, *tokenizer_,
+                         start.model.config().context)),
+      held_out_(held_out_sets(config, task_, *tokenizer_, start.model.config().context)),
+      model_(start.model),
+      parts_(parts_of(config.model, model_)),
+      sampler_(make_rollout_engine(config, parts_.rounded ? *parts_.rounded : model_, *tokenizer_,
+                                   stop)),
       engine_(*sampler_, clock_, config.health.stall_s),
       verifier_(make_reward_verifier(config.reward, config.data, std::move(task_.verifier),
                                      config.sampling.sampling(longest_response(task_)).max_new)),
-      learner_(model_, tokenizer_, *task_.train, config.learner,
+      learner_(model_, *tokenizer_, *task_.train, config.learner,
                scheduled(config.optim, config.train), config.loss.expanded(),
-               sampler_facts(config, engine_)),
+               sampler_facts(config, engine_), parts_),
       controller_(make_controller(config, engine_, task_.train->size())) {
   check_step_size(config, task_);
   if (controller_.needs().embedding) embed_prompts();
@@ -88,7 +99,7 @@ void RunWorld::embed_prompts() {
   if (config_.train.embedding == PromptEmbedding::Text) return embed_by_text(*task_.train);
   std::vector<std::vector<std::int32_t>> prompts;
   for (const PromptId id : task_.train->ids())
-    prompts.push_back(tokenizer_.encode(task_.train->get(id).text));
+    prompts.push_back(tokenizer_->encode(task_.train->get(id).text));
   task_.train->embed(embed_by_model(model_, prompts, config_.learner.workers));
 }
 
@@ -141,7 +152,9 @@ Plan RunWorld::open_step() {
       settings.budget, learner_.version());
 }
 
-EvalResult RunWorld::evaluate(Recorder& recorder) {
+void RunWorld::evaluate_set(const std::string& name, const PromptSet& prompts, Verifier& verifier,
+                            Verifier* flexible, Recorder& recorder, const SampleSink& sink,
+                            std::vector<NamedEvaluation>& evaluations) {
   EvalSettings settings;
   settings.seed = 0;  // common random numbers: every run and every checkpoint draws alike
   settings.group_size = static_cast<std::uint32_t>(config_.eval.group_size);
@@ -149,15 +162,37 @@ EvalResult RunWorld::evaluate(Recorder& recorder) {
   settings.sampling = config_.sampling.sampling(longest_response(task_));
   settings.sampling.temperature = static_cast<float>(config_.eval.temperature);
   settings.stop = &stop_;
-  engine_.listen(recorder, controller_.step());
+  if (sink)
+    settings.each = [&](const Rollout& rollout, std::span<const Score> scores) {
+      sink(name, prompts.get(rollout.prompt), rollout, scores);
+    };
+  std::vector<Verifier*> verifiers = {&verifier};
+  if (flexible != nullptr) verifiers.push_back(flexible);
   const std::vector<PromptId> ids =
-      evenly_chosen(task_.test->ids(), static_cast<std::size_t>(config_.eval.prompts));
-  return allot::evaluate(engine_, *verifier_, *task_.test, ids, settings, recorder);
+      evenly_chosen(prompts.ids(), static_cast<std::size_t>(config_.eval.prompts));
+  std::vector<EvalResult> results =
+      allot::evaluate(engine_, verifiers, prompts, ids, settings, recorder);
+  for (std::size_t i = 0; i < results.size(); ++i)
+    evaluations.push_back({i == 0 ? name : name + "/flexible", std::move(results[i])});
+}
+
+std::vector<NamedEvaluation> RunWorld::evaluate(Recorder& recorder, const SampleSink& sink) {
+  engine_.listen(recorder, controller_.step());
+  std::vector<NamedEvaluation> evaluations;
+  evaluate_set("test", *task_.test, *verifier_, task_.flexible.get(), recorder, sink, evaluations);
+  for (const HeldOutSet& set : held_out_) {
+    if (!evaluations.back().result.complete) break;
+    evaluate_set(set.name, *set.prompts, *set.verifier, set.flexible.get(), recorder, sink,
+                 evaluations);
+  }
+  return evaluations;
 }
 
 void RunWorld::save(CheckpointWriter& writer) const {
   learner_.save(writer.path().string());
-  tokenizer_.save(writer.path().string());
+  tokenizer_->save(writer.path().string());
+  if (!config_.model.path.empty())
+    lm::copy_companion_files(base_folder(config_.model.path), writer.path().string());
   writer.blob(kControllerFile, controller_.save(task_.train->hash()));
   writer.blob(kHeldFile, store_.save());
   writer.blob(kCursorFile, task_.train->save());

@@ -3,11 +3,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "allot/app/config.h"
+#include "allot/app/prepare_task.h"
 #include "allot/app/starting_point.h"
 #include "allot/app/watched_engine.h"
 #include "allot/core/controller.h"
@@ -19,14 +22,27 @@
 
 namespace allot {
 
+struct NamedEvaluation {
+  std::string set;
+  EvalResult result;
+};
+
+// A response of an evaluation, with one score of each verifier: the run's own, then the flexible.
+using SampleSink = std::function<void(const std::string& set, const Prompt& prompt,
+                                      const Rollout& rollout, std::span<const Score> scores)>;
+
 // Not movable: its parts refer to each other.
 class RunWorld {
  public:
+  // Trains the weights of `start`: copy() it where they are needed again.
   RunWorld(const RunConfig& config, const StartingPoint& start, const std::atomic<bool>& stop);
   RunWorld(const RunWorld&) = delete;
 
   StepResult step(Recorder& recorder);
-  EvalResult evaluate(Recorder& recorder);
+  // Of the held-out prompts, "test", and of every set of eval.sets; where answers are compared by
+  // the math verifier, followed by those of its flexible profile, "test/flexible". The last one is
+  // incomplete where the run was stopped.
+  std::vector<NamedEvaluation> evaluate(Recorder& recorder, const SampleSink& sink = {});
 
   // Files of one checkpoint: model, optimizer, tokenizer, controller.bin, held.bin, cursor.
   void save(CheckpointWriter& writer) const;
@@ -36,7 +52,7 @@ class RunWorld {
   const Task& task() const { return task_; }
   // Of a prompt's text, as the model sees it.
   std::vector<std::int32_t> encode(const std::string& text) const {
-    return tokenizer_.encode(text);
+    return tokenizer_->encode(text);
   }
   // Tokens that a prompt may have beside the longest response.
   std::size_t prompt_room() const;
@@ -51,13 +67,18 @@ class RunWorld {
 
  private:
   void embed_prompts();
+  void evaluate_set(const std::string& name, const PromptSet& prompts, Verifier& verifier,
+                    Verifier* flexible, Recorder& recorder, const SampleSink& sink,
+                    std::vector<NamedEvaluation>& evaluations);
   StepSettings step_settings() const;
 
   const RunConfig config_;
   const std::atomic<bool>& stop_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
   Task task_;
-  CharTokenizer tokenizer_;
+  std::vector<HeldOutSet> held_out_;
   lm::Model model_;
+  ModelParts parts_;
   const Clock clock_;
   std::unique_ptr<RolloutEngine> sampler_;
   WatchedEngine engine_;  // of it

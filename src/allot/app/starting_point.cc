@@ -5,11 +5,14 @@
 
 #include <unistd.h>
 
-#include "allot/app/check_data.h"
+#include "allot/app/folder_tokenizer.h"
+#include "allot/app/memory_check.h"
+#include "allot/app/prepare_task.h"
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/core/prompt_id.h"
 #include "allot/local/warm_start.h"
+#include "allot/text/char_tokenizer.h"
 
 namespace allot {
 namespace {
@@ -18,11 +21,11 @@ namespace fs = std::filesystem;
 
 constexpr int kVocabularyMultiple = 16;
 
-CharTokenizer tokenizer_for(const RunConfig& config, const Task& task) {
-  if (!config.model.path.empty()) return CharTokenizer::load(config.model.path);
+std::shared_ptr<const Tokenizer> tokenizer_for(const RunConfig& config, const Task& task) {
+  if (!config.model.path.empty()) return folder_tokenizer(config.model.path);
   const CharTokenizer exact(task.alphabet);
   const int padded = (exact.size() + kVocabularyMultiple - 1) / kVocabularyMultiple;
-  return CharTokenizer(task.alphabet, padded * kVocabularyMultiple);
+  return std::make_shared<CharTokenizer>(task.alphabet, padded * kVocabularyMultiple);
 }
 
 // Every option that the warmed-up model depends on.
@@ -50,7 +53,7 @@ std::string cache_key(const RunConfig& config, const Task& task) {
 }
 
 // Returns false if it was stopped.
-bool warm_up(const RunConfig& config, const Task& task, const CharTokenizer& tokenizer,
+bool warm_up(const RunConfig& config, const Task& task, const Tokenizer& tokenizer,
              const lm::Model& model, Recorder& console, const std::atomic<bool>& stop) {
   const WarmStartWork work{config.learner.micro_rollouts, config.learner.shards,
                            config.learner.workers};
@@ -68,29 +71,40 @@ bool warm_up(const RunConfig& config, const Task& task, const CharTokenizer& tok
   return result.complete;
 }
 
-fs::path cache_folder(const RunConfig& config, const Task& task) {
-  return fs::path(config.train.output) / ".warm-start" / cache_key(config, task);
+fs::path cache_folder(const RunConfig& config, const std::string& key) {
+  return fs::path(config.train.output) / ".warm-start" / key;
+}
+
+// What a starting point is made of before its weights are there.
+struct Read {
+  std::string cache_key;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  Task task;  // as the model reads it
+};
+
+Read read_task(const RunConfig& config) {
+  Task drawn = make_task(config.data, config.train.seed);
+  auto tokenizer = tokenizer_for(config, drawn);
+  std::string key = cache_key(config, drawn);
+  const int context = model_shape(config.model, tokenizer->size()).context;
+  Task task = prepare_task(std::move(drawn), config, *tokenizer, context);
+  return {std::move(key), std::move(tokenizer), std::move(task)};
 }
 
 // nullptr: nothing is cached, or no warm start is wanted.
-std::unique_ptr<StartingPoint> from_cache(const RunConfig& config, const Task& task) {
-  const fs::path cached = cache_folder(config, task);
+std::unique_ptr<StartingPoint> from_cache(const RunConfig& config, const Read& read) {
+  const fs::path cached = cache_folder(config, read.cache_key);
   if (config.warm_start.steps == 0 || !fs::exists(cached / "COMPLETE")) return nullptr;
-  CharTokenizer tokenizer = tokenizer_for(config, task);
   ModelOptions options;
   options.path = cached.string();
   options.device = config.model.device;
-  lm::Model model = make_model(options, tokenizer.size());
-  check_prompts(config, task, tokenizer, model.config().context);
   return std::make_unique<StartingPoint>(
-      StartingPoint{std::move(tokenizer), std::move(model), true});
+      StartingPoint{read.tokenizer, make_model(options, read.tokenizer->size()), true});
 }
 
-StartingPoint newly_made(const RunConfig& config, const Task& task) {
-  CharTokenizer tokenizer = tokenizer_for(config, task);
-  lm::Model model = make_model(config.model, tokenizer.size());
-  check_prompts(config, task, tokenizer, model.config().context);
-  return {std::move(tokenizer), std::move(model), false};
+StartingPoint newly_made(const RunConfig& config, const Read& read) {
+  check_fits(config, read.task, *read.tokenizer);
+  return {read.tokenizer, make_model(config.model, read.tokenizer->size()), false};
 }
 
 // Written aside and renamed, so that a process that dies or works on the same beside this one
@@ -99,7 +113,7 @@ void write_cache(const fs::path& cached, const StartingPoint& start) {
   const fs::path aside = concat(cached.string(), ".", ::getpid());
   fs::create_directories(aside);
   start.model.save(aside.string());
-  start.tokenizer.save(aside.string());
+  start.tokenizer->save(aside.string());
   replace_file(aside / "COMPLETE", "");
   std::error_code taken;
   fs::rename(aside, cached, taken);
@@ -115,19 +129,19 @@ void write_cache(const fs::path& cached, const StartingPoint& start) {
 }  // namespace
 
 std::unique_ptr<StartingPoint> cold_starting_point(const RunConfig& config) {
-  const Task task = make_task(config.data, config.train.seed);
-  if (auto cached = from_cache(config, task)) return cached;
-  return std::make_unique<StartingPoint>(newly_made(config, task));
+  const Read read = read_task(config);
+  if (auto cached = from_cache(config, read)) return cached;
+  return std::make_unique<StartingPoint>(newly_made(config, read));
 }
 
 std::unique_ptr<StartingPoint> starting_point(const RunConfig& config, Recorder& console,
                                               const std::atomic<bool>& stop) {
-  const Task task = make_task(config.data, config.train.seed);
-  if (auto cached = from_cache(config, task)) return cached;
-  auto start = std::make_unique<StartingPoint>(newly_made(config, task));
+  const Read read = read_task(config);
+  if (auto cached = from_cache(config, read)) return cached;
+  auto start = std::make_unique<StartingPoint>(newly_made(config, read));
   if (config.warm_start.steps == 0) return start;
-  if (!warm_up(config, task, start->tokenizer, start->model, console, stop)) return nullptr;
-  write_cache(cache_folder(config, task), *start);
+  if (!warm_up(config, read.task, *start->tokenizer, start->model, console, stop)) return nullptr;
+  write_cache(cache_folder(config, read.cache_key), *start);
   return start;
 }
 

@@ -1,5 +1,7 @@
 #include "allot/app/train.h"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -24,6 +26,8 @@ RunFacts facts_of(const RunConfig& config, const RunWorld& world, const DataFact
           {"env/processors", std::to_string(std::thread::hardware_concurrency())},
           {"env/device", world.device()}};
 }
+
+std::string percent(double share) { return concat(std::round(1000 * share) / 10, " %"); }
 
 // The run while it is open.
 class Run {
@@ -59,7 +63,7 @@ Run::Run(const TrainRequest& request, const StartingPoint& start, const Services
       world_(request.config, start, services.stop) {
   result_.folder = folder_.path();
   const DataFacts data = DataFacts::of(*world_.task().train);
-  std::vector<std::string> warnings = world_.task().warnings;
+  std::vector<std::string> warnings = world_.task().notes.warnings;
   std::optional<CheckpointFolder> checkpoint;
   const std::string& resume = config_.checkpoint.resume;
   if (resume == "auto") checkpoint = folder_.newest_checkpoint(warnings);
@@ -77,7 +81,7 @@ Run::Run(const TrainRequest& request, const StartingPoint& start, const Services
       [this](const std::string& text) { return world_.encode(text); }, world_.prompt_room());
   recorders_.emplace(*folder_recorder_, services_.console, config_.health);
   if (const auto gap = folder_recorder_->history_gap()) recorders_->event(*gap);
-  for (const std::string& notice : world_.task().notices)
+  for (const std::string& notice : world_.task().notes.notices)
     recorders_->event({Severity::Info, "data", notice, steps_});
   for (const std::string& warning : warnings)
     recorders_->event({Severity::Warning, "start", warning, steps_});
@@ -106,13 +110,20 @@ bool Run::reached_limit() const {
 
 void Run::evaluate_if_missing() {
   if (folder_recorder_->has_evaluation(steps_)) return;
-  const EvalResult result = world_.evaluate(*recorders_);
-  if (!result.complete) return;  // stopped: the next session does it
-  folder_recorder_->evaluation(steps_, result, config_.eval.k);
-  services_.console.event({Severity::Info, "evaluation",
-                           concat("held-out accuracy ", std::round(1000 * result.pass_at_1) / 10,
-                                  " % after ", steps_, " steps"),
-                           steps_});
+  std::vector<NamedEvaluation> evaluations = world_.evaluate(*recorders_);
+  if (!evaluations.back().result.complete) return;  // stopped: the next session does it
+  // "test" last: it says that all are there.
+  std::rotate(evaluations.begin(), evaluations.begin() + 1, evaluations.end());
+  std::string others;
+  for (const auto& [set, result] : evaluations) {
+    folder_recorder_->evaluation(steps_, result, config_.eval.k, set);
+    if (set != "test") others += concat(", ", set, " ", percent(result.pass_at_1));
+  }
+  services_.console.event(
+      {Severity::Info, "evaluation",
+       concat("held-out accuracy ", percent(evaluations.back().result.pass_at_1), others, " after ",
+              steps_, " steps"),
+       steps_});
 }
 
 void Run::save_checkpoint() {

@@ -36,7 +36,7 @@ class CompareProgram {
  public:
   explicit CompareProgram(const CompareArguments& arguments)
       : a_(arguments),
-        config_(load_config(arguments.run.sources())),
+        config_(load_config(arguments.run.required_sources())),
         terminal_(arguments.run.quiet),
         console_(terminal_) {
     compare_arms(config_);  // refuses what cannot be compared before anything is done

@@ -1,10 +1,13 @@
 // allot eval: pass@1, pass@k and avg@k of a checkpoint on the held-out prompts.
 #include <memory>
+#include <optional>
+#include <string>
 
 #include <fmt/format.h>
 
 #include "allot/app/evaluate_checkpoint.h"
 #include "allot/app/run_console.h"
+#include "allot/app/sample_file.h"
 #include "allot/cli/commands.h"
 #include "allot/cli/run_arguments.h"
 #include "allot/cli/signals.h"
@@ -13,15 +16,29 @@
 namespace allot {
 namespace {
 
-int run_eval(const RunArguments& arguments, const std::string& checkpoint) {
-  const RunConfig config = load_config(arguments.sources());
-  StandardError terminal(arguments.quiet);
+struct EvalArguments {
+  RunArguments run;
+  std::string checkpoint, samples;
+};
+
+int run_eval(const EvalArguments& arguments) {
+  const RunConfig config = load_config(arguments.run.required_sources());
+  StandardError terminal(arguments.run.quiet);
   RunConsole console(terminal);
+  std::optional<SampleFile> samples;
+  SampleSink sink;
+  if (!arguments.samples.empty()) {
+    samples.emplace(arguments.samples);
+    sink = [&](const std::string& set, const Prompt& prompt, const Rollout& rollout,
+               std::span<const Score> scores) { samples->add(set, prompt, rollout, scores); };
+  }
   const CheckpointEvaluation evaluation =
-      evaluate_checkpoint(config, checkpoint, console, stop_requested());
+      evaluate_checkpoint(config, arguments.checkpoint, console, stop_requested(), sink);
   terminal.bar("");
-  if (!evaluation.result.complete) return kStoppedByUser;
-  fmt::print("{}\n", arguments.json ? evaluation_json(evaluation) : evaluation_text(evaluation));
+  if (samples) samples->close();
+  if (!evaluation.complete()) return kStoppedByUser;
+  fmt::print("{}\n",
+             arguments.run.json ? evaluation_json(evaluation) : evaluation_text(evaluation));
   return 0;
 }
 
@@ -29,15 +46,15 @@ int run_eval(const RunArguments& arguments, const std::string& checkpoint) {
 
 void add_eval(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("eval", "pass@1, pass@k, avg@k on held-out prompts");
-  auto arguments = std::make_shared<RunArguments>();
-  auto checkpoint = std::make_shared<std::string>();
-  arguments->add_to(*command);
+  auto arguments = std::make_shared<EvalArguments>();
+  arguments->run.add_to(*command);
   command->add_option(
-      "--checkpoint", *checkpoint,
+      "--checkpoint", arguments->checkpoint,
       "checkpoint folder, or a run folder (its latest); without: the model that runs start from");
-  command->callback([&chosen, arguments, checkpoint] {
-    chosen = [arguments, checkpoint] { return run_eval(*arguments, *checkpoint); };
-  });
+  command->add_option("--samples", arguments->samples,
+                      "file for the responses and their verdicts, JSON lines");
+  command->callback(
+      [&chosen, arguments] { chosen = [arguments] { return run_eval(*arguments); }; });
 }
 
 }  // namespace allot

@@ -57,7 +57,7 @@ void add_config(CLI::App& app, Action& chosen) {
   command->callback([&chosen, arguments, other] {
     chosen = [arguments, other] {
       ConfigSources sources = arguments->sources();
-      sources.files.front() = config_file_of(sources.files.front());
+      if (!sources.files.empty()) sources.files.front() = config_file_of(sources.files.front());
       if (!other->empty()) {
         const auto differences = config_differences(
             load_config(sources), load_config({.files = {config_file_of(*other)}}));

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "allot/cli/commands.h"
+#include "allot/cli/joined_flags.h"
 #include "allot/core/error.h"
 
 namespace {
@@ -50,7 +51,9 @@ int main(int argc, char** argv) {
     add(app, chosen);
   try {
     refuse_unknown_command(app, argc, argv);
-    app.parse(argc, argv);
+    std::vector<std::string> arguments = allot::joined_flags(app, argc, argv);
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+    app.parse(arguments);
     return chosen();
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);

@@ -25,6 +25,7 @@ TEST_F(Program, WrongInputsAreRefusedWithTheirExitCode) {
   expect("train tiny.yaml --set alloc.method=gpro", 2, "grpo");
   expect("train tiny.yaml --num_generation 4", 2, "num_generation");
   expect("train missing.yaml", 2, "not found");
+  expect("train", 2, "a file or flags are needed");
   expect("train tiny.yaml --set data.task=jsonl --set data.train=missing.jsonl", 3,
          "missing.jsonl");
   write("broken.jsonl", "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \n");
@@ -35,7 +36,7 @@ TEST_F(Program, WrongInputsAreRefusedWithTheirExitCode) {
         "\"3\"}\n{\"prompt\": \"3+1111111111111=\", \"answer\": \"4\"}\n");
   const std::string small =
       "train tiny.yaml --set data.task=jsonl --set data.train=small.jsonl --set "
-      "data.eval=small.jsonl --set warm_start.steps=0";
+      "data.eval=small.jsonl --set data.overlong=error --set warm_start.steps=0";
   expect(small + " --set train.prompts_per_step=4", 3, "there are 3 training prompts");
   expect(small + " --set model.context=12", 3, "1 of 3 prompts are too long");
   expect("train tiny.yaml --set model.context=6", 3, "context");
@@ -49,6 +50,21 @@ TEST_F(Program, WrongInputsAreRefusedWithTheirExitCode) {
   expect("train tiny.yaml --set loss.preset=gspo", 2, "loss.level");
   expect("train tiny.yaml --set adv.unit=token", 2, "adv.unit");
   EXPECT_FALSE(fs::exists(folder_ / "runs" / "tiny" / "run.sqlite"));  // nothing half-written
+}
+
+TEST_F(Program, TakesACommandLineOfTrlWithoutAFile) {
+  std::string rows;
+  for (int i = 0; i < 20; ++i)
+    rows += "{\"prompt\": \"" + std::to_string(i) + "+1=\", \"answer\": \"" +
+            std::to_string(i + 1) + "\"}\n";
+  write("sums.jsonl", rows);
+  const Ended ended = run(
+      "train --dataset_name sums.jsonl --num_generations 4 --per_device_train_batch_size 8 "
+      "--log_completions --max_completion_length 4 --learning_rate 1e-4 --beta 0.0 --max_steps 2 "
+      "--output_dir out --warm_start.steps 0 --model.dim 16 --model.heads 2 --model.kv_heads 1 "
+      "--quiet");
+  EXPECT_EQ(ended.code, 0) << ended.out;
+  EXPECT_TRUE(fs::exists(folder_ / "out" / "run" / "checkpoint-2" / "COMPLETE")) << ended.out;
 }
 
 TEST_F(Program, ComputesALossOfGivenNumbers) {

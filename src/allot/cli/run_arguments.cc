@@ -13,7 +13,7 @@ Setting parse_set(const std::string& text) {
 
 void RunArguments::add_to(CLI::App& command) {
   command_ = &command;
-  command.add_option("config", config_, "configuration, YAML or JSON")->required();
+  command.add_option("config", config_, "configuration, YAML or JSON; flags may do without one");
   command.add_option("--config", more_, "further configuration files; later ones win");
   command.add_option("--set", sets_, "key=value; wins over files, repeatable");
   command.add_flag("--json", json, "one JSON object on standard output");
@@ -56,8 +56,7 @@ std::vector<Setting> RunArguments::flags() const {
   std::vector<Setting> settings;
   for (const std::string& text : sets_) settings.push_back(parse_set(text));
   const std::vector<std::string> extras = command_->remaining();
-  for (std::size_t i = 0; i < extras.size(); ++i) {
-    const std::string& flag = extras[i];
+  for (const std::string& flag : extras) {  // their values are joined to them
     if (!flag.starts_with("--") || flag.size() < 3)
       throw Error(ErrorKind::Config, "command line", concat("'", flag, "' was not expected here"),
                   concat("allot ", command_->get_name(), " --help shows what is"));
@@ -65,9 +64,6 @@ std::vector<Setting> RunArguments::flags() const {
     if (equals != std::string::npos) {
       settings.push_back(
           {flag.substr(2, equals - 2), flag.substr(equals + 1), flag.substr(0, equals)});
-    } else if (i + 1 < extras.size() && !extras[i + 1].starts_with("--")) {
-      settings.push_back({flag.substr(2), extras[i + 1], flag});
-      ++i;
     } else {
       settings.push_back({flag.substr(2), "true", flag});
     }
@@ -78,10 +74,19 @@ std::vector<Setting> RunArguments::flags() const {
 
 ConfigSources RunArguments::sources() const {
   ConfigSources sources;
-  sources.files.push_back(config_);
+  if (!config_.empty()) sources.files.push_back(config_);
   sources.files.insert(sources.files.end(), more_.begin(), more_.end());
   sources.flags = flags();
   return sources;
+}
+
+ConfigSources RunArguments::required_sources() const {
+  ConfigSources all = sources();
+  if (all.files.empty() && all.flags.empty())
+    throw Error(ErrorKind::Config, "command line",
+                "no configuration was given; a file or flags are needed",
+                concat("allot ", command_->get_name(), " examples/quickstart.yaml"));
+  return all;
 }
 
 std::string RunArguments::given_text() const {

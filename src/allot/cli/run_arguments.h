@@ -1,6 +1,6 @@
 // What every command that takes a configuration has in common.
 //
-//   CONFIG [--config more.yaml] [--set key=value] [--TRL_name value] [--name N] [--fresh]
+//   [CONFIG] [--config more.yaml] [--set key=value] [--TRL_name value] [--name N] [--fresh]
 #pragma once
 
 #include <filesystem>
@@ -31,7 +31,8 @@ class RunArguments {
   // After parsing. Long flags that the command does not know are configuration keys or their
   // aliases; anything else throws Error(Config).
   ConfigSources sources() const;
-  std::string given_text() const;  // of all files, for config.yaml
+  ConfigSources required_sources() const;  // Error(Config) where there is neither file nor flag
+  std::string given_text() const;          // of all files, for config.yaml
 
   // runs/NAME: --name, else the stem of the configuration file.
   std::filesystem::path folder(const RunConfig& config) const;

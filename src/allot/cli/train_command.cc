@@ -22,13 +22,13 @@ int stopped(const RunArguments& arguments) {
 }
 
 int show_plan(const RunArguments& arguments) {
-  const DryRun run = dry_run(load_config(arguments.sources()));
+  const DryRun run = dry_run(load_config(arguments.required_sources()));
   fmt::print("{}", arguments.json ? dry_run_json(run) + "\n" : dry_run_text(run));
   return 0;
 }
 
 int run_train(const RunArguments& arguments) {
-  const RunConfig config = load_config(arguments.sources());
+  const RunConfig config = load_config(arguments.required_sources());
   StandardError terminal(arguments.quiet);
   RunConsole console(terminal);
   const auto start = starting_point(config, console, stop_requested());

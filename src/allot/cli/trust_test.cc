@@ -181,7 +181,7 @@ TEST_F(Trust, ADryRunShowsThePlanAndLeavesNothing) {
   EXPECT_EQ(ended.code, 0) << ended.out;
   for (const char* part : {"nothing was generated", "aero", "40 training prompts, 20 held out",
                            "8 prompts x 4 = 32 rollouts a step", "16 in the first round, 2 to 2",
-                           "at the peak", "activations ", "keys and values "})
+                           "at the peak", "activations ", "keys, values and scratch "})
     EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
   EXPECT_FALSE(fs::exists(folder_ / "runs"));
   expect("train tiny.yaml --dry-run --json", 0, R"("rollouts":32)");

@@ -22,7 +22,25 @@ std::int64_t rows_of(const Piece& piece) {
   return rows;
 }
 
-std::vector<Piece> pieces_of(std::span<const PackGroup> groups, std::size_t largest) {
+// `piece` in parts of at most `limit` rows, as far as single responses allow.
+void cut_by_rows(Piece piece, std::int64_t limit, std::vector<Piece>& out) {
+  Piece part{piece.group, piece.first, 0, 0};
+  for (std::size_t i = 0; i < piece.count; ++i) {
+    Piece longer = part;
+    ++longer.count;
+    longer.rows = rows_of(longer);
+    if (part.count > 0 && longer.rows > limit) {
+      out.push_back(part);
+      longer = {piece.group, piece.first + i, 1, 0};
+      longer.rows = rows_of(longer);
+    }
+    part = longer;
+  }
+  out.push_back(part);
+}
+
+std::vector<Piece> pieces_of(std::span<const PackGroup> groups, std::size_t largest,
+                             std::int64_t most_rows) {
   std::vector<Piece> pieces;
   for (const PackGroup& group : groups) {
     const std::size_t n = group.responses.size();
@@ -35,7 +53,10 @@ std::vector<Piece> pieces_of(std::span<const PackGroup> groups, std::size_t larg
     for (std::size_t p = 0; p < parts; ++p) {
       Piece piece{&group, n * p / parts, n * (p + 1) / parts - n * p / parts, 0};
       piece.rows = rows_of(piece);
-      pieces.push_back(piece);
+      if (most_rows > 0 && piece.rows > most_rows)
+        cut_by_rows(piece, most_rows, pieces);
+      else
+        pieces.push_back(piece);
     }
   }
   return pieces;
@@ -93,12 +114,17 @@ void append(MicroBatch& batch, const Piece& piece) {
 std::vector<std::vector<MicroBatch>> pack(std::span<const PackGroup> groups,
                                           const PackSettings& settings) {
   const auto largest = static_cast<std::size_t>(std::max(1, settings.micro_rollouts));
-  const std::vector<Piece> pieces = pieces_of(groups, largest);
+  const std::vector<Piece> pieces = pieces_of(groups, largest, settings.micro_tokens);
   const std::vector<int> shard = deal(pieces, std::max(1, settings.shards));
   std::vector<std::vector<MicroBatch>> out(static_cast<std::size_t>(std::max(1, settings.shards)));
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     std::vector<MicroBatch>& batches = out[static_cast<std::size_t>(shard[i])];
-    if (batches.empty() || batches.back().items.size() + pieces[i].count > largest) {
+    const auto is_full = [&](const MicroBatch& batch) {
+      const auto rows = static_cast<std::int64_t>(batch.rows.tokens.size()) + pieces[i].rows;
+      return batch.items.size() + pieces[i].count > largest ||
+             (settings.micro_tokens > 0 && rows > settings.micro_tokens);
+    };
+    if (batches.empty() || is_full(batches.back())) {
       batches.emplace_back();
       batches.back().first_target.push_back(0);
     }

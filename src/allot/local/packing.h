@@ -1,7 +1,8 @@
 // Responses to be trained on, laid out as packed rows and dealt out to shards.
 //
 // A group (responses to one prompt) stays whole, with its prompt computed once, unless it has more
-// than `micro_rollouts` responses: then it is cut into even pieces, each with the prompt again. A
+// than `micro_rollouts` responses: then it is cut into even pieces, each with the prompt again, and
+// further where a piece has more than `micro_tokens` rows and more than one response. A
 // response of n tokens takes n - 1 rows: its first token is predicted by the prompt's last row, and
 // its last token predicts nothing.
 #pragma once
@@ -33,6 +34,8 @@ struct MicroBatch {
 struct PackSettings {
   int micro_rollouts = 32;  // most responses of a micro-batch
   int shards = 1;
+  // Most rows of a micro-batch; one response with its prompt may have more. 0: no limit.
+  std::int64_t micro_tokens = 0;
 };
 
 // Micro-batches of each shard; always `shards` lists, some perhaps empty. Groups go whole, or in

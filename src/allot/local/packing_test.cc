@@ -82,7 +82,8 @@ RC_GTEST_PROP(Packing, EveryTokenIsPredictedFromItsOwnPast, ()) {
   const Source source = random_source(*rc::gen::arbitrary<std::uint64_t>(), 9);
   const int micro = *rc::gen::inRange(1, 12), shard_count = *rc::gen::inRange(1, 5);
   const auto groups = source.groups();
-  const auto shards = pack(groups, {micro, shard_count});
+  const std::int64_t most_rows = *rc::gen::element(0, 1, 10, 20, 40);
+  const auto shards = pack(groups, {micro, shard_count, most_rows});
   RC_ASSERT(shards.size() == static_cast<std::size_t>(shard_count));
   std::map<std::uint32_t, std::pair<Tokens, Tokens>> by_item;
   for (const PackGroup& group : groups)
@@ -92,6 +93,7 @@ RC_GTEST_PROP(Packing, EveryTokenIsPredictedFromItsOwnPast, ()) {
   for (const auto& shard : shards)
     for (const MicroBatch& batch : shard) {
       RC_ASSERT(batch.items.size() <= static_cast<std::size_t>(micro));
+      RC_ASSERT(batch.items.size() == 1 || most_rows == 0 || batch.rows.rows() <= most_rows);
       RC_ASSERT(batch.first_target.size() == batch.items.size() + 1);
       for (std::size_t i = 0; i < batch.items.size(); ++i, ++found) {
         const auto& [prompt, response] = by_item.at(batch.items[i]);
@@ -124,6 +126,16 @@ TEST(Packing, WholeGroupsShareTheirPromptAndLargeOnesAreCutEvenly) {
     EXPECT_GE(batch.items.size(), 3u);
     EXPECT_EQ(batch.rows.rows(), 4 + 2 * static_cast<std::int64_t>(batch.items.size()));
   }
+}
+
+TEST(Packing, ALimitOfRowsCutsWhereItMust) {
+  const std::vector<std::int32_t> prompt = {1, 2}, small = {5, 6, 7}, large(9, 4);
+  const PackGroup group{prompt, {small, small, large, small}, {0, 1, 2, 3}};
+  const auto batches = pack(std::vector<PackGroup>{group}, {16, 1, 6})[0];
+  std::vector<std::vector<std::uint32_t>> items;
+  for (const MicroBatch& batch : batches) items.push_back(batch.items);
+  // 2 + 2 + 2 rows; the large one has 2 + 8 by itself.
+  EXPECT_EQ(items, (std::vector<std::vector<std::uint32_t>>{{0, 1}, {2}, {3}}));
 }
 
 TEST(Packing, ShardsAreBalancedByRows) {

@@ -24,11 +24,12 @@ std::vector<double> behaviour_of(const Rollout& rollout) {
   return out;
 }
 
-TrainRow row_of(const TrainItem& item, const TrainGroup& group, const RolloutStore& store) {
+TrainRow row_of(const TrainItem& item, const TrainGroup& group, const RolloutStore& store,
+                double prompt_weight) {
   TrainRow row;
   row.stored = &store.get(item.rollout);
   row.advantage = item.advantage;
-  row.weight = item.weight;
+  row.weight = item.weight * prompt_weight;
   row.anchor_kind = item.anchor;
   if (!std::isfinite(row.advantage) || !std::isfinite(row.weight))
     broken(concat("rollout ", item.rollout, " has advantage ", row.advantage, " and weight ",
@@ -67,7 +68,7 @@ TrainRows train_rows(const TrainBatch& batch, const RolloutStore& store,
         broken(concat("group ", g, " names item ", index, ", which ",
                       index < used.size() ? "another group has" : "does not exist"));
       used[index] = true;
-      out.rows.push_back(row_of(batch.items[index], group, store));
+      out.rows.push_back(row_of(batch.items[index], group, store, prompt.weight));
       out.rows.back().group = static_cast<std::uint32_t>(g);
       check_length(out.rows.back(), out.prompts.back().size(), context, prompt.key);
     }

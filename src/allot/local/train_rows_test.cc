@@ -49,6 +49,20 @@ TEST_F(TrainRowsTest, TakesEveryItemWithItsAnchor) {
   EXPECT_EQ(found.prompts[0], world.tokenizer.encode(world.prompts.get(100).text));
 }
 
+TEST_F(TrainRowsTest, APromptsWeightMultipliesThatOfItsItems) {
+  batch.items[0].weight = 0.5f;
+  const PromptId first = batch.groups[0].prompt;
+  world.prompts.weigh(first, 0.25f);
+  const TrainRows found = rows(batch);
+  EXPECT_EQ(found.rows[0].weight, 0.125);
+  for (std::size_t i = 1; i < found.rows.size(); ++i) {
+    const bool is_first = found.rows[i].stored->rollout.prompt == first;
+    EXPECT_EQ(found.rows[i].weight, batch.items[i].weight * (is_first ? 0.25 : 1)) << i;
+  }
+  world.prompts.weigh(first, 0);
+  EXPECT_FALSE(rows(batch).rows[0].active());
+}
+
 TEST_F(TrainRowsTest, RefusesBatchesThatBreakTheContract) {
   TrainBatch bad = batch;
   bad.items[3].advantage = std::nanf("");

@@ -41,19 +41,38 @@ std::vector<Work> chunk_of_work(const PromptSource& prompts, std::span<const Pro
   return work;
 }
 
-void count(std::span<const Rollout> rollouts, std::span<const Score> scores,
-           std::uint32_t group_size, Sums& sums, std::vector<std::uint32_t>& correct) {
-  for (std::size_t i = 0; i < rollouts.size(); ++i) {
-    const Score& score = scores[i];
+// What one verifier found.
+struct Tally {
+  Sums sums;
+  std::vector<std::uint32_t> correct;  // per prompt
+
+  void add(const Rollout& rollout, const Score& score, std::uint32_t group_size) {
     ++sums.responses;
-    sums.tokens += static_cast<double>(rollouts[i].tokens.size());
-    sums.truncated += rollouts[i].status == Status::Truncated;
+    sums.tokens += static_cast<double>(rollout.tokens.size());
+    sums.truncated += rollout.status == Status::Truncated;
     sums.no_answer += score.scoring == Scoring::Scored && !score.parsed;
-    if (score.scoring != Scoring::Scored) continue;
+    if (score.scoring != Scoring::Scored) return;
     ++sums.scored;
     sums.reward += score.reward;
-    correct.at(rollouts[i].id / group_size) += score.correct;
+    correct.at(rollout.id / group_size) += score.correct;
   }
+};
+
+// Returns how many responses there were.
+std::size_t tally(std::span<const Rollout> rollouts, std::span<Verifier* const> verifiers,
+                  const PromptSource& prompts, const EvalSettings& settings,
+                  std::vector<Tally>& tallies) {
+  std::vector<std::vector<Score>> scores;
+  for (Verifier* verifier : verifiers) scores.push_back(verifier->score(rollouts, prompts));
+  std::vector<Score> of_one(verifiers.size());
+  for (std::size_t i = 0; i < rollouts.size(); ++i) {
+    for (std::size_t v = 0; v < verifiers.size(); ++v) {
+      tallies[v].add(rollouts[i], scores[v][i], settings.group_size);
+      of_one[v] = std::move(scores[v][i]);
+    }
+    if (settings.each) settings.each(rollouts[i], of_one);
+  }
+  return rollouts.size();
 }
 
 EvalResult summary(const Sums& sums, std::vector<std::uint32_t> correct,
@@ -90,12 +109,11 @@ double pass_at_k(std::uint32_t n, std::uint32_t c, std::uint32_t k) {
   return 1 - none;
 }
 
-EvalResult evaluate(RolloutEngine& engine, Verifier& verifier, const PromptSource& prompts,
-                    std::span<const PromptId> ids, const EvalSettings& settings,
-                    Recorder& recorder) {
+std::vector<EvalResult> evaluate(RolloutEngine& engine, std::span<Verifier* const> verifiers,
+                                 const PromptSource& prompts, std::span<const PromptId> ids,
+                                 const EvalSettings& settings, Recorder& recorder) {
   check(settings);
-  Sums sums;
-  std::vector<std::uint32_t> correct(ids.size(), 0);
+  std::vector<Tally> tallies(verifiers.size(), {Sums(), std::vector<std::uint32_t>(ids.size(), 0)});
   const std::size_t chunk = std::max<std::size_t>(1, settings.prompts_at_once);
   std::size_t done = 0;
   bool stopped = false;
@@ -104,18 +122,26 @@ EvalResult evaluate(RolloutEngine& engine, Verifier& verifier, const PromptSourc
     const std::vector<Work> work = chunk_of_work(prompts, ids, begin, end, settings);
     engine.submit(work);
     for (std::vector<Rollout> rollouts; !(rollouts = engine.wait()).empty();) {
-      const std::vector<Score> scores = verifier.score(rollouts, prompts);
-      count(rollouts, scores, settings.group_size, sums, correct);
-      done += rollouts.size();
+      done += tally(rollouts, verifiers, prompts, settings, tallies);
       recorder.progress({"eval", static_cast<double>(done),
                          static_cast<double>(ids.size() * settings.group_size),
-                         static_cast<std::uint64_t>(sums.tokens)});
+                         static_cast<std::uint64_t>(tallies.front().sums.tokens)});
     }
     stopped = settings.stop && settings.stop->load();
   }
-  EvalResult result = summary(sums, std::move(correct), settings);
-  result.complete = done == ids.size() * settings.group_size;
-  return result;
+  std::vector<EvalResult> results;
+  for (Tally& one : tallies) {
+    results.push_back(summary(one.sums, std::move(one.correct), settings));
+    results.back().complete = done == ids.size() * settings.group_size;
+  }
+  return results;
+}
+
+EvalResult evaluate(RolloutEngine& engine, Verifier& verifier, const PromptSource& prompts,
+                    std::span<const PromptId> ids, const EvalSettings& settings,
+                    Recorder& recorder) {
+  Verifier* const one[] = {&verifier};
+  return std::move(evaluate(engine, one, prompts, ids, settings, recorder).front());
 }
 
 }  // namespace allot

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct EvalSettings {
   std::vector<int> k = {1};      // values of k for pass@k; each <= group_size
   Sampling sampling;
   std::size_t prompts_at_once = 256;
+  // Gets every response with one score of each verifier, by request and seq; may be empty.
+  std::function<void(const Rollout&, std::span<const Score>)> each;
   const std::atomic<bool>* stop = nullptr;
 };
 
@@ -33,6 +36,12 @@ struct EvalResult {
   bool complete = true;                // false: stopped early
 };
 
+// The same responses, scored by each verifier: one result per verifier, in their order.
+std::vector<EvalResult> evaluate(RolloutEngine& engine, std::span<Verifier* const> verifiers,
+                                 const PromptSource& prompts, std::span<const PromptId> ids,
+                                 const EvalSettings& settings, Recorder& recorder);
+
+// Of one verifier.
 EvalResult evaluate(RolloutEngine& engine, Verifier& verifier, const PromptSource& prompts,
                     std::span<const PromptId> ids, const EvalSettings& settings,
                     Recorder& recorder);

@@ -85,7 +85,8 @@ std::vector<Event> HealthWatch::step(const StepRecord& record) {
 
   std::vector<Event> events = constant_rewards_.step(record);
   for (std::optional<Event>& event :
-       std::array{warning(record, now), alarm(record.step), line(record), stop(record.step)})
+       std::array{missing_answers_.step(record), warning(record, now), alarm(record.step),
+                  line(record), stop(record.step)})
     if (event) events.push_back(std::move(*event));
   return events;
 }

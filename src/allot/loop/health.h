@@ -16,6 +16,7 @@
 #include "allot/core/options.h"
 #include "allot/core/types.h"
 #include "allot/loop/constant_rewards.h"
+#include "allot/loop/missing_answers.h"
 #include "allot/loop/prompt_source.h"
 #include "allot/loop/recorder.h"
 
@@ -28,6 +29,7 @@ struct HealthOptions {
   int stop_after = 0;       // steps in a row without any signal that end the run; 0 = never
   double stall_s = 60;      // seconds without a finished rollout that are worth a warning; 0 = none
   int constant_steps = 10;  // first steps in which a constant reward function is noticed; 0 = none
+  int answer_steps = 20;    // first steps in which missing answers are noticed; 0 = none
 
   template <class V>
   void fields(V& v);
@@ -36,12 +38,14 @@ struct HealthOptions {
 class HealthWatch {
  public:
   explicit HealthWatch(HealthOptions options)
-      : options_(options), constant_rewards_(options.constant_steps) {}
+      : options_(options),
+        constant_rewards_(options.constant_steps),
+        missing_answers_(options.answer_steps) {}
 
   // Feeds one step; returns what should be said now, codes "zero_signal", "no_signal", "health",
-  // "health_stop" and "constant_reward". Reads ledger/{dead,solved}, verifier/{error,not_scorable}
-  // and reward/{fn}/{mean,std} of its metrics, and counts none of them itself.
-  // What is counted begins anew when a run resumes.
+  // "health_stop", "constant_reward" and "no_answers". Reads ledger/{dead,solved},
+  // verifier/{error,not_scorable} and reward/{fn}/{mean,std} of its metrics, and counts none of
+  // them itself. What is counted begins anew when a run resumes.
   std::vector<Event> step(const StepRecord& record);
 
   // health.stop_after steps in a row had no prompt with signal.
@@ -60,6 +64,7 @@ class HealthWatch {
 
   HealthOptions options_;
   ConstantRewards constant_rewards_;
+  MissingAnswers missing_answers_;
   Causes reported_{};  // since the last health line
   Causes poor_{};      // of the steps in a row that are mostly without signal
   std::uint64_t poor_steps_ = 0;
@@ -83,6 +88,10 @@ void HealthOptions::fields(V& v) {
   v("constant_steps", constant_steps, Range{0, 1e6},
     "first steps after which a reward function that gave every response the same value is named; "
     "0 = never");
+  v("answer_steps", answer_steps, Range{0, 1e6},
+    "first steps in which it is said once, with examples, that more than 90 % of the responses "
+    "hold "
+    "no answer; 0 = never");
 }
 
 }  // namespace allot

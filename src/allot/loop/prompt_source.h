@@ -26,6 +26,7 @@ struct Prompt {
   std::vector<Message> messages;      // a conversation; empty: `text` alone
   std::vector<std::string> accepted;  // further reference answers, of which any may match
   std::string verifier;               // preset of the math verifier; empty: as the task is judged
+  float weight = 1;  // of its rollouts in the loss, beside those of the method; >= 0
 };
 
 // Ids are distinct within one step, its refills included; a smaller pool gives fewer candidates.

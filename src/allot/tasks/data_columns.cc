@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <initializer_list>
 #include <set>
 #include <utility>
@@ -111,11 +113,26 @@ class PromptReader {
         return fail(columns_.demonstration, *cell, "text is needed");
       out_.prompt.demonstration = cell->text;
     }
+    read_weight();
     const Cell* cell = find_path(row_, columns_.verifier);
     if (cell == nullptr || cell->kind != Cell::Kind::Text) return;
     out_.prompt.verifier = verifier_preset(cell->text);
     if (out_.prompt.verifier.empty() && columns_.verifier == "verifier" && !cell->text.empty())
       problem(concat("'verifier' is '", cell->text, "', which is no preset of the verifier"));
+  }
+
+  void read_weight() {
+    const Cell* cell = find_path(row_, columns_.weight);
+    if (cell == nullptr || cell->kind == Cell::Kind::Null) return;
+    float value = -1;
+    if (cell->kind == Cell::Kind::Number || cell->kind == Cell::Kind::Text) {
+      const char* end = cell->text.data() + cell->text.size();
+      const auto [stop, error] = std::from_chars(cell->text.data(), end, value);
+      if (error != std::errc() || stop != end) value = -1;
+    }
+    if (!(value >= 0 && std::isfinite(value)))
+      return fail(columns_.weight, *cell, "a finite number of at least 0 is needed");
+    out_.prompt.weight = value;
   }
 
   void read_id() {
@@ -158,11 +175,9 @@ class PromptReader {
 }  // namespace
 
 std::vector<std::pair<const char*, std::string>> DataColumns::mapped() const {
-  std::vector<std::pair<const char*, std::string>> all = {{"prompt", prompt},
-                                                          {"answer", answer},
-                                                          {"id", id},
-                                                          {"demonstration", demonstration},
-                                                          {"verifier", verifier}};
+  std::vector<std::pair<const char*, std::string>> all = {
+      {"prompt", prompt},     {"answer", answer}, {"id", id}, {"demonstration", demonstration},
+      {"verifier", verifier}, {"weight", weight}};
   std::erase_if(all, [](const auto& pair) { return pair.second.empty(); });
   return all;
 }
@@ -177,7 +192,7 @@ std::string DataColumns::text() const {
 std::vector<std::string> DataColumns::ignored(const Cell& row) const {
   std::set<std::string> names;
   for (const auto& [name, unused] : row.fields) names.insert(name);
-  for (const std::string* column : {&prompt, &answer, &id, &demonstration, &verifier}) {
+  for (const std::string* column : {&prompt, &answer, &id, &demonstration, &verifier, &weight}) {
     names.erase(*column);
     names.erase(column->substr(0, column->find('.')));
   }
@@ -190,10 +205,12 @@ DataColumns find_columns(const Cell& row, const ColumnOptions& wanted) {
   };
   DataColumns columns;
   columns.prompt = chosen(wanted.prompt, {"prompt", "problem", "question"});
-  columns.answer = chosen(wanted.answer, {"reward_model.ground_truth", "answer", "solution"});
+  columns.answer =
+      chosen(wanted.answer, {"reward_model.ground_truth", "final_answer", "answer", "solution"});
   columns.id = wanted.id;
   columns.demonstration = wanted.demonstration;
   columns.verifier = wanted.verifier;
+  columns.weight = wanted.weight;
   find_further_columns(row, columns);
   if (!wanted.prompt.empty() || !wanted.answer.empty())
     columns.style = "as data.columns says";
@@ -208,11 +225,12 @@ void find_further_columns(const Cell& row, DataColumns& columns) {
   if (columns.id.empty()) columns.id = first_of(row, {"id"});
   if (columns.demonstration.empty()) columns.demonstration = first_of(row, {"demonstration"});
   if (columns.verifier.empty()) columns.verifier = first_of(row, {"verifier", "data_source"});
+  if (columns.weight.empty()) columns.weight = first_of(row, {"weight"});
 }
 
 std::string missing_column(const Cell& row, const ColumnOptions& wanted) {
-  for (const std::string* name :
-       {&wanted.prompt, &wanted.answer, &wanted.id, &wanted.demonstration, &wanted.verifier})
+  for (const std::string* name : {&wanted.prompt, &wanted.answer, &wanted.id, &wanted.demonstration,
+                                  &wanted.verifier, &wanted.weight})
     if (!name->empty() && find_path(row, *name) == nullptr) return *name;
   return "";
 }

@@ -5,7 +5,7 @@
 // |---|---|---|
 // | verl | prompt (messages) | reward_model.ground_truth |
 // | TRL | prompt (text or messages) | answer, else solution |
-// | questions | question, or problem | answer, else solution |
+// | questions | question, or problem | final_answer, else answer, else solution |
 //
 // An answer that is worked out is reduced to what it comes to: the text behind the last ####,
 // without thousands separators, or the last group of boxes; the whole then serves as the
@@ -25,24 +25,28 @@ namespace allot {
 
 // Names of columns, with dots for what lies within one (extra_info.index). "" = found by name.
 struct ColumnOptions {
-  std::string prompt, answer, id, demonstration, verifier;
+  std::string prompt, answer, id, demonstration, verifier, weight;
 
   template <class V>
   void fields(V& v) {
     v("prompt", prompt, "column of the prompt; empty = prompt, problem or question");
     v("answer", answer,
-      "column of the reference answer; empty = reward_model.ground_truth, answer or solution");
+      "column of the reference answer; empty = reward_model.ground_truth, final_answer, answer or "
+      "solution");
     v("id", id, "column of the key; empty = id, where there is one");
     v("demonstration", demonstration,
       "column of a correct response; empty = demonstration, where there is one");
     v("verifier", verifier,
       "column that names the verifier's preset; empty = verifier, else data_source");
+    v("weight", weight,
+      "column with the weight of a prompt's rollouts in the loss; empty = weight, where there is "
+      "one");
   }
 };
 
 struct DataColumns {
   std::string style;  // "verl", "TRL", "questions and answers", "as data.columns says"
-  std::string prompt, answer, id, demonstration, verifier;  // "" = there is none
+  std::string prompt, answer, id, demonstration, verifier, weight;  // "" = there is none
 
   // Meaning and column of each that there is.
   std::vector<std::pair<const char*, std::string>> mapped() const;
@@ -55,7 +59,8 @@ struct DataColumns {
 // By the names in the first row. A prompt or answer that is missing is found out by to_prompt().
 DataColumns find_columns(const Cell& row, const ColumnOptions& wanted);
 
-// Columns that rows may lack (id, demonstration, verifier) and a later row is the first to have.
+// Columns that rows may lack (id, demonstration, verifier, weight) and a later row is the first to
+// have.
 void find_further_columns(const Cell& row, DataColumns& columns);
 
 // Name of a column that `wanted` names and the row lacks; "" where there is none.

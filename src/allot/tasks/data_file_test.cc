@@ -1,5 +1,8 @@
 #include "allot/tasks/data_file.h"
 
+#include <array>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -7,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/error.h"
+#include "allot/tasks/data_columns.h"
 
 namespace allot {
 namespace {
@@ -63,6 +67,24 @@ TEST(DataFile, ReadsCsv) {
   expect_error("x.csv", "a,b\n1,\"2\"3\n", "x.csv:2] text stands behind");
   expect_error("x.csv", "a,a\n1,2\n", "x.csv:1] the column 'a' stands twice");
   expect_error("x.csv", "a\n\xFF\n", "x.csv:2");
+}
+
+// What the fuzzer (fuzz/data_file.cc) began from and found.
+TEST(DataFile, ReplaysTheFuzzersCorpus) {
+  constexpr std::array kNames = {"x.jsonl", "x.csv", "x.tsv"};
+  std::size_t files = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(ALLOT_SOURCE_DIR "/fuzz/corpus/data_file")) {
+    ++files;
+    std::ifstream in(entry.path(), std::ios::binary);
+    const auto name = kNames.at(static_cast<std::size_t>(in.get()) % kNames.size());
+    try {
+      read_rows(in, name,
+                [](const Cell& row, std::size_t) { (void)to_prompt(row, find_columns(row, {})); });
+    } catch (const Error&) {
+    }
+  }
+  EXPECT_GE(files, 10u);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ bool same_row(const Prompt& a, const Prompt& b) {
     return x.role == y.role && x.content == y.content;
   };
   return a.text == b.text && a.answer == b.answer && a.demonstration == b.demonstration &&
-         a.accepted == b.accepted && a.verifier == b.verifier &&
+         a.accepted == b.accepted && a.verifier == b.verifier && a.weight == b.weight &&
          std::equal(a.messages.begin(), a.messages.end(), b.messages.begin(), b.messages.end(),
                     same_message);
 }

@@ -70,6 +70,23 @@ TEST(DataSet, AcceptsLineEndsEmptyLinesMarkAndEscapes) {
   EXPECT_EQ(rows.prompts[1].answer, "\xE2\x82\xAC");
 }
 
+TEST(DataSet, WeightsOfPrompts) {
+  const DataRows rows = parse(
+      "{\"prompt\":\"a\",\"answer\":\"1\"}\n"
+      "{\"prompt\":\"b\",\"answer\":\"1\",\"weight\":0.25}\n"
+      "{\"prompt\":\"c\",\"answer\":\"1\",\"weight\":\"0\"}\n"
+      "{\"prompt\":\"d\",\"answer\":\"1\",\"weight\":null}\n");
+  ASSERT_EQ(rows.prompts.size(), 4u);
+  EXPECT_EQ(rows.prompts[0].weight, 1);
+  EXPECT_EQ(rows.prompts[1].weight, 0.25f);
+  EXPECT_EQ(rows.prompts[2].weight, 0);
+  EXPECT_EQ(rows.prompts[3].weight, 1);
+  EXPECT_TRUE(rows.ignored.empty());
+  for (const char* bad : {"-1", "\"much\"", "[1]", "1e99", "\"nan\"", "\"1 \""})
+    EXPECT_THROW(parse(concat("{\"prompt\":\"a\",\"answer\":\"1\",\"weight\":", bad, "}")), Error)
+        << bad;
+}
+
 TEST(DataSet, LargestId) {
   EXPECT_EQ(parse(R"({"id":9223372036854775807,"prompt":"a","answer":"1"})").prompts.at(0).id,
             9223372036854775807u);

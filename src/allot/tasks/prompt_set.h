@@ -37,6 +37,7 @@ class PromptSet final : public PromptSource {
   void begin_step(std::uint64_t step) override;
   const Prompt& get(PromptId id) const override;
   std::size_t size() const override { return prompts_.size(); }
+  const std::vector<Prompt>& prompts() const { return prompts_; }  // in the order they were given
   // All ids in the order the prompts were given, e.g. for evaluation.
   const std::vector<PromptId>& ids() const { return ids_; }
 

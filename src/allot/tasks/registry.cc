@@ -5,9 +5,7 @@
 
 #include "allot/core/error.h"
 #include "allot/tasks/alphabet.h"
-#include "allot/tasks/chosen_verifier.h"
-#include "allot/tasks/leakage.h"
-#include "allot/tasks/math_verifier.h"
+#include "allot/tasks/file_task.h"
 #include "allot/tasks/scored_verifier.h"
 
 namespace allot {
@@ -64,74 +62,6 @@ Task make_puzzle_task(const PuzzleTask& puzzle, std::uint64_t seed) {
   task.alphabet = std::string(kAlphabet);
   task.longest_prompt = puzzle.longest_prompt;
   task.longest_response = puzzle.longest_response;
-  return task;
-}
-
-std::unique_ptr<Verifier> file_verifier(const DataSetOptions& options, bool by_math) {
-  std::unique_ptr<Verifier> others;
-  if (by_math)
-    others = std::make_unique<MathVerifier>(options.verifier);
-  else
-    others = std::make_unique<ScoredVerifier>(exact_score);
-  return std::make_unique<ChosenVerifier>(std::move(others), options.verifier);
-}
-
-// The rows of one file, ready for use, with what there is to say about them.
-DataRows prompts_of(const std::string& path, const TaskOptions& options, Task& task) {
-  DataRows rows = read_data_set(path, options.columns);
-  check_golds(rows, options.jsonl);
-  for (std::string& warning : rows.warnings()) task.warnings.push_back(std::move(warning));
-  task.notices.push_back(concat(path, ": ", rows.prompts.size(), " prompts from ",
-                                name(rows.format), ", read as ", rows.columns.style, " (",
-                                rows.columns.text(), ")"));
-  return rows;
-}
-
-// Questions of `test` that stand in `train` too.
-void warn_of_leaks(const std::vector<Prompt>& train, const std::vector<Prompt>& test,
-                   std::vector<std::string>& warnings) {
-  const std::size_t leaks = leaked(train, test).size();
-  if (leaks > 0)
-    warnings.push_back(
-        concat(leaks, " of ", test.size(), " held-out prompts are training prompts, too"));
-}
-
-// The tokenizers of tasks have no chat template, and how a conversation reads is not guessed.
-void check_rendering(const std::vector<Prompt>& prompts, const TaskOptions& options) {
-  if (options.rendering == Rendering::None) return;
-  const auto chat = std::find_if(prompts.begin(), prompts.end(),
-                                 [](const Prompt& prompt) { return !prompt.messages.empty(); });
-  if (chat == prompts.end()) return;
-  throw Error(ErrorKind::Data, "data.template",
-              concat("prompt '", chat->key,
-                     "' is a conversation, and the tokenizer has no chat template to write it out"),
-              "data.template=none uses its plain text, as for a base model");
-}
-
-Task make_file_task(const TaskOptions& options, std::uint64_t seed) {
-  Task task;
-  DataRows rows = prompts_of(options.train, options, task);
-  const bool by_math = judged_by_math(rows, options.jsonl);
-  DataSplit split;
-  if (options.eval.empty())
-    split = split_rows(std::move(rows.prompts), options.jsonl.test_share);
-  else
-    split = {std::move(rows.prompts), prompts_of(options.eval, options, task).prompts};
-  warn_of_leaks(split.train, split.test, task.warnings);
-  for (const auto* prompts : {&split.train, &split.test}) check_rendering(*prompts, options);
-  instruct(split.train, options.jsonl.preset);
-  instruct(split.test, options.jsonl.preset);
-  std::vector<Prompt> all = split.train;
-  all.insert(all.end(), split.test.begin(), split.test.end());
-  task.alphabet = alphabet_of(all);
-  for (const Prompt& prompt : all) {
-    task.longest_prompt = std::max(task.longest_prompt, character_count(prompt.text));
-    task.longest_response = std::max({task.longest_response, character_count(prompt.answer),
-                                      character_count(prompt.demonstration)});
-  }
-  task.train = std::make_unique<PromptSet>(std::move(split.train), seed);
-  task.test = std::make_unique<PromptSet>(std::move(split.test), seed);
-  task.verifier = file_verifier(options.jsonl, by_math);
   return task;
 }
 

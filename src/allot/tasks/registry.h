@@ -12,12 +12,10 @@
 #include "allot/tasks/countdown.h"
 #include "allot/tasks/data_set.h"
 #include "allot/tasks/digit_sort.h"
+#include "allot/tasks/prompt_options.h"
 #include "allot/tasks/prompt_set.h"
 
 namespace allot {
-
-// How a conversation (Prompt::messages) becomes the text that the model sees.
-enum class Rendering { Auto, None };
 
 // Keys at data.*.
 struct TaskOptions {
@@ -27,7 +25,7 @@ struct TaskOptions {
   AdditionOptions addition;
   ChainArithmeticOptions chain_arithmetic;
   CountdownOptions countdown;
-  Rendering rendering = Rendering::Auto;
+  PromptOptions prompts;
   ColumnOptions columns;
   DataSetOptions jsonl;
 
@@ -36,11 +34,7 @@ struct TaskOptions {
     v("task", task, "digit_sort, addition, chain_arithmetic, countdown, or jsonl for own prompts");
     v("train", train, "file of training prompts: JSON lines, a JSON list or CSV (task jsonl)");
     v("eval", eval, "file of held-out prompts (task jsonl); empty = a share of data.train");
-    v("template", rendering,
-      Choices<Rendering>{{"auto", Rendering::Auto}, {"none", Rendering::None}},
-      "conversations are written out: auto = by the tokenizer's chat template, without one they "
-      "are "
-      "an error; none = as their plain text");
+    prompts.fields(v);
     v("columns", columns);
     v("digit_sort", digit_sort);
     v("addition", addition);
@@ -53,14 +47,22 @@ struct TaskOptions {
   void validate() const;
 };
 
+// What there is to say about files that were read.
+struct FileNotes {
+  std::vector<std::string> notices;  // how they were understood
+  std::vector<std::string> warnings;
+};
+
 struct Task {
   std::unique_ptr<PromptSet> train, test;
   std::unique_ptr<Verifier> verifier;
+  // The math verifier with the profile flexible, for evaluation; none where another one judges.
+  std::unique_ptr<Verifier> flexible;
   std::string alphabet;  // every character (code point) of prompts and responses, UTF-8
-  // Characters; a response's end token is not counted. For jsonl the longest in the files.
+  // Characters; a response's end token is not counted. For jsonl the longest in the files. Prompts
+  // are as they were written: conversations not yet by a chat template.
   std::size_t longest_prompt = 0, longest_response = 0;
-  std::vector<std::string> notices;  // how the files were understood
-  std::vector<std::string> warnings;
+  FileNotes notes;
 };
 
 struct TaskInfo {

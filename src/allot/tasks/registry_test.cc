@@ -60,7 +60,7 @@ TEST(Registry, ATaskIsWhole) {
     EXPECT_EQ(task.alphabet, kAlphabet);
     EXPECT_GT(task.longest_prompt, 0u);
     EXPECT_GT(task.longest_response, 0u);
-    EXPECT_TRUE(task.warnings.empty());
+    EXPECT_TRUE(task.notes.warnings.empty());
     std::vector<Rollout> rollouts;
     for (const PromptId id : task.test->ids())
       rollouts.push_back(rollout(id, task.test->get(id).demonstration));
@@ -182,8 +182,9 @@ TEST_F(JsonlTask, TwoFiles) {
   EXPECT_EQ(task.longest_prompt, 4u);
   EXPECT_EQ(task.longest_response, 8u);
   EXPECT_EQ(task.alphabet, std::string(kAlphabet) + "MW");
-  ASSERT_EQ(task.warnings.size(), 2u);  // an ignored column, a leaked prompt
-  EXPECT_NE(task.warnings[1].find("1 of 1 held-out"), std::string::npos) << task.warnings[1];
+  ASSERT_EQ(task.notes.warnings.size(), 2u);  // an ignored column, a leaked prompt
+  EXPECT_NE(task.notes.warnings[1].find("1 of 1 held-out"), std::string::npos)
+      << task.notes.warnings[1];
   const std::vector<Rollout> rollouts = {rollout(task.test->ids()[0], " Me "),
                                          rollout(task.test->ids()[0], "me")};
   const std::vector<Score> scores = task.verifier->score(rollouts, *task.test);
@@ -202,29 +203,22 @@ TEST_F(JsonlTask, OneFileIsSplit) {
   const Task task = make_task(options, 0);
   EXPECT_EQ(task.train->size(), 30u);
   EXPECT_EQ(task.test->size(), 10u);
-  EXPECT_TRUE(task.warnings.empty());
+  EXPECT_TRUE(task.notes.warnings.empty());
 }
 
-TEST_F(JsonlTask, ConversationsNeedATemplateOrAreTakenAsText) {
+TEST_F(JsonlTask, ConversationsKeepTheirMessagesAndHaveATextOfTheirOwn) {
   TaskOptions options;
   options.task = "jsonl";
   options.train = options.eval = write("chat.jsonl",
                                        "{\"prompt\":[{\"role\":\"user\",\"content\":\"2+2=\"}],"
                                        "\"answer\":\"4\",\"verifier\":\"math\"}\n");
-  try {
-    make_task(options, 0);
-    ADD_FAILURE() << "no error";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::Data);
-    EXPECT_NE(std::string(error.what()).find("[data.template]"), std::string::npos) << error.what();
-  }
-  options.rendering = Rendering::None;
   const Task task = make_task(options, 0);
   EXPECT_EQ(task.train->get(task.train->ids()[0]).text, "2+2=");
-  ASSERT_EQ(task.notices.size(), 2u);
-  EXPECT_NE(task.notices[0].find("read as TRL (prompt <- prompt, answer <- answer"),
+  EXPECT_EQ(task.train->get(task.train->ids()[0]).messages.size(), 1u);
+  ASSERT_EQ(task.notes.notices.size(), 2u);
+  EXPECT_NE(task.notes.notices[0].find("read as TRL (prompt <- prompt, answer <- answer"),
             std::string::npos)
-      << task.notices[0];
+      << task.notes.notices[0];
   // The row names its verifier; without one this would be compared as text.
   const std::vector<Rollout> rollouts = {rollout(task.test->ids()[0], "so \\boxed{4.0}")};
   EXPECT_TRUE(task.verifier->score(rollouts, *task.test)[0].correct);

@@ -26,6 +26,7 @@ class LetterPrompts final : public PromptSource {
   void load(std::string_view) override {}
   std::uint64_t hash() const override { return prompts_.size(); }
   std::vector<PromptId> ids() const;
+  void weigh(PromptId id, float weight) { prompts_.at(id).weight = weight; }
 
  private:
   std::map<PromptId, Prompt> prompts_;

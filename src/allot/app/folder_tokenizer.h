@@ -1,0 +1,19 @@
+// The tokenizer that belongs to a model's folder.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "allot/text/tokenizer.h"
+
+namespace allot {
+
+// Where the tokenizer's files and the chat template are: the folder itself, or the base of an
+// adapter's folder that has none of its own.
+std::string tokenizer_folder(const std::string& path);
+
+// Of a Hugging Face folder, or of the base of an adapter's folder that has none of its own.
+// Throws Error(Model) naming the file that does not fit.
+std::shared_ptr<const Tokenizer> folder_tokenizer(const std::string& path);
+
+}  // namespace allot
