@@ -32,6 +32,7 @@ class Ready:
     omega: float  # the normaliser, per trained token: Batch.token_weights
     behaviour: int  # version of the policy that generated it
     anchored: bool  # the ratio is against that policy
+    replayed: bool = False  # the method itself took it from an earlier step
 
 
 @dataclass(frozen=True)
@@ -46,21 +47,30 @@ class ReadyGroup:
 
     @property
     def oldest(self) -> int:
-        """The lowest version among its rollouts."""
-        return min(item.behaviour for item in self.items)
+        """The lowest version among its rollouts. Those that the method itself took from earlier
+        steps are as old as it wants them to be, and count only where there are no others."""
+        own = [item.behaviour for item in self.items if not item.replayed]
+        return min(own) if own else max(item.behaviour for item in self.items)
 
 
 def groups_of(
-    batch: allot.Batch, tokens: Callable[[int], int], behaviour: Callable[[int], int]
+    batch: allot.Batch,
+    tokens: Callable[[int], int],
+    behaviour: Callable[[int], int],
+    replayed: Callable[[int], bool] = lambda rollout: False,
 ) -> list[ReadyGroup]:
-    """A finalized batch as groups. tokens(rollout): trained tokens, behaviour(rollout): version."""
+    """A finalized batch as groups. Of a rollout: its trained tokens, the version that generated it,
+    whether it is of an earlier step."""
     ids = batch.rollout.tolist()
     lengths = [tokens(rollout) for rollout in ids]
     omega = batch.token_weights(lengths).tolist() if ids else []
     columns = zip(
         ids, batch.advantage.tolist(), batch.weight.tolist(), omega, batch.anchor.tolist()
     )
-    items = [Ready(i, a, w, o, behaviour(i), anchor == BEHAVIOUR) for i, a, w, o, anchor in columns]
+    items = [
+        Ready(i, a, w, o, behaviour(i), anchor == BEHAVIOUR, replayed(i))
+        for i, a, w, o, anchor in columns
+    ]
     bounds = batch.offsets.tolist()
     cuts = list(zip(bounds, bounds[1:]))
     shares = [share_of(batch.norm, lengths[begin:end]) for begin, end in cuts]
@@ -159,14 +169,15 @@ class Replay:
 
 def for_update(group: ReadyGroup, taken: Sequence[ReadyGroup], policy: int) -> ReadyGroup:
     """The group among those it is trained with: its normaliser was that of the batch it came from,
-    and what is older than `policy` is anchored to the policy that generated it."""
+    and what has become older than `policy` is anchored to the policy that generated it. How a
+    rollout that the method took from an earlier step is anchored, the method has said."""
     total = sum(one.share for one in taken)
     scale = group.total / total if total > 0 else 1.0
     items = tuple(
         replace(
             item,
             omega=item.omega * scale,
-            anchored=item.anchored or item.behaviour < policy,
+            anchored=item.anchored or (item.behaviour < policy and not item.replayed),
         )
         for item in group.items
     )

@@ -143,6 +143,16 @@ def test_a_constant_divisor_stays():
     assert [i.omega for one in replay.take(0, groups=2) for i in one.items] == [0.5, 0.5]
 
 
+def test_what_the_method_itself_replays_does_not_make_a_group_old():
+    replay = Replay(max_staleness=0)
+    kept = Ready(1, 1.0, 1.0, 0.5, 2, False, replayed=True)
+    replay.add([ReadyGroup(1, (Ready(2, 1.0, 1.0, 0.5, 7, False), kept), "per_group", 1, 1)])
+    (taken,) = replay.take(policy=7)
+    assert [item.anchored for item in taken.items] == [False, False]  # as the method has said
+    replay.add([ReadyGroup(1, (kept,), "per_group", 1, 1)])
+    assert replay.take(policy=7) == [] and len(replay.take_evicted()) == 1
+
+
 def test_restored_it_goes_on_as_if_never_stopped():
     batch, lengths = finalized(5)
     one = Replay(max_staleness=1)

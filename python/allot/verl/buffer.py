@@ -11,7 +11,11 @@ from .rows import TRAIN
 
 
 class NothingToTrain(Exception):
-    """The method ships an empty batch: no update in this step."""
+    """The method ships an empty batch: no update in this step. `metrics` say why."""
+
+    def __init__(self, metrics: dict[str, Any]) -> None:
+        super().__init__("nothing to train")
+        self.metrics = metrics
 
 
 class AllotReplayBuffer(ReplayBuffer):  # type: ignore[misc, unused-ignore]
@@ -30,5 +34,5 @@ class AllotReplayBuffer(ReplayBuffer):  # type: ignore[misc, unused-ignore]
             return sampled
         batch, metrics = self.session.collect(batch_size)
         if not len(batch.keys):
-            raise NothingToTrain
+            raise NothingToTrain(metrics)
         return batch, metrics

@@ -99,7 +99,7 @@ class Candidates(Draws):
                 prompt = self._identity(self._view(row))
                 repeats += prompt in found
                 found.setdefault(prompt, self._prompt(prompt, epoch))
-        return described(found.values())
+        return described(list(found.values())[:groups])
 
     def further(self, wanted: int) -> list[Shown]:
         return described(self.more(wanted))

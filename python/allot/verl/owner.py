@@ -144,7 +144,12 @@ class Owner:
         everything = {**self._held, **self._made}
         hold, release = batch.hold.copy(), batch.release.copy()
         shipment = Shipment(
-            groups_of(batch, lambda i: everything[i].tokens, lambda i: everything[i].version),
+            groups_of(
+                batch,
+                lambda i: everything[i].tokens,
+                lambda i: everything[i].version,
+                lambda i: i not in self._made,
+            ),
             {i: everything[i] for i in {*batch.rollout.tolist(), *hold.tolist()}},
             hold,
             release,

@@ -51,7 +51,7 @@ class Session:
             "data_size": data_size,
             "success_threshold": settings.success_threshold,
         }
-        options = {"group_size": rollout.n, **settings.options}
+        options = options_of(config, settings)
         Owner(
             settings.method, options, host, **arguments
         )  # a mistake is told here, not by an actor
@@ -239,6 +239,15 @@ class Session:
         self._held.held.clear()
         self._held.held.update((i, rows[i]) for i in state["held"])
         self._surplus = {i: rows[i] for i in state["surplus"]}
+
+
+def options_of(config: Any, settings: Settings) -> dict[str, Any]:
+    """The method's options, with what verl's own settings say."""
+    host: dict[str, Any] = {"group_size": config.actor_rollout_ref.rollout.n}
+    scaled = config.algorithm.get("norm_adv_by_std_in_grpo", True)
+    if not scaled and "adv" not in settings.options:
+        host["adv_scale"] = "none"
+    return {**host, **settings.options}
 
 
 def replay_metrics(taken: list[ReadyGroup], replay: Replay, policy: int) -> dict[str, float]:

@@ -102,7 +102,8 @@ class AllotTrainer(PPOTrainerSync):  # type: ignore[misc, unused-ignore]
         try:
             batch = super()._step_once(metrics, timing_raw, sample_batch_size)
             updated = self.config.trainer.critic_warmup <= self.global_steps
-        except NothingToTrain:
+        except NothingToTrain as nothing:
+            metrics.update(nothing.metrics)
             self.on_sample_end()
             batch, updated = queue.nothing(), False
         metrics["allot/updated"] = float(updated)

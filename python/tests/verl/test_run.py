@@ -1,0 +1,183 @@
+"""Whole runs of verl's V1 trainer with the plugin, over the small model of world.py."""
+
+import numpy as np
+import pytest
+import ray
+import torch
+import world
+from allot.verl.manager import AllotManager
+from allot.verl.trainer import AllotTrainer
+from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
+from verl.trainer.ppo.v1 import AgentLoopManagerTQ, PPOTrainerSync
+
+ONE_WORKER = "actor_rollout_ref.rollout.agent.num_workers=1"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    world.make(folder)
+    world.start_ray()
+    yield folder
+    ray.shutdown()
+
+
+class Recording(AllotTrainer):
+    """Keeps what every row was worth to the method."""
+
+    def _compute_advantage(self, batch, metrics):
+        self.tables = [*getattr(self, "tables", []), self.session.table(list(batch.keys))]
+        return super()._compute_advantage(batch, metrics)
+
+
+class Bold(Recording):
+    learning_rate = 100.0
+
+
+def run(folder, *changes, kind=Recording, manager=AllotManager):
+    return world.run(kind, manager, world.configured(folder, *changes))
+
+
+def groups(update):
+    """Rows by prompt, padding left out."""
+    found = {}
+    for i, uid in enumerate(update["uid"]):
+        if not update["padding"][i]:
+            found.setdefault(uid, []).append(i)
+    return found
+
+
+def real_keys(update):
+    """Padding rows have random names."""
+    return sorted(key for key, pad in zip(update["keys"], update["padding"]) if not pad)
+
+
+def test_uniform_is_verls_own_grpo_row_by_row_and_weight_by_weight(folder):
+    ours = run(folder, "+allot={method: grpo, ship_zero: true, normalizer: host, adv_eps: 1e-6}")
+    stock = run(
+        folder,
+        "algorithm.adv_estimator=grpo",
+        "trainer.v1.trainer_mode=sync",
+        kind=PPOTrainerSync,
+        manager=AgentLoopManagerTQ,
+    )
+    assert len(ours.actor_rollout_wg.updates) == len(stock.actor_rollout_wg.updates) == 3
+    for update, other in zip(ours.actor_rollout_wg.updates, stock.actor_rollout_wg.updates):
+        expected, _ = compute_grpo_outcome_advantage(
+            update["rm_scores"].clone(), update["response_mask"], np.array(update["uid"])
+        )
+        assert torch.allclose(update["advantages"], expected, atol=1e-4)
+        assert sorted(update["prompt"]) == sorted(other["prompt"])
+        assert float(update["rm_scores"].sum()) == float(other["rm_scores"].sum())
+    weights = [one.actor_rollout_wg.table.logits.detach() for one in (ours, stock)]
+    assert torch.allclose(*weights, atol=1e-4) and weights[0].abs().max() > 0.1
+    assert ours.left == {} == stock.left
+
+
+def test_rounds_drops_and_padding_and_it_learns(folder):
+    """AERO: two explored, more for prompts without success, wrong ones dropped."""
+    trainer = run(
+        folder,
+        "+allot={method: aero, explore: 2, normalizer: host}",
+        "trainer.total_training_steps=12",
+        "trainer.test_freq=6",
+        kind=Bold,
+    )
+    sizes, padding = set(), 0
+    for update, table in zip(trainer.actor_rollout_wg.updates, trainer.tables):
+        assert update["keys"] == list(table.keys)
+        for i, key in enumerate(update["keys"]):
+            item = table.items.get(key.rsplit("_", 1)[0])
+            assert (item is None) == update["padding"][i]
+            worth = item.advantage * item.weight if item else 0.0
+            row = update["advantages"][i, : update["lengths"][i]]
+            mask = update["response_mask"][i, : update["lengths"][i]]
+            assert torch.allclose(row, worth * mask)
+        sizes |= {len(rows) for rows in groups(update).values()}
+        padding += sum(update["padding"])
+        assert len(update["keys"]) % 32 == 0  # lcm of two ranks and mini-batches of 8 x 4
+    assert len(sizes) > 1 and padding > 0
+    history = trainer.history
+    assert any(step["alloc/rounds"] > 1 for step in history)
+    assert sum(step["rollouts/discarded"] for step in history) > 0
+    before, after = world.accuracy(world.Table()), world.accuracy(trainer.actor_rollout_wg.table)
+    assert before < 0.4 and after > before + 0.2, (before, after)
+    accuracies = [
+        value
+        for step in history
+        for name, value in step.items()
+        if name.startswith("val-core/") and "mean@1" in name
+    ]
+    assert len(accuracies) == 2  # verl's own path, with its own n and temperature
+    assert trainer.left == {}
+
+
+def test_filter_groups_fills_the_batch_and_keeps_the_surplus(folder):
+    trainer = run(
+        folder,
+        "+allot={method: grpo, ship_zero: true, max_staleness: 2}",
+        "algorithm.filter_groups={enable: true, metric: acc}",
+        "trainer.total_training_steps=4",
+        ONE_WORKER,
+    )
+    stale = 0
+    for update, table in zip(trainer.actor_rollout_wg.updates, trainer.tables):
+        found = groups(update)
+        assert len(found) == 8
+        for rows in found.values():
+            rewards = update["rm_scores"][rows].sum(1)
+            assert rewards.min() < rewards.max() and len(rows) == 4
+        for i, key in enumerate(update["keys"]):
+            item = table.items.get(key.rsplit("_", 1)[0])
+            if item is not None and item.anchored:
+                stale += 1
+                assert torch.equal(update["old"][i], update["rollout"][i])
+    assert stale > 0 and any(step["replay/staleness_max"] > 0 for step in trainer.history)
+    assert any(step["allot/waves"] > 1 for step in trainer.history)
+    assert trainer.left == {}
+
+
+def test_saved_and_resumed_it_is_as_if_never_stopped(folder):
+    """A method that keeps answers of earlier steps, and a verifier that fails for some prompts."""
+    again = folder / "again"
+    again.mkdir()
+    world.make(again, raise_on="4")
+    changes = ("+allot.method=ar3po", "trainer.save_freq=2", "trainer.total_training_steps=4")
+    whole = run(again, *changes, ONE_WORKER)
+    other = run(
+        again,
+        *changes,
+        ONE_WORKER,
+        "trainer.resume_mode=resume_path",
+        f"trainer.resume_from_path={again}/checkpoints/global_step_2",
+    )
+    assert len(other.actor_rollout_wg.updates) == 2
+    for update, same in zip(other.actor_rollout_wg.updates, whole.actor_rollout_wg.updates[2:]):
+        assert real_keys(update) == real_keys(same)
+    weights = [one.actor_rollout_wg.table.logits.detach() for one in (other, whole)]
+    assert torch.allclose(*weights, atol=1e-5)
+    prompts = [p for update in whole.actor_rollout_wg.updates for p in update["prompt"]]
+    assert prompts and not any(prompt.endswith("4=") for prompt in prompts)
+    assert sum(step["verifier/error"] for step in whole.history) > 0
+
+
+def test_a_step_without_signal_makes_no_update_and_does_not_hang(folder):
+    hopeless = folder / "hopeless"
+    hopeless.mkdir()
+    world.make(hopeless, prompts=40)
+    (hopeless / "reward.py").write_text(
+        "def score(data_source, solution_str, ground_truth, **others):\n"
+        "    return {'score': 0.0, 'acc': 0.0}\n"
+    )
+    trainer = run(hopeless, "+allot.method=grpo", "trainer.total_training_steps=2", ONE_WORKER)
+    assert trainer.actor_rollout_wg.updates == []
+    assert [step["allot/updated"] for step in trainer.history] == [0, 0]
+    for step in trainer.history:  # answers of four tokens are cut, and that is named first
+        causes = ("all_wrong", "truncated")
+        assert sum(step[f"group/zero_cause/{cause}"] for cause in causes) == pytest.approx(1)
+    assert trainer.left == {}
+
+
+def test_another_manager_is_refused(folder):
+    with pytest.raises(Exception, match="AllotManager"):
+        run(folder, "+allot.method=grpo", ONE_WORKER, manager=AgentLoopManagerTQ)
