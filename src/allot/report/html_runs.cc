@@ -101,14 +101,18 @@ std::string html_events(const Comparison& comparison) {
         if (count++ == 0) first = &event;
       }
   if (events.empty()) return "";
-  TextTable table;
-  table.header = {"method", "code", "text", "times", "first at step"};
+  std::string out = "<div class=\"samples\">\n";
+  std::size_t shown = 0;
   for (const auto& [key, value] : events) {
-    if (table.rows.size() == kEvents) break;
-    table.rows.push_back({key.first, key.second, clipped_text(value.second->text, 400),
-                          std::to_string(value.first), std::to_string(value.second->step)});
+    if (shown++ == kEvents) break;
+    const auto& [count, first] = value;
+    const std::string facts = count == 1 ? concat("step ", first->step)
+                                         : concat(count, " times, first at step ", first->step);
+    out += concat("<div class=\"sample\"><p><b>", html_escaped(key.first), "</b> · ",
+                  html_escaped(key.second), " · ", facts, "</p>\n<div>",
+                  html_escaped(clipped_text(first->text, 400)), "</div></div>\n");
   }
-  return html_section("warnings", "Warnings", html_table({table, "Warnings by method", {}, 3}));
+  return html_section("warnings", "Warnings", out + "</div>\n");
 }
 
 std::string html_setup(const Comparison& comparison) {

@@ -54,6 +54,7 @@ td.wide{width:45%}
 .sample{background:var(--card);border-radius:6px;padding:10px 14px;margin:0 0 12px}
 .sample p{margin:0 0 6px;font-size:.88rem;color:var(--muted);max-width:none}
 .sample b{color:var(--ink);font-weight:600}
+.sample div{overflow-wrap:anywhere;font-size:.92rem}
 .samples{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:0 20px}
 pre{margin:0 0 8px;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.45 ui-monospace,SFMono-Regular,
 Menlo,Consolas,monospace}
@@ -69,7 +70,7 @@ footer{margin-top:44px;padding-top:12px;border-top:1px solid var(--grid);color:v
 --other:#b9bfc7;--kept:#0072b2;--lost:#c9ced5;--rate-low:#a8d5bb;--rate-mid:#57b08c;--rate-high:#1d7256}
 body{font-size:11pt}main{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:8pt}
 th,td{padding:4px 5px}.charts{grid-template-columns:repeat(2,1fr)}
-figure,.sample,tr,.verdict{break-inside:avoid}h2,h3{break-after:avoid}.sample pre{max-height:none}
+figure,.sample,tr,.verdict{break-inside:avoid}h2,h3,h2+p,h3+p{break-after:avoid}.sample pre{max-height:none}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
 

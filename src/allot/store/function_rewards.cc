@@ -43,7 +43,8 @@ FunctionRewards function_rewards(const std::string& text) {
   const auto object = ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return values;
   for (const auto& [name, value] : object.items())
-    values.emplace_back(name, value.is_number() ? std::optional(value.get<double>()) : std::nullopt);
+    values.emplace_back(name,
+                        value.is_number() ? std::optional(value.get<double>()) : std::nullopt);
   return values;
 }
 

@@ -46,7 +46,8 @@ TEST(RewardText, IsNothingWhereTheRewardSaysItAll) {
 }
 
 TEST(FunctionRewards, OfOtherTextAreNone) {
-  for (const char* text : {"", "[1]", "{", "7"}) EXPECT_TRUE(function_rewards(text).empty()) << text;
+  for (const char* text : {"", "[1]", "{", "7"})
+    EXPECT_TRUE(function_rewards(text).empty()) << text;
 }
 
 }  // namespace
