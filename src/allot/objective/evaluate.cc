@@ -95,7 +95,8 @@ Evaluation evaluate(const LossOptions& given, const ScalarEstimator& estimator, 
   }
   const std::vector<Metric> loss = loss_metrics(o, out.loss.sums);
   out.metrics.insert(out.metrics.end(), loss.begin(), loss.end());
-  out.metrics.insert(out.metrics.end(), terms.metrics.begin(), terms.metrics.end());
+  const std::vector<Metric> of_terms = terms.metrics();
+  out.metrics.insert(out.metrics.end(), of_terms.begin(), of_terms.end());
   out.terms = terms.rows;
   return out;
 }
