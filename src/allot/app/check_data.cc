@@ -13,7 +13,7 @@ std::string shortened(const std::string& text) {
   return text.substr(0, length) + "...";
 }
 
-void check_lengths(const PromptSet& prompts, const CharTokenizer& tokenizer, std::size_t context,
+void check_lengths(const PromptSet& prompts, const Tokenizer& tokenizer, std::size_t context,
                    std::size_t response) {
   std::size_t count = 0, worst_tokens = 0;
   std::string worst;
@@ -39,7 +39,7 @@ std::uint32_t longest_response(const Task& task) {
   return static_cast<std::uint32_t>(task.longest_response) + 1;
 }
 
-void check_prompts(const RunConfig& config, const Task& task, const CharTokenizer& tokenizer,
+void check_prompts(const RunConfig& config, const Task& task, const Tokenizer& tokenizer,
                    int context) {
   const std::size_t response = config.sampling.sampling(longest_response(task)).max_new;
   for (const PromptSet* prompts : {task.train.get(), task.test.get()})

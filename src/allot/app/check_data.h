@@ -3,13 +3,13 @@
 
 #include "allot/app/config.h"
 #include "allot/tasks/registry.h"
-#include "allot/text/char_tokenizer.h"
+#include "allot/text/tokenizer.h"
 
 namespace allot {
 
 // Throws Error(Data): a prompt with characters that the tokenizer does not know, or one that does
 // not fit with its response into `context` tokens.
-void check_prompts(const RunConfig& config, const Task& task, const CharTokenizer& tokenizer,
+void check_prompts(const RunConfig& config, const Task& task, const Tokenizer& tokenizer,
                    int context);
 
 // Throws Error(Data): fewer training prompts than train.prompts_per_step.

@@ -61,7 +61,7 @@ bool compare_seed(const CompareRequest& request, std::uint64_t seed, const Start
                   ? static_cast<std::uint64_t>(config.train.max_steps)
                   : 0);
     const TrainRequest one{config, request.given, run_folder(request, arm, seed), false};
-    const TrainResult trained = train(one, start, services);
+    const TrainResult trained = train(one, start.copy(), services);
     if (trained.status == RunStatus::Interrupted) return false;
     if (is_reference) spent = RunReader(trained.folder).totals();
   }

@@ -87,6 +87,12 @@ void validate_run(const RunConfig& config) {
   config.model.validate();
   config.log.validate();
   config.sampler.server.validate();
+  if (config.model.lora.r > 0 && config.warm_start.steps > 0)
+    throw Error(
+        ErrorKind::Config, "model.lora.r",
+        concat(config.model.lora.r, " was given with warm_start.steps = ", config.warm_start.steps,
+               "; an adapter belongs to the weights of model.path as they are"),
+        "warm_start.steps: 0");
   for (const int k : config.eval.k)
     if (k > config.eval.group_size)
       throw Error(ErrorKind::Config, "eval.k",

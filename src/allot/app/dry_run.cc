@@ -15,34 +15,6 @@ namespace {
 
 constexpr std::size_t kKeysShown = 3;
 
-std::size_t longest_prompt(const RunWorld& world) {
-  std::size_t longest = 0;
-  for (const PromptId id : world.task().train->ids())
-    longest = std::max(longest, world.encode(world.task().train->get(id).text).size());
-  return longest;
-}
-
-void estimate_memory(DryRun& run, const lm::Model& model, const RunConfig& config,
-                     std::size_t prompt_tokens) {
-  const LearnerOptions& learner = config.learner;
-  // Responses of a micro-batch; prompts of whole groups are computed once each.
-  const auto responses = static_cast<std::int64_t>(
-      std::min<std::uint64_t>(static_cast<std::uint64_t>(learner.micro_rollouts),
-                              std::max<std::uint64_t>(1, run.budget_rollouts)));
-  const auto group = static_cast<std::int64_t>(std::max<std::uint64_t>(1, run.group_size));
-  const std::int64_t prompts = (responses + group - 1) / group;
-  const std::int64_t rows =
-      responses * run.longest_response + prompts * static_cast<std::int64_t>(prompt_tokens);
-  run.training = training_memory(model.config(),
-                                 {rows, learner.shards, std::min(learner.workers, learner.shards)});
-  if (config.sampler.engine != EngineKind::Local) return;
-  run.generation = lm::estimate_generation_memory(
-      model.config(), model.dtype(),
-      {config.engine.workers, config.engine.slots, config.engine.dtype},
-      {run.budget_rollouts, static_cast<std::uint32_t>(group), static_cast<int>(prompt_tokens),
-       static_cast<int>(run.longest_response)});
-}
-
 void describe_plan(DryRun& run, const Plan& plan, const Task& task) {
   std::map<PromptId, std::uint32_t> sizes;
   for (const Issued& issued : plan.generate) {
@@ -63,20 +35,7 @@ std::string megabytes(std::uint64_t bytes) {
   return concat(static_cast<double>(bytes / 10000) / 100, " MB");
 }
 
-// What generation needs beside the weights that it shares with training.
-std::uint64_t own_bytes(const lm::GenerationMemory& memory) {
-  return memory.total() - memory.weights;
-}
-
 }  // namespace
-
-std::uint64_t DryRun::peak_bytes() const {
-  const auto weights = static_cast<std::uint64_t>(training.weights);
-  const auto moments = static_cast<std::uint64_t>(training.moments);
-  return std::max(
-      static_cast<std::uint64_t>(training.total()) + generation.rounded + generation.packed,
-      weights + moments + own_bytes(generation));
-}
 
 DryRun dry_run(const RunConfig& config) {
   const auto start = cold_starting_point(config);
@@ -102,7 +61,9 @@ DryRun dry_run(const RunConfig& config) {
                     ? 0
                     : (run.budget_rollouts + per_update - 1) / per_update *
                           static_cast<std::uint64_t>(config.learner.updates_per_rollout);
-  estimate_memory(run, start->model, config, longest_prompt(world));
+  run.memory =
+      run_memory(config, start->model.config(), run_shape(config, world.task(), *start->tokenizer));
+  run.available_memory = available_memory();
   describe_plan(run, world.open_step(), world.task());
   return run;
 }
@@ -130,19 +91,17 @@ std::string dry_run_text(const DryRun& run) {
                          run.minibatch_rollouts > 0 ? std::to_string(run.minibatch_rollouts)
                                                     : std::string("all"),
                          " rollouts"));
-  const TrainingMemory& training = run.training;
-  const auto bytes = [](std::int64_t n) { return megabytes(static_cast<std::uint64_t>(n)); };
-  line("memory", concat("about ", megabytes(run.peak_bytes()),
-                        " at the peak, the program's own 150 MB on top"));
+  const RunMemory& m = run.memory;
+  line("memory",
+       concat("about ", megabytes(m.total()), " at the peak, the program's own 150 MB on ", "top; ",
+              run.available_memory == 0 ? "unknown" : megabytes(run.available_memory),
+              " available"));
   line("training",
-       concat("weights ", bytes(training.weights), ", gradients ", bytes(training.gradients),
-              ", moments ", bytes(training.moments), ", activations ", bytes(training.activations),
-              ", scratch ", bytes(training.scratch)));
-  line("sampling", run.generation.total() == 0
-                       ? std::string("by a server")
-                       : concat("packed weights ", megabytes(run.generation.packed),
-                                ", keys and values ", megabytes(run.generation.caches),
-                                ", scratch ", megabytes(run.generation.scratch)));
+       concat("weights ", megabytes(m.weights), ", optimizer ", megabytes(m.moments),
+              ", gradients ", megabytes(m.gradients), ", activations ", megabytes(m.activations)));
+  line("sampling", m.caches == 0 ? std::string("by a server")
+                                 : concat("packed weights ", megabytes(m.packed),
+                                          ", keys, values and scratch ", megabytes(m.caches)));
   return text;
 }
 
@@ -167,15 +126,14 @@ std::string dry_run_json(const DryRun& run) {
                                   {"longest_response", run.longest_response},
                                   {"updates", run.updates}}},
                                 {"bytes",
-                                 {{"peak", run.peak_bytes()},
-                                  {"weights", run.training.weights},
-                                  {"gradients", run.training.gradients},
-                                  {"moments", run.training.moments},
-                                  {"activations", run.training.activations},
-                                  {"training_scratch", run.training.scratch},
-                                  {"packed_weights", run.generation.packed},
-                                  {"keys_and_values", run.generation.caches},
-                                  {"generation_scratch", run.generation.scratch}}}}
+                                 {{"peak", run.memory.total()},
+                                  {"weights", run.memory.weights},
+                                  {"gradients", run.memory.gradients},
+                                  {"optimizer", run.memory.moments},
+                                  {"packed", run.memory.packed},
+                                  {"activations", run.memory.activations},
+                                  {"cache", run.memory.caches},
+                                  {"available", run.available_memory}}}}
       .dump();
 }
 

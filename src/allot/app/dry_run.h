@@ -6,9 +6,8 @@
 #include <vector>
 
 #include "allot/app/config.h"
+#include "allot/app/memory_check.h"
 #include "allot/app/starting_point.h"
-#include "allot/lm/generation_memory.h"
-#include "allot/local/training_memory.h"
 
 namespace allot {
 
@@ -31,14 +30,8 @@ struct DryRun {
   std::uint64_t updates = 0;             // per step, when all rollouts of the budget are trained on
   std::uint32_t longest_response = 0;
 
-  // Of the largest step: all rollouts of the budget, with the longest prompt and response. The
-  // program and its libraries come on top (about 150 MB).
-  TrainingMemory training;
-  lm::GenerationMemory generation;  // nothing where a server samples
-
-  // Bytes at the higher of the two peaks: training and generation share the weights, and the
-  // optimizer's moments and the generator's packed weights stay meanwhile.
-  std::uint64_t peak_bytes() const;
+  RunMemory memory;
+  std::uint64_t available_memory = 0;  // 0: unknown
 };
 
 // Errors are those that the run itself would end with.

@@ -21,7 +21,7 @@ std::string model_folder(const std::string& path) {
       throw Error(ErrorKind::Model, path, "this run has no complete checkpoint; one is needed");
     return list.complete.back().path.string();
   }
-  if (!fs::exists(fs::path(path) / "model.safetensors"))
+  if (!fs::exists(fs::path(path) / "config.json") && !lm::LoraAdapter::is_adapter(path))
     throw Error(ErrorKind::Model, path,
                 "no model was found there; a checkpoint or run folder is needed",
                 "runs/NAME/checkpoint-N, or runs/NAME for the newest");
@@ -39,6 +39,7 @@ CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::str
     loaded.model = {};
     loaded.model.path = model_folder(path);
     loaded.model.device = config.model.device;
+    loaded.model.dtype = config.model.dtype;
     loaded.warm_start.steps = 0;
   }
   const auto start = starting_point(loaded, console, stop);

@@ -25,7 +25,8 @@ class PublishedModel final : public remote::WeightPublisher {
         as_(as.empty() ? folder_.string() : as) {}
 
   std::string publish(Version) override {
-    model_.save(folder_.string());
+    const bool rounded = model_.dtype() == at::kBFloat16;
+    model_.save(folder_.string(), {.type = rounded ? lm::NumberType::BF16 : lm::NumberType::F32});
     tokenizer_.save(folder_.string());
     return as_;
   }

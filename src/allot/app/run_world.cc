@@ -57,6 +57,13 @@ std::vector<PromptId> evenly_chosen(const std::vector<PromptId>& ids, std::size_
   return chosen;
 }
 
+ModelParts parts_of(const ModelOptions& options, const lm::Model& model) {
+  ModelParts parts;
+  parts.adapter = make_adapter(options, model);
+  if (options.dtype == WeightType::Bf16) parts.rounded = model.converted(at::kBFloat16);
+  return parts;
+}
+
 OptimOptions scheduled(OptimOptions optim, const TrainOptions& train) {
   if (optim.schedule_steps == 0) optim.schedule_steps = static_cast<std::uint64_t>(train.max_steps);
   return optim;
@@ -70,14 +77,16 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
       stop_(stop),
       task_(make_task(config.data, config.train.seed)),
       tokenizer_(start.tokenizer),
-      model_(start.model.clone()),
-      sampler_(make_rollout_engine(config, model_, tokenizer_, stop)),
+      model_(start.model),
+      parts_(parts_of(config.model, model_)),
+      sampler_(make_rollout_engine(config, parts_.rounded ? *parts_.rounded : model_, *tokenizer_,
+                                   stop)),
       engine_(*sampler_, clock_, config.health.stall_s),
       verifier_(make_reward_verifier(config.reward, config.data, std::move(task_.verifier),
                                      config.sampling.sampling(longest_response(task_)).max_new)),
-      learner_(model_, tokenizer_, *task_.train, config.learner,
+      learner_(model_, *tokenizer_, *task_.train, config.learner,
                scheduled(config.optim, config.train), config.loss.expanded(),
-               sampler_facts(config, engine_)),
+               sampler_facts(config, engine_), parts_),
       controller_(make_controller(config, engine_, task_.train->size())) {
   check_step_size(config, task_);
   if (controller_.needs().embedding) embed_prompts();
@@ -88,7 +97,7 @@ void RunWorld::embed_prompts() {
   if (config_.train.embedding == PromptEmbedding::Text) return embed_by_text(*task_.train);
   std::vector<std::vector<std::int32_t>> prompts;
   for (const PromptId id : task_.train->ids())
-    prompts.push_back(tokenizer_.encode(task_.train->get(id).text));
+    prompts.push_back(tokenizer_->encode(task_.train->get(id).text));
   task_.train->embed(embed_by_model(model_, prompts, config_.learner.workers));
 }
 
@@ -157,7 +166,9 @@ EvalResult RunWorld::evaluate(Recorder& recorder) {
 
 void RunWorld::save(CheckpointWriter& writer) const {
   learner_.save(writer.path().string());
-  tokenizer_.save(writer.path().string());
+  tokenizer_->save(writer.path().string());
+  if (!config_.model.path.empty())
+    lm::copy_companion_files(base_folder(config_.model.path), writer.path().string());
   writer.blob(kControllerFile, controller_.save(task_.train->hash()));
   writer.blob(kHeldFile, store_.save());
   writer.blob(kCursorFile, task_.train->save());

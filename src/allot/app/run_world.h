@@ -22,6 +22,7 @@ namespace allot {
 // Not movable: its parts refer to each other.
 class RunWorld {
  public:
+  // Trains the weights of `start`: copy() it where they are needed again.
   RunWorld(const RunConfig& config, const StartingPoint& start, const std::atomic<bool>& stop);
   RunWorld(const RunWorld&) = delete;
 
@@ -36,7 +37,7 @@ class RunWorld {
   const Task& task() const { return task_; }
   // Of a prompt's text, as the model sees it.
   std::vector<std::int32_t> encode(const std::string& text) const {
-    return tokenizer_.encode(text);
+    return tokenizer_->encode(text);
   }
   // Tokens that a prompt may have beside the longest response.
   std::size_t prompt_room() const;
@@ -56,8 +57,9 @@ class RunWorld {
   const RunConfig config_;
   const std::atomic<bool>& stop_;
   Task task_;
-  CharTokenizer tokenizer_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
   lm::Model model_;
+  ModelParts parts_;
   const Clock clock_;
   std::unique_ptr<RolloutEngine> sampler_;
   WatchedEngine engine_;  // of it

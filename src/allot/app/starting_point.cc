@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include "allot/app/check_data.h"
+#include "allot/app/folder_tokenizer.h"
+#include "allot/app/memory_check.h"
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/core/prompt_id.h"
 #include "allot/local/warm_start.h"
+#include "allot/text/char_tokenizer.h"
 
 namespace allot {
 namespace {
@@ -18,11 +21,11 @@ namespace fs = std::filesystem;
 
 constexpr int kVocabularyMultiple = 16;
 
-CharTokenizer tokenizer_for(const RunConfig& config, const Task& task) {
-  if (!config.model.path.empty()) return CharTokenizer::load(config.model.path);
+std::shared_ptr<const Tokenizer> tokenizer_for(const RunConfig& config, const Task& task) {
+  if (!config.model.path.empty()) return folder_tokenizer(config.model.path);
   const CharTokenizer exact(task.alphabet);
   const int padded = (exact.size() + kVocabularyMultiple - 1) / kVocabularyMultiple;
-  return CharTokenizer(task.alphabet, padded * kVocabularyMultiple);
+  return std::make_shared<CharTokenizer>(task.alphabet, padded * kVocabularyMultiple);
 }
 
 // Every option that the warmed-up model depends on.
@@ -50,7 +53,7 @@ std::string cache_key(const RunConfig& config, const Task& task) {
 }
 
 // Returns false if it was stopped.
-bool warm_up(const RunConfig& config, const Task& task, const CharTokenizer& tokenizer,
+bool warm_up(const RunConfig& config, const Task& task, const Tokenizer& tokenizer,
              const lm::Model& model, Recorder& console, const std::atomic<bool>& stop) {
   const WarmStartWork work{config.learner.micro_rollouts, config.learner.shards,
                            config.learner.workers};
@@ -76,21 +79,21 @@ fs::path cache_folder(const RunConfig& config, const Task& task) {
 std::unique_ptr<StartingPoint> from_cache(const RunConfig& config, const Task& task) {
   const fs::path cached = cache_folder(config, task);
   if (config.warm_start.steps == 0 || !fs::exists(cached / "COMPLETE")) return nullptr;
-  CharTokenizer tokenizer = tokenizer_for(config, task);
+  const auto tokenizer = tokenizer_for(config, task);
   ModelOptions options;
   options.path = cached.string();
   options.device = config.model.device;
-  lm::Model model = make_model(options, tokenizer.size());
-  check_prompts(config, task, tokenizer, model.config().context);
-  return std::make_unique<StartingPoint>(
-      StartingPoint{std::move(tokenizer), std::move(model), true});
+  lm::Model model = make_model(options, tokenizer->size());
+  check_prompts(config, task, *tokenizer, model.config().context);
+  return std::make_unique<StartingPoint>(StartingPoint{tokenizer, std::move(model), true});
 }
 
 StartingPoint newly_made(const RunConfig& config, const Task& task) {
-  CharTokenizer tokenizer = tokenizer_for(config, task);
-  lm::Model model = make_model(config.model, tokenizer.size());
-  check_prompts(config, task, tokenizer, model.config().context);
-  return {std::move(tokenizer), std::move(model), false};
+  const auto tokenizer = tokenizer_for(config, task);
+  check_fits(config, task, *tokenizer);
+  lm::Model model = make_model(config.model, tokenizer->size());
+  check_prompts(config, task, *tokenizer, model.config().context);
+  return {tokenizer, std::move(model), false};
 }
 
 // Written aside and renamed, so that a process that dies or works on the same beside this one
@@ -99,7 +102,7 @@ void write_cache(const fs::path& cached, const StartingPoint& start) {
   const fs::path aside = concat(cached.string(), ".", ::getpid());
   fs::create_directories(aside);
   start.model.save(aside.string());
-  start.tokenizer.save(aside.string());
+  start.tokenizer->save(aside.string());
   replace_file(aside / "COMPLETE", "");
   std::error_code taken;
   fs::rename(aside, cached, taken);
@@ -126,7 +129,7 @@ std::unique_ptr<StartingPoint> starting_point(const RunConfig& config, Recorder&
   if (auto cached = from_cache(config, task)) return cached;
   auto start = std::make_unique<StartingPoint>(newly_made(config, task));
   if (config.warm_start.steps == 0) return start;
-  if (!warm_up(config, task, start->tokenizer, start->model, console, stop)) return nullptr;
+  if (!warm_up(config, task, *start->tokenizer, start->model, console, stop)) return nullptr;
   write_cache(cache_folder(config, task), *start);
   return start;
 }

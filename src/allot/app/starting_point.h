@@ -12,14 +12,17 @@
 #include "allot/lm/model.h"
 #include "allot/loop/recorder.h"
 #include "allot/tasks/registry.h"
-#include "allot/text/char_tokenizer.h"
+#include "allot/text/tokenizer.h"
 
 namespace allot {
 
 struct StartingPoint {
-  CharTokenizer tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer;
   lm::Model model;
   bool from_cache = false;
+
+  // With weights of its own. A run trains those of the starting point it is given.
+  StartingPoint copy() const { return {tokenizer, model.clone(), from_cache}; }
 };
 
 // Without a warm start: its model from the cache, or else one with random weights. For looking at

@@ -39,6 +39,7 @@ struct TrainResult {
   bool was_finished = false;       // nothing was left to do
 };
 
+// Trains the weights of `start`: copy() it where they are needed again.
 TrainResult train(const TrainRequest& request, const StartingPoint& start,
                   const Services& services);
 

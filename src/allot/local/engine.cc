@@ -41,9 +41,10 @@ void check_sampling(const Sampling& sampling, float temperature) {
   if (sampling.top_k < 0) refuse("top_k", sampling.top_k, "0 (off) or more is needed");
 }
 
-// The end token and every stop text, each of which must be one token.
-std::vector<std::int32_t> stop_tokens(const Sampling& sampling, const Tokenizer& tokenizer) {
-  std::vector<std::int32_t> stops{tokenizer.end_token()};
+// The end tokens and every stop text, each of which must be one token.
+std::vector<std::int32_t> stop_tokens(const Sampling& sampling, const Tokenizer& tokenizer,
+                                      std::vector<std::int32_t> stops) {
+  stops.push_back(tokenizer.end_token());
   for (const std::string& text : sampling.stop) {
     const std::vector<std::int32_t> tokens = tokenizer.encode(text);
     if (tokens.size() != 1) {
@@ -65,6 +66,7 @@ LocalEngine::LocalEngine(const lm::Model& model, const Tokenizer& tokenizer,
       generator_(model, {options.workers, options.slots, options.dtype, generating_}),
       options_(options),
       stop_(stop),
+      end_tokens_(model.config().end_tokens),
       context_(model.config().context),
       exact_(options.dtype == lm::DecodeType::OfModel &&
              (model.dtype() == at::kFloat || model.dtype() == at::kDouble)) {
@@ -93,7 +95,7 @@ LocalEngine::Pending LocalEngine::checked(const Work& work) const {
   pending.temperature =
       work.issued.temperature < 0 ? work.sampling.temperature : work.issued.temperature;
   check_sampling(work.sampling, pending.temperature);
-  pending.stop_tokens = stop_tokens(work.sampling, tokenizer_);
+  pending.stop_tokens = stop_tokens(work.sampling, tokenizer_, end_tokens_);
   try {
     pending.prompt = tokenizer_.encode(prompt.text);
   } catch (const Error& error) {

@@ -48,6 +48,7 @@ class LocalEngine final : public RolloutEngine {
  public:
   // Shares the storage of `model`; call refresh() after its weights changed. `tokenizer` and `stop`
   // must outlive the engine. When *stop becomes true, wait() drops all open work and returns empty.
+  // A response ends with the tokenizer's end token, one of the model's own, or a stop text.
   // Throws Error(Model) if the tokenizer has ids beyond the model's vocabulary.
   LocalEngine(const lm::Model& model, const Tokenizer& tokenizer, LocalEngineOptions options = {},
               const std::atomic<bool>* stop = nullptr);
@@ -95,6 +96,7 @@ class LocalEngine final : public RolloutEngine {
   lm::Generator generator_;
   LocalEngineOptions options_;
   const std::atomic<bool>* stop_;
+  std::vector<std::int32_t> end_tokens_;  // of the model's folder
   int context_ = 0;
   bool exact_ = false;
   Version version_ = 0;

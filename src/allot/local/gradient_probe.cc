@@ -41,7 +41,7 @@ struct Half {
 
 ProbedGradients probe_gradients(const lm::Model& model, const TrainRows& rows,
                                 std::span<const std::uint32_t> places, Version version,
-                                const PolicyGradientSettings& settings) {
+                                const PolicyGradientSettings& settings, const GradientView& view) {
   ProbedGradients out;
   const auto half = [&](std::span<const std::uint32_t> which) {
     Half h;
@@ -57,7 +57,7 @@ ProbedGradients probe_gradients(const lm::Model& model, const TrainRows& rows,
     }
     PolicyGradient result = policy_gradient(model, rows, active, omega, version, settings);
     out.positions += result.positions;
-    h.gradient = std::move(result.gradients);
+    h.gradient = view ? view(std::move(result.gradients)) : std::move(result.gradients);
     return h;
   };
   Gradient total;

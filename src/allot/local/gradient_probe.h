@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <vector>
 
 #include "allot/core/types.h"
 #include "allot/lm/model.h"
@@ -17,11 +19,16 @@ struct ProbedGradients {
   std::uint64_t positions = 0;  // run forward and backward
 };
 
+// What the weights' gradients are to what is trained, say an adapter.
+using GradientView = std::function<std::vector<at::Tensor>(std::vector<at::Tensor>)>;
+
 // Of the groups at `places`. Every half is a pass of its own, beside the update; rows' weights are
 // left out. At the current weights the ratio is 1, so that the loss's gradient is that of sum A
-// log-probability for every loss without further terms.
+// log-probability for every loss without further terms. `view`, if any, is applied to every half's
+// gradient.
 ProbedGradients probe_gradients(const lm::Model& model, const TrainRows& rows,
                                 std::span<const std::uint32_t> places, Version version,
-                                const PolicyGradientSettings& settings);
+                                const PolicyGradientSettings& settings,
+                                const GradientView& view = {});
 
 }  // namespace allot

@@ -116,15 +116,16 @@ void write_file(const fs::path& path, const std::string& bytes) {
 struct LocalLearner::Impl {
   Impl(const lm::Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
        LearnerOptions options, OptimOptions optim_options, objective::LossOptions loss_options,
-       SamplerFacts sampler)
+       SamplerFacts sampler, ModelParts parts)
       : model(model),
+        parts(std::move(parts)),
         tokenizer(tokenizer),
         prompts(prompts),
         options(options),
         optim(std::move(optim_options)),
         loss(objective::token_ppo(loss_options)),
         sampler(sampler),
-        adamw(model.parameters(), optim) {
+        adamw(trained(), optim) {
     loss.validate();
     if (!(sampler.temperature > 0))
       throw Error(ErrorKind::Config, "learner",
@@ -133,17 +134,33 @@ struct LocalLearner::Impl {
       throw Error(ErrorKind::Config, "learner",
                   "train.matmul is bf16; that needs a model in float on the CPU",
                   "train.matmul: f32, or the model's own type as bfloat16");
+    if (options.activations == lm::KeptActivations::LayerInputs && !lm::has_fused_kernels(model))
+      throw Error(ErrorKind::Config, "learner",
+                  "train.activations is recompute; that needs a model on the CPU",
+                  "train.activations: keep, and a smaller train.micro_rollouts");
     settings = {loss,
                 sampler.temperature,
                 {options.micro_rollouts, options.shards},
                 options.workers,
-                options.matmul};
+                options.matmul,
+                options.activations};
   }
 
   void set_step_start_anchors(TrainRows& rows, const std::vector<PlannedUpdate>& updates);
   PolicyGradient apply(const TrainRows& rows, const PlannedUpdate& update);
+  std::vector<lm::NamedTensor> trained() const {
+    return parts.adapter ? parts.adapter->parameters() : model.parameters();
+  }
+  // What forward and backward passes run with.
+  const lm::Model& computed() const {
+    return parts.rounded && !lm::has_fused_kernels(model) ? *parts.rounded : model;
+  }
+  // Of what is trained, in its type, given those of the weights.
+  std::vector<at::Tensor> gradients_of_trained(std::vector<at::Tensor> gradients) const;
+  void weights_changed();
 
   lm::Model model;
+  ModelParts parts;
   const Tokenizer& tokenizer;
   const PromptSource& prompts;
   LearnerOptions options;
@@ -173,16 +190,28 @@ void LocalLearner::Impl::set_step_start_anchors(TrainRows& rows,
       unknown.push_back(i);
   }
   if (unknown.empty()) return;
-  LogProbs found = log_probs(model, rows, unknown, settings);
+  LogProbs found = log_probs(computed(), rows, unknown, settings);
   for (std::size_t i = 0; i < unknown.size(); ++i)
     rows.rows[unknown[i]].anchor = std::move(found.values[i]);
   report.anchor_positions += found.positions;
   counters.cost.scored += found.positions;
 }
 
+std::vector<at::Tensor> LocalLearner::Impl::gradients_of_trained(
+    std::vector<at::Tensor> gradients) const {
+  for (at::Tensor& gradient : gradients) gradient = gradient.to(model.dtype());
+  return parts.adapter ? parts.adapter->gradients(gradients) : gradients;
+}
+
+void LocalLearner::Impl::weights_changed() {
+  if (parts.adapter) parts.adapter->merge_into(model);
+  if (parts.rounded) parts.rounded->copy_from(model);
+}
+
 PolicyGradient LocalLearner::Impl::apply(const TrainRows& rows, const PlannedUpdate& update) {
   PolicyGradient result =
-      policy_gradient(model, rows, update.active, update.omega, counters.version, settings);
+      policy_gradient(computed(), rows, update.active, update.omega, counters.version, settings);
+  result.gradients = gradients_of_trained(std::move(result.gradients));
   counters.cost.trained += result.positions;
   const double norm = clip_gradients(result.gradients, optim.max_grad_norm);
   if (!std::isfinite(result.sums.loss) || !std::isfinite(norm))
@@ -194,6 +223,7 @@ PolicyGradient LocalLearner::Impl::apply(const TrainRows& rows, const PlannedUpd
                 "a smaller optim.lr or optim.max_grad_norm");
   const double lr = learning_rate(optim, counters.step);
   adamw.update(result.gradients, lr);
+  weights_changed();
   counters.version += 1;
   counters.optimizer_updates = adamw.updates();
 
@@ -209,9 +239,9 @@ PolicyGradient LocalLearner::Impl::apply(const TrainRows& rows, const PlannedUpd
 
 LocalLearner::LocalLearner(const lm::Model& model, const Tokenizer& tokenizer,
                            const PromptSource& prompts, LearnerOptions options, OptimOptions optim,
-                           objective::LossOptions loss, SamplerFacts sampler)
+                           objective::LossOptions loss, SamplerFacts sampler, ModelParts parts)
     : impl_(std::make_unique<Impl>(model, tokenizer, prompts, options, std::move(optim),
-                                   std::move(loss), sampler)) {}
+                                   std::move(loss), sampler, std::move(parts))) {}
 
 LocalLearner::~LocalLearner() = default;
 
@@ -229,8 +259,10 @@ Feedback LocalLearner::update(const TrainBatch& batch, const RolloutStore& store
   const std::vector<PlannedUpdate> updates = plan_updates(rows, batch, s.loss, s.options);
   s.set_step_start_anchors(rows, updates);
   if (!batch.probe.empty()) {
-    ProbedGradients probed =
-        probe_gradients(s.model, rows, batch.probe, s.counters.version, s.settings);
+    ProbedGradients probed = probe_gradients(s.computed(), rows, batch.probe, s.counters.version,
+                                             s.settings, [&](std::vector<at::Tensor> gradients) {
+                                               return s.gradients_of_trained(std::move(gradients));
+                                             });
     feedback.probe = std::move(probed.probe);
     s.counters.cost.trained += probed.positions;
   }
@@ -271,7 +303,10 @@ std::vector<Metric> LocalLearner::metrics() const {
 
 void LocalLearner::save(const std::string& folder) const {
   const Impl& s = *impl_;
-  s.model.save(folder);
+  if (s.parts.adapter)
+    s.parts.adapter->save(folder);
+  else
+    s.model.save(folder);
   s.adamw.save((fs::path(folder) / kMomentsFile).string());
   write_file(fs::path(folder) / kCountersFile, save_state(kStateName, kStateVersion, s.counters));
 }
@@ -280,11 +315,16 @@ void LocalLearner::load(const std::string& folder) {
   Impl& s = *impl_;
   Counters counters;
   load_state(kStateName, kStateVersion, read_file(fs::path(folder) / kCountersFile), counters);
-  AdamW adamw(s.model.parameters(), s.optim);
+  AdamW adamw(s.trained(), s.optim);
   adamw.load((fs::path(folder) / kMomentsFile).string(), counters.optimizer_updates);
-  const lm::Model loaded = lm::Model::load(folder, s.model.dtype(), s.model.device());
-  check_same_shape(s.model, loaded, folder);
-  s.model.copy_from(loaded);
+  if (s.parts.adapter) {
+    s.parts.adapter->load(folder);
+  } else {
+    const lm::Model loaded = lm::Model::load(folder, s.model.dtype(), s.model.device());
+    check_same_shape(s.model, loaded, folder);
+    s.model.copy_from(loaded);
+  }
+  s.weights_changed();
   s.adamw = std::move(adamw);
   s.counters = counters;
   s.report = {};

@@ -19,10 +19,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "allot/core/options.h"
+#include "allot/lm/lora.h"
 #include "allot/lm/model.h"
 #include "allot/local/adamw.h"
 #include "allot/local/policy_gradient.h"
@@ -43,9 +45,20 @@ struct LearnerOptions {
   // stay as they are): faster where the processor multiplies BF16 numbers and the model is large,
   // no gain for the built-in sizes S and M. It needs a float model on the CPU.
   Matmul matmul = Matmul::F32;
+  // LayerInputs needs the same.
+  lm::KeptActivations activations = lm::KeptActivations::All;
 
   template <class V>
   void fields(V& v);
+};
+
+// What belongs to a model beside the weights in F32 that are trained.
+struct ModelParts {
+  // Trained instead of the weights, which it is merged into. Must be an adapter of the model.
+  std::shared_ptr<lm::LoraAdapter> adapter;
+  // A rounded copy of the weights, which follows every update. Gradients are computed with it where
+  // the model has no fused kernels.
+  std::optional<lm::Model> rounded;
 };
 
 // Facts about the sampler that decide where anchors come from.
@@ -60,7 +73,7 @@ class LocalLearner final : public Learner {
   // of a batch's prompts) must outlive the learner. Throws Error(Config).
   LocalLearner(const lm::Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
                LearnerOptions options, OptimOptions optim, objective::LossOptions loss,
-               SamplerFacts sampler = {});
+               SamplerFacts sampler = {}, ModelParts parts = {});
   ~LocalLearner() override;
 
   // The step that the next update belongs to, for the learning rate. Without a call, updates count.
@@ -80,8 +93,9 @@ class LocalLearner final : public Learner {
   // updates, policy/* and entropy over tokens. Absent where it does not apply.
   std::vector<Metric> metrics() const override;
 
-  // Weights, moments and counters: model.safetensors, config.json, optimizer.safetensors,
-  // learner.bin. Continuing after load() gives the same bits (float models).
+  // Weights, moments and counters: model.safetensors (or shards), config.json,
+  // optimizer.safetensors, learner.bin; instead of the weights the adapter's two files where one is
+  // trained. Continuing after load() gives the same bits (float models).
   void save(const std::string& folder) const;
   // Throws Error(Model) for a missing or damaged file or another shape; nothing changes then.
   void load(const std::string& folder);
@@ -104,6 +118,12 @@ void LearnerOptions::fields(V& v) {
   v("workers", workers, Range{1, 256}, "threads that compute the shards; changes no bit");
   v("matmul", matmul, Choices<Matmul>{{"f32", Matmul::F32}, {"bf16", Matmul::Bf16}},
     "numbers that the layers' matrix products are made of; bf16 rounds, and pays in large models");
+  v("activations", activations,
+    Choices<lm::KeptActivations>{{"keep", lm::KeptActivations::All},
+                                 {"recompute", lm::KeptActivations::LayerInputs}},
+    "recompute keeps only what each layer begins with and computes the rest again for the "
+    "gradient: "
+    "a forward pass more, much less memory, the same bits");
 }
 
 }  // namespace allot

@@ -1,5 +1,7 @@
 #include "allot/local/model_options.h"
 
+#include <filesystem>
+
 #include <ATen/Context.h>
 
 #include "allot/core/error.h"
@@ -26,6 +28,11 @@ lm::ModelConfig size_shape(ModelSize size) {
 
 void replace(int& value, int given) {
   if (given != 0) value = given;
+}
+
+lm::LoraConfig lora_config(const ModelOptions& options) {
+  const LoraOptions& lora = options.lora;
+  return {lora.r, lora.alpha, lora.rslora, lora.targets, options.path};
 }
 
 at::Device device_of(ModelDevice device) {
@@ -64,6 +71,15 @@ void ModelOptions::validate() const {
                 "model.path is set together with a shape (model.dim, layers, heads, kv_heads, "
                 "head_dim or ffn); the folder's config.json has the shape, so only one may be");
   if (path.empty()) shape(/*vocab=*/64);
+  if (lora.r == 0) return;
+  lora_config(*this).validate();
+  if (path.empty() || lm::LoraAdapter::is_adapter(path))
+    throw Error(ErrorKind::Config, "model.lora.r",
+                concat(lora.r, " was given, and model.path is ",
+                       path.empty() ? "empty" : "an adapter's folder",
+                       "; an adapter belongs to the weights of a folder"),
+                "set model.path to the folder of a whole model; a run with an adapter continues "
+                "from its own checkpoints");
 }
 
 lm::Model make_model(const ModelOptions& options, int vocab) {
@@ -74,12 +90,32 @@ lm::Model make_model(const ModelOptions& options, int vocab) {
   const at::Device device = device_of(options.device);
   if (options.path.empty())
     return lm::Model::random(options.shape(vocab), options.seed, at::kFloat, device);
-  lm::Model model = lm::Model::load(options.path, at::kFloat, device);
+  lm::Model model = lm::Model::load(base_folder(options.path), at::kFloat, device);
+  if (lm::LoraAdapter::is_adapter(options.path)) {
+    lm::LoraAdapter adapter(model, lm::LoraAdapter::read_config(options.path), 0);
+    adapter.load(options.path);
+    adapter.merge_into(model);
+  }
   if (model.config().vocab < vocab)
     throw Error(ErrorKind::Model, options.path,
                 concat("the model has a vocabulary of ", model.config().vocab,
                        "; the tokenizer needs ", vocab));
   return model;
+}
+
+std::string base_folder(const std::string& path) {
+  if (!lm::LoraAdapter::is_adapter(path)) return path;
+  const std::string base = lm::LoraAdapter::read_config(path).base;
+  if (base.empty() || !std::filesystem::is_directory(base))
+    throw Error(ErrorKind::Model, path,
+                concat("is an adapter of \"", base, "\"; the folder of that model is needed"),
+                "adapter_config.json names it as base_model_name_or_path");
+  return base;
+}
+
+std::shared_ptr<lm::LoraAdapter> make_adapter(const ModelOptions& options, const lm::Model& model) {
+  if (options.lora.r == 0) return nullptr;
+  return std::make_shared<lm::LoraAdapter>(model, lora_config(options), options.seed);
 }
 
 }  // namespace allot

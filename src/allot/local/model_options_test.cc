@@ -48,6 +48,13 @@ TEST(ModelOptions, RefusesWhatDoesNotFit) {
   options.validate();
   options.layers = 2;
   EXPECT_THROW(options.validate(), Error);
+  options = {};
+  options.lora.r = 4;  // of which weights?
+  EXPECT_THROW(options.validate(), Error);
+  options.path = "somewhere";
+  options.validate();
+  options.lora.targets = {"lm_head"};
+  EXPECT_THROW(options.validate(), Error);
 }
 
 TEST(MakeModel, DependsOnShapeAndSeedOnly) {
@@ -71,6 +78,28 @@ TEST(MakeModel, LoadsAFolderAndRefusesASmallVocabulary) {
   EXPECT_THROW(make_model(from_folder, 21), Error);
   from_folder.path += "/absent";
   EXPECT_THROW(make_model(from_folder, 20), Error);
+}
+
+TEST(MakeModel, AnAdaptersFolderMeansItsBaseWithTheAdapter) {
+  const testing::TemporaryFolder base, adapted;
+  ModelOptions options;
+  options.dim = 16, options.heads = 2, options.kv_heads = 1, options.layers = 1, options.ffn = 16;
+  make_model(options, 20).save(base.path());
+  ModelOptions trained;
+  trained.path = base.path();
+  EXPECT_EQ(make_adapter(trained, make_model(trained, 20)), nullptr);
+  trained.lora.r = 3;
+  const lm::Model model = make_model(trained, 20);
+  const auto adapter = make_adapter(trained, model);
+  for (const lm::NamedTensor& one : adapter->parameters()) at::Tensor(one.tensor).fill_(0.1);
+  adapter->merge_into(model);
+  adapter->save(adapted.path());
+  ModelOptions from_adapter;
+  from_adapter.path = adapted.path();
+  EXPECT_EQ(base_folder(adapted.path()), base.path());
+  EXPECT_EQ(weights_of(make_model(from_adapter, 20)), weights_of(model));
+  from_adapter.lora.r = 3;
+  EXPECT_THROW(from_adapter.validate(), Error);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ lm::Kernels kernels_of(const lm::Model& model, Matmul matmul) {
 lm::TokenScores scores_of(const lm::Model& model, const MicroBatch& batch,
                           const PolicyGradientSettings& settings) {
   const lm::Kernels kernels = kernels_of(model, settings.matmul);
-  const at::Tensor hidden = lm::hidden_states(model, batch.rows, kernels);
+  const at::Tensor hidden = lm::hidden_states(model, batch.rows, kernels, settings.activations);
   return lm::score_targets(model, hidden, batch.rows, settings.temperature, kernels);
 }
 

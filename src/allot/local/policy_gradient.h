@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "allot/lm/forward.h"
 #include "allot/lm/model.h"
 #include "allot/lm/tensor.h"
 #include "allot/local/train_rows.h"
@@ -23,6 +24,8 @@ struct PolicyGradientSettings {
   PackSettings pack;
   int workers = 1;
   Matmul matmul = Matmul::F32;  // Bf16 needs a model that has fused kernels
+  // LayerInputs needs them, too.
+  lm::KeptActivations activations = lm::KeptActivations::All;
 };
 
 // The policy here against the one that sampled, over tokens that were sampled by the current

@@ -34,7 +34,10 @@ TrainingMemory training_memory(const lm::ModelConfig& config, const TrainingShap
   out.weights = parameters;
   out.gradients = parameters * (shape.shards + shape.workers);
   out.moments = 2 * parameters;
-  out.activations = kNumber * shape.workers * shape.rows * (config.layers * kept + 3 * dim);
+  const std::int64_t of_layers = shape.kept == lm::KeptActivations::All
+                                     ? config.layers * kept
+                                     : config.layers * (2 * dim + 1) + kept;
+  out.activations = kNumber * shape.workers * shape.rows * (of_layers + 3 * dim);
   out.scratch = kNumber * shape.workers * (shape.rows * row_scratch + 2 * layer_weights + logits);
   return out;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "allot/lm/config.h"
+#include "allot/lm/forward.h"
 
 namespace allot {
 
@@ -13,6 +14,7 @@ struct TrainingShape {
   std::int64_t rows = 0;  // of the largest micro-batch: prompts once, then response tokens
   int shards = 1;         // each has gradients of its own
   int workers = 1;        // shards that are computed at the same time
+  lm::KeptActivations kept = lm::KeptActivations::All;
 };
 
 // Bytes, for a model in F32 and the fused kernels (with BF16 products, too: their copies are
