@@ -22,9 +22,8 @@ void check(const FeatureWishes& wishes, const PackedRows& rows) {
 
 }  // namespace
 
-TargetFeatures target_features(const Model& model, const at::Tensor& hidden,
-                               const PackedRows& rows, double temperature, Kernels kernels,
-                               const FeatureWishes& wishes) {
+TargetFeatures target_features(const Model& model, const at::Tensor& hidden, const PackedRows& rows,
+                               double temperature, Kernels kernels, const FeatureWishes& wishes) {
   const at::NoGradGuard no_grad;
   check(wishes, rows);
   const auto plan =
@@ -49,8 +48,8 @@ TargetFeatures target_features(const Model& model, const at::Tensor& hidden,
     at::Tensor top, top_ids, chosen;
     if (k > 0) std::tie(top, top_ids) = at::topk(logits, k, 1);
     if (out.chosen.defined())
-      chosen = logits.index(
-          {chunk.local.unsqueeze(1), wishes.chosen_ids.index_select(0, chunk.target)});
+      chosen =
+          logits.index({chunk.local.unsqueeze(1), wishes.chosen_ids.index_select(0, chunk.target)});
     plan->math->forward(chunk, logits, log_sum, out.logprob, out.entropy);
     const at::Tensor sums = log_sum.index_select(0, chunk.local).unsqueeze(1);
     if (k > 0) {

@@ -16,14 +16,13 @@ struct FeatureWishes {
 
 // On the model's device; log-probabilities at the temperature, in at least float.
 struct TargetFeatures {
-  at::Tensor logprob, entropy;                // [targets]
-  at::Tensor likeliest_ids, likeliest;        // [targets, k], falling; undefined unless wished
-  at::Tensor chosen;                          // [targets, n], likewise
+  at::Tensor logprob, entropy;          // [targets]
+  at::Tensor likeliest_ids, likeliest;  // [targets, k], falling; undefined unless wished
+  at::Tensor chosen;                    // [targets, n], likewise
 };
 
 // `hidden` [rows, dim]. Throws Error(Internal) for ids that do not fit.
-TargetFeatures target_features(const Model& model, const at::Tensor& hidden,
-                               const PackedRows& rows, double temperature, Kernels kernels,
-                               const FeatureWishes& wishes);
+TargetFeatures target_features(const Model& model, const at::Tensor& hidden, const PackedRows& rows,
+                               double temperature, Kernels kernels, const FeatureWishes& wishes);
 
 }  // namespace allot::lm

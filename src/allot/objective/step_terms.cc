@@ -172,4 +172,14 @@ StepTerms part_terms(const LossOptions& options, const Normalizer& normalizer,
   return out;
 }
 
+double mean_entropy(std::span<const LossRow> rows, std::span<const RowTerms> terms) {
+  double sum = 0, tokens = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t t = 0; t < rows[i].entropy.size() && t < terms[i].mask.size(); ++t) {
+      sum += terms[i].mask[t] * rows[i].entropy[t];
+      tokens += terms[i].mask[t];
+    }
+  return tokens > 0 ? sum / tokens : 0;
+}
+
 }  // namespace allot::objective

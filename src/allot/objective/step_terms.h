@@ -70,4 +70,7 @@ StepTerms part_terms(const LossOptions& options, const Normalizer& normalizer,
 // The tokens that count before any mask of the options: generated and scorable.
 std::vector<double> base_mask(const LossRow& row, std::size_t index);
 
+// Mean of the entropies over the tokens that count; rows without them are left out.
+double mean_entropy(std::span<const LossRow> rows, std::span<const RowTerms> terms);
+
 }  // namespace allot::objective
