@@ -8,6 +8,7 @@
 #include "allot/app/rollout_engine.h"
 #include "allot/core/error.h"
 #include "allot/local/prompt_embedding.h"
+#include "allot/objective/token_ppo.h"
 #include "allot/tasks/text_embedding.h"
 
 namespace allot {
@@ -87,7 +88,7 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
       verifier_(make_reward_verifier(config.reward, config.data, std::move(task_.verifier),
                                      config.sampling.sampling(longest_response(task_)).max_new)),
       learner_(model_, *tokenizer_, *task_.train, config.learner,
-               scheduled(config.optim, config.train), config.loss.expanded(),
+               scheduled(config.optim, config.train), objective::token_ppo(config.loss),
                sampler_facts(config, engine_), parts_),
       controller_(make_controller(config, engine_, task_.train->size())) {
   check_step_size(config, task_);

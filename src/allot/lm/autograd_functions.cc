@@ -65,25 +65,26 @@ class ChunkedScores : public Function<ChunkedScores> {
       plan->math->forward(chunk, logits, log_sum.narrow(0, done, rows), logprob, entropy);
       done += rows;
     }
-    context->save_for_backward({hidden, head, log_sum});
-    context->mark_non_differentiable({entropy});
+    context->save_for_backward({hidden, head, log_sum, entropy});
+    context->set_materialize_grads(false);
     keep(context, std::move(plan));
     return {logprob, entropy};
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
-    const Tensor &hidden = saved[0], &head = saved[1], &log_sum = saved[2];
+    const Tensor &hidden = saved[0], &head = saved[1], &log_sum = saved[2], &entropy = saved[3];
     const ScoreChunks& plan = kept<ScoreChunks>(context);
     Tensor d_hidden = at::zeros_like(hidden), d_head = at::zeros_like(head);
-    if (!gradients[0].defined()) return {d_hidden, d_head, Tensor()};
-    const Tensor d_logprob = gradients[0].contiguous();
+    ScoreGradients given;
+    if (gradients[0].defined()) given.logprob = gradients[0].contiguous();
+    if (gradients[1].defined()) given.entropy = gradients[1].contiguous();
     std::int64_t done = 0;
     for (const ScoreChunk& chunk : plan.chunks) {
       const std::int64_t rows = chunk.rows.size(0);
       const Tensor inputs = hidden.index_select(0, chunk.rows);
       const Tensor logits = at::mm(inputs, head.t());
-      plan.math->backward(chunk, logits, log_sum.narrow(0, done, rows), d_logprob);
+      plan.math->backward(chunk, logits, log_sum.narrow(0, done, rows), entropy, given);
       d_hidden.index_add_(0, chunk.rows, at::mm(logits, head));
       d_head.addmm_(logits.t(), inputs);
       done += rows;

@@ -15,8 +15,8 @@ namespace allot::lm {
 // parameters.
 at::Tensor layer_outputs(const Model& model, std::shared_ptr<FusedLayers> layers);
 
-// Log-probabilities [targets] with gradients for hidden [rows, dim] and head [vocab, dim]; entropy
-// [targets] without.
+// Log-probabilities and entropies [targets] with gradients for hidden [rows, dim] and head
+// [vocab, dim].
 TokenScores chunked_scores(const at::Tensor& hidden, const at::Tensor& head,
                            std::shared_ptr<ScoreChunks> chunks);
 

@@ -26,7 +26,7 @@ at::Tensor hidden_states(const Model& model, const PackedRows& rows, Kernels ker
 
 struct TokenScores {
   at::Tensor logprob;  // [targets] log pi(target) at the temperature; carries gradient
-  at::Tensor entropy;  // [targets] of the full distribution, in nats; detached
+  at::Tensor entropy;  // [targets] of the full distribution, in nats; carries gradient
 };
 
 // The head in chunks, without a [targets, vocab] tensor kept for backward.

@@ -255,6 +255,11 @@ TEST(Forward, GradientsEqualFiniteDifferences) {
   }
 }
 
+// A loss of log-probabilities and entropies: weights of both.
+struct HeadLoss {
+  double logprob = 0, entropy = 0;
+};
+
 // The chunked head against a plain log-softmax under autograd, with more rows than one chunk holds.
 TEST(Forward, ChunkedHeadEqualsLogSoftmax) {
   ModelConfig config = example_configs()[0].config;
@@ -270,26 +275,35 @@ TEST(Forward, ChunkedHeadEqualsLogSoftmax) {
   const at::Tensor weights = loss_weights(rows.targets(), at::kDouble);
   const at::Tensor inputs =
       loss_weights(rows.rows() * config.dim, at::kDouble).view({rows.rows(), config.dim});
+  const at::Tensor row = at::empty({rows.targets()}, at::kLong), token = at::empty_like(row);
+  for (std::int64_t i = 0; i < rows.targets(); ++i) {
+    row.data_ptr<std::int64_t>()[i] = rows.target_row[i];
+    token.data_ptr<std::int64_t>()[i] = rows.target_token[i];
+  }
   for (const Kernels kernels : kBoth) {
-    const Model view = model.training_view(), plain = model.training_view();
-    at::Tensor hidden = inputs.clone().requires_grad_(), other = inputs.clone().requires_grad_();
-    const TokenScores scores = score_targets(view, hidden, rows, 1.3, kernels);
-    (scores.logprob * weights).sum().backward();
-    EXPECT_FALSE(scores.entropy.requires_grad());
+    for (const HeadLoss& loss : {HeadLoss{1, 0}, HeadLoss{0, 1}, HeadLoss{0.7, -1.9}}) {
+      const Model view = model.training_view(), plain = model.training_view();
+      const auto backward = [&](const at::Tensor& logprob, const at::Tensor& entropy) {
+        at::Tensor sum = (entropy * weights.flip(0)).sum() * loss.entropy;
+        if (loss.entropy == 0) sum = sum.detach();  // an output that nothing uses
+        if (loss.logprob != 0) sum = sum + (logprob * weights).sum() * loss.logprob;
+        sum.backward();
+      };
+      const at::Tensor hidden = inputs.clone().requires_grad_();
+      const at::Tensor other = inputs.clone().requires_grad_();
+      const TokenScores scores = score_targets(view, hidden, rows, 1.3, kernels);
+      backward(scores.logprob, scores.entropy);
 
-    const at::Tensor row = at::empty({rows.targets()}, at::kLong), token = at::empty_like(row);
-    for (std::int64_t i = 0; i < rows.targets(); ++i) {
-      row.data_ptr<std::int64_t>()[i] = rows.target_row[i];
-      token.data_ptr<std::int64_t>()[i] = rows.target_token[i];
+      const at::Tensor log_p =
+          at::log_softmax(at::mm(other.index_select(0, row), plain.head.t()) / 1.3, 1);
+      const at::Tensor logprob = log_p.gather(1, token.unsqueeze(1)).squeeze(1);
+      const at::Tensor entropy = -(log_p.exp() * log_p).sum(1);
+      backward(logprob, entropy);
+      EXPECT_LT(relative_difference(scores.logprob, logprob), 1e-12);
+      EXPECT_LT(relative_difference(scores.entropy, entropy), 1e-11);
+      EXPECT_LT(relative_difference(hidden.grad(), other.grad()), 1e-11);
+      EXPECT_LT(relative_difference(view.head.grad(), plain.head.grad()), 1e-11);
     }
-    const at::Tensor log_p =
-        at::log_softmax(at::mm(other.index_select(0, row), plain.head.t()) / 1.3, 1);
-    const at::Tensor logprob = log_p.gather(1, token.unsqueeze(1)).squeeze(1);
-    (logprob * weights).sum().backward();
-    EXPECT_LT(relative_difference(scores.logprob, logprob), 1e-12);
-    EXPECT_LT(relative_difference(scores.entropy, -(log_p.exp() * log_p).sum(1)), 1e-11);
-    EXPECT_LT(relative_difference(hidden.grad(), other.grad()), 1e-11);
-    EXPECT_LT(relative_difference(view.head.grad(), plain.head.grad()), 1e-11);
   }
 }
 

@@ -35,13 +35,23 @@ class ReferenceMath : public ScoreMath {
   }
 
   void backward(const ScoreChunk& chunk, at::Tensor logits, const at::Tensor& log_sum,
-                const at::Tensor& d_logprob) const override {
-    const at::Tensor p =
-        (logits.to(log_sum.scalar_type()) / temperature_ - log_sum.unsqueeze(1)).exp();
-    const at::Tensor d = d_logprob.index_select(0, chunk.target);
-    const at::Tensor of_rows = at::zeros_like(log_sum).index_add_(0, chunk.local, d);
-    at::Tensor gradient = p * -of_rows.unsqueeze(1);
-    gradient.index_put_({chunk.local, chunk.token}, d, /*accumulate=*/true);
+                const at::Tensor& entropy, const ScoreGradients& gradients) const override {
+    const at::Tensor log_p = logits.to(log_sum.scalar_type()) / temperature_ - log_sum.unsqueeze(1);
+    const at::Tensor p = log_p.exp();
+    at::Tensor gradient = at::zeros_like(p);
+    if (gradients.logprob.defined()) {
+      const at::Tensor d = gradients.logprob.index_select(0, chunk.target);
+      const at::Tensor of_rows = at::zeros_like(log_sum).index_add_(0, chunk.local, d);
+      gradient = p * -of_rows.unsqueeze(1);
+      gradient.index_put_({chunk.local, chunk.token}, d, /*accumulate=*/true);
+    }
+    if (gradients.entropy.defined()) {
+      const at::Tensor d = gradients.entropy.index_select(0, chunk.target);
+      const at::Tensor of_rows = at::zeros_like(log_sum).index_add_(0, chunk.local, d);
+      const at::Tensor h =
+          at::zeros_like(log_sum).index_put_({chunk.local}, entropy.index_select(0, chunk.target));
+      gradient -= p * (log_p + h.unsqueeze(1)) * of_rows.unsqueeze(1);
+    }
     logits.copy_(gradient / temperature_);
   }
 
@@ -73,21 +83,30 @@ class FusedMath : public ScoreMath {
   }
 
   void backward(const ScoreChunk& chunk, at::Tensor logits, const at::Tensor& log_sum,
-                const at::Tensor& d_logprob) const override {
+                const at::Tensor& entropy, const ScoreGradients& gradients) const override {
     with_real_type(logits.scalar_type(), [&](auto zero) {
       using T = decltype(zero);
-      const std::int64_t vocab = logits.size(1);
-      const at::Tensor of_rows = at::zeros_like(log_sum);
-      const T* d = d_logprob.const_data_ptr<T>();
-      T* weights = of_rows.data_ptr<T>();
-      T* z = logits.data_ptr<T>();
+      const std::int64_t rows = logits.size(0), vocab = logits.size(1);
+      const auto scale = static_cast<T>(scale_);
       const Indices at(chunk);
-      for (std::int64_t i = 0; i < at.count; ++i) weights[at.local[i]] += d[at.target[i]];
-      kernels::softmax_rows_backward(z, log_sum.const_data_ptr<T>(), weights, logits.size(0), vocab,
-                                     static_cast<T>(scale_));
-      for (std::int64_t i = 0; i < at.count; ++i) {
-        z[at.local[i] * vocab + at.token[i]] += d[at.target[i]] * static_cast<T>(scale_);
+      const at::Tensor weights = sum_by_row<T>(at, gradients.logprob, log_sum);
+      T* z = logits.data_ptr<T>();
+      const T* sums = log_sum.const_data_ptr<T>();
+      const T* weight = weights.const_data_ptr<T>();
+      if (gradients.entropy.defined()) {
+        const at::Tensor of_entropy = sum_by_row<T>(at, gradients.entropy, log_sum);
+        const at::Tensor of_rows = at::zeros_like(log_sum);
+        for (std::int64_t i = 0; i < at.count; ++i)
+          of_rows.data_ptr<T>()[at.local[i]] = entropy.const_data_ptr<T>()[at.target[i]];
+        kernels::softmax_entropy_backward(z, sums, of_rows.const_data_ptr<T>(), weight,
+                                          of_entropy.const_data_ptr<T>(), rows, vocab, scale);
+      } else {
+        kernels::softmax_rows_backward(z, sums, weight, rows, vocab, scale);
       }
+      if (!gradients.logprob.defined()) return;
+      const T* d = gradients.logprob.const_data_ptr<T>();
+      for (std::int64_t i = 0; i < at.count; ++i)
+        z[at.local[i] * vocab + at.token[i]] += d[at.target[i]] * scale;
     });
   }
 
@@ -101,6 +120,19 @@ class FusedMath : public ScoreMath {
     std::int64_t count;
     const std::int64_t *target, *local, *token;
   };
+
+  // Sum of `values` over the targets that a row predicts; zeros where undefined.
+  template <class T>
+  static at::Tensor sum_by_row(const Indices& at, const at::Tensor& values,
+                               const at::Tensor& like) {
+    const at::Tensor sums = at::zeros_like(like);
+    if (!values.defined()) return sums;
+    const T* from = values.const_data_ptr<T>();
+    T* to = sums.data_ptr<T>();
+    for (std::int64_t i = 0; i < at.count; ++i) to[at.local[i]] += from[at.target[i]];
+    return sums;
+  }
+
   double scale_;
 };
 

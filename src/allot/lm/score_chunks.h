@@ -21,6 +21,11 @@ struct ScoreChunk {
   at::Tensor token;   // [m]
 };
 
+// Of the loss, by target. Undefined: 0.
+struct ScoreGradients {
+  at::Tensor logprob, entropy;
+};
+
 // What is computed of a chunk's logits once the matrix product is done.
 class ScoreMath {
  public:
@@ -31,9 +36,9 @@ class ScoreMath {
   virtual void forward(const ScoreChunk& chunk, at::Tensor logits, at::Tensor log_sum,
                        at::Tensor logprob, at::Tensor entropy) const = 0;
 
-  // Overwrites logits [n, vocab] by the gradient, given d_logprob [targets].
+  // Overwrites logits [n, vocab] by the gradient. `entropy`: of the targets, as forward made it.
   virtual void backward(const ScoreChunk& chunk, at::Tensor logits, const at::Tensor& log_sum,
-                        const at::Tensor& d_logprob) const = 0;
+                        const at::Tensor& entropy, const ScoreGradients& gradients) const = 0;
 };
 
 struct ScoreChunks {

@@ -24,11 +24,13 @@ void add(Gradient& to, const Gradient& other) {
     for (std::size_t i = 0; i < to.size(); ++i) to[i] = at::add(to[i], other[i]);
 }
 
-// Row numbers of one group, ascending.
-std::vector<std::uint32_t> rows_of(const TrainRows& rows, std::uint32_t place) {
-  std::vector<std::uint32_t> found;
-  for (std::uint32_t i = 0; i < rows.rows.size(); ++i)
-    if (rows.rows[i].group == place) found.push_back(i);
+// Rows of one group: they follow each other.
+RowRange rows_of(const TrainRows& rows, std::uint32_t place) {
+  RowRange found;
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    if (rows.rows[i].group != place) continue;
+    if (found.count++ == 0) found.first = i;
+  }
   return found;
 }
 
@@ -37,34 +39,54 @@ struct Half {
   double sum = 0, power = 0;  // of A and of A^2
 };
 
+// sum A log-probability, every token with weight 1.
+PolicyGradientSettings plain_loss(PolicyGradientSettings settings) {
+  objective::LossOptions loss;
+  loss.preset = "custom";
+  loss.surrogate = objective::Surrogate::Reinforce;
+  settings.loss = loss.expanded();
+  return settings;
+}
+
+TrainRows without_weights(const TrainRows& rows) {
+  TrainRows out = rows;
+  for (TrainRow& row : out.rows)
+    if (row.weight != 0) row.weight = 1;
+  return out;
+}
+
 }  // namespace
 
-ProbedGradients probe_gradients(const lm::Model& model, const TrainRows& rows,
+ProbedGradients probe_gradients(const lm::Model& model, const TrainRows& given,
                                 std::span<const std::uint32_t> places, Version version,
-                                const PolicyGradientSettings& settings, const GradientView& view) {
+                                const PolicyGradientSettings& given_settings,
+                                const GradientView& view) {
+  const PolicyGradientSettings settings = plain_loss(given_settings);
+  const TrainRows rows = without_weights(given);
+  UpdateMoment moment;
+  moment.version = version;
   ProbedGradients out;
-  const auto half = [&](std::span<const std::uint32_t> which) {
+  const auto half = [&](const RowRange& range) {
     Half h;
-    std::vector<std::uint32_t> active;
-    std::vector<double> omega;
-    for (const std::uint32_t i : which) {
+    for (std::size_t i = range.first; i < range.first + range.count; ++i) {
       const TrainRow& row = rows.rows[i];
       if (!row.active()) continue;
       h.sum += row.advantage;
       h.power += row.advantage * row.advantage;
-      active.push_back(i);
-      omega.push_back(1 / row.weight);
     }
-    PolicyGradient result = policy_gradient(model, rows, active, omega, version, settings);
+    const UpdatePlan plan =
+        plan_update(rows, range, {objective::Aggregation::TokenSum}, settings.loss);
+    PolicyGradient result = policy_gradient(model, rows, plan, moment, settings);
     out.positions += result.positions;
     h.gradient = view ? view(std::move(result.gradients)) : std::move(result.gradients);
     return h;
   };
   Gradient total;
   for (const std::uint32_t place : places) {
-    const std::vector<std::uint32_t> which = rows_of(rows, place);
-    const Half first = half(std::span(which).first(which.size() / 2));
-    const Half second = half(std::span(which).subspan(which.size() / 2));
+    const RowRange group = rows_of(rows, place);
+    const std::size_t middle = group.count / 2;
+    const Half first = half({group.first, middle});
+    const Half second = half({group.first + middle, group.count - middle});
     out.probe.groups.push_back({.first_sum = first.sum,
                                 .second_sum = second.sum,
                                 .first_power = first.power,

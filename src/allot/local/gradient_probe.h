@@ -22,10 +22,9 @@ struct ProbedGradients {
 // What the weights' gradients are to what is trained, say an adapter.
 using GradientView = std::function<std::vector<at::Tensor>(std::vector<at::Tensor>)>;
 
-// Of the groups at `places`. Every half is a pass of its own, beside the update; rows' weights are
-// left out. At the current weights the ratio is 1, so that the loss's gradient is that of sum A
-// log-probability for every loss without further terms. `view`, if any, is applied to every half's
-// gradient.
+// Of the groups at `places`: the gradient of sum A log-probability, to which every loss without
+// further terms comes down where its ratios are 1. Every half is a pass of its own, beside the
+// update; rows' weights are left out. `view`, if any, is applied to every half's gradient.
 ProbedGradients probe_gradients(const lm::Model& model, const TrainRows& rows,
                                 std::span<const std::uint32_t> places, Version version,
                                 const PolicyGradientSettings& settings,

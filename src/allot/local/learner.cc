@@ -5,16 +5,21 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "allot/core/error.h"
 #include "allot/core/state.h"
 #include "allot/lm/forward.h"
+#include "allot/local/batch_advantages.h"
 #include "allot/local/gradient_probe.h"
+#include "allot/local/other_policies.h"
 #include "allot/local/shards.h"
 #include "allot/local/train_rows.h"
+#include "allot/objective/evaluate.h"
 #include "allot/objective/normalizer.h"
-#include "allot/objective/token_ppo.h"
+#include "allot/objective/requirements.h"
+#include "allot/objective/step_terms.h"
 
 namespace allot {
 namespace {
@@ -22,59 +27,62 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kMomentsFile = "optimizer.safetensors";
+constexpr const char* kLogPartitionFile = "log_partition.safetensors";
 constexpr const char* kCountersFile = "learner.bin";
 constexpr const char* kStateName = "local learner";
-constexpr std::uint32_t kStateVersion = 1;
+constexpr std::uint32_t kStateVersion = 2;
 
 struct Counters {
   Version version = 0;
   std::uint64_t optimizer_updates = 0, step = 0;
   LearnerCost cost;
+  double entropy_coef = 0;
 
   template <class V>
   void state(V& v) {
-    v(version), v(optimizer_updates), v(step), v(cost.trained), v(cost.scored);
+    v(version), v(optimizer_updates), v(step), v(cost.trained), v(cost.scored), v(entropy_coef);
   }
-};
-
-// One optimizer update: its rows with a gradient and the weight of their tokens.
-struct PlannedUpdate {
-  std::vector<std::uint32_t> active;  // row numbers, ascending
-  std::vector<double> omega;          // of one token, by `active`
 };
 
 // Sums over the updates of one batch.
 struct BatchReport {
   objective::LossSums sums;
-  double entropy_sum = 0, updates = 0, grad_norm = 0, lr = 0;
+  objective::TermSums terms;
+  double updates = 0, grad_norm = 0, lr = 0;
   std::uint64_t positions = 0, anchor_positions = 0;
   SamplerMismatch mismatch;
+  std::vector<Metric> advantages;  // of the estimator
+
+  double entropy() const { return sums.entropy_sum / std::max(1.0, sums.trained); }
 };
 
-std::vector<PlannedUpdate> plan_updates(const TrainRows& rows, const TrainBatch& batch,
-                                        const objective::LossOptions& loss,
-                                        const LearnerOptions& options) {
+std::vector<UpdatePlan> plan_updates(const TrainRows& rows, const TrainBatch& batch,
+                                     const objective::LossOptions& loss,
+                                     const LearnerOptions& options) {
   const objective::Normalizer whole = objective::normalizer_of(loss, batch);
-  std::vector<PlannedUpdate> one_pass;
+  std::vector<UpdatePlan> one_pass;
   for (const RowRange& range :
        mini_batches(rows, static_cast<std::size_t>(options.minibatch_rows))) {
-    std::vector<objective::RowSize> sizes;
-    for (std::size_t i = range.first; i < range.first + range.count; ++i)
-      sizes.push_back({rows.rows[i].group, static_cast<std::uint32_t>(rows.rows[i].tokens())});
     const double share = static_cast<double>(range.count) / static_cast<double>(rows.rows.size());
-    const std::vector<double> omega = objective::token_weights(whole.of_share(share), sizes);
-    PlannedUpdate update;
-    for (std::size_t i = 0; i < range.count; ++i) {
-      if (!rows.rows[range.first + i].active()) continue;
-      update.active.push_back(static_cast<std::uint32_t>(range.first + i));
-      update.omega.push_back(omega[i]);
-    }
-    if (!update.active.empty()) one_pass.push_back(std::move(update));
+    UpdatePlan plan = plan_update(rows, range, whole.of_share(share), loss);
+    if (!plan.computed.empty()) one_pass.push_back(std::move(plan));
   }
-  std::vector<PlannedUpdate> all;
+  std::vector<UpdatePlan> all;
   for (int pass = 0; pass < options.updates_per_rollout; ++pass)
     all.insert(all.end(), one_pass.begin(), one_pass.end());
   return all;
+}
+
+// Rows that any of the updates computes, or whose masks it decides; each once, ascending.
+std::vector<std::uint32_t> rows_of(const std::vector<UpdatePlan>& updates,
+                                   const objective::LossOptions& loss) {
+  const bool counted = objective::needs_whole_step(loss) || objective::requirements(loss).top_k;
+  std::set<std::uint32_t> rows;
+  for (const UpdatePlan& update : updates) {
+    const std::vector<std::uint32_t>& some = counted ? update.counted : update.computed;
+    rows.insert(some.begin(), some.end());
+  }
+  return {rows.begin(), rows.end()};
 }
 
 float mean_reward(const TrainRows& rows) {
@@ -116,28 +124,23 @@ void write_file(const fs::path& path, const std::string& bytes) {
 struct LocalLearner::Impl {
   Impl(const lm::Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
        LearnerOptions options, OptimOptions optim_options, objective::LossOptions loss_options,
-       SamplerFacts sampler, ModelParts parts)
+       SamplerFacts sampler, ModelParts parts, LossParts loss_parts)
       : model(model),
         parts(std::move(parts)),
         tokenizer(tokenizer),
         prompts(prompts),
         options(options),
         optim(std::move(optim_options)),
-        loss(objective::token_ppo(loss_options)),
+        loss(loss_options.expanded()),
+        needs(objective::requirements(loss)),
         sampler(sampler),
-        adamw(trained(), optim) {
+        loss_parts(std::move(loss_parts)),
+        log_partition(new_log_partition()),
+        adamw(trained(), optim),
+        entropy(loss) {
     loss.validate();
-    if (!(sampler.temperature > 0))
-      throw Error(ErrorKind::Config, "learner",
-                  "log-probabilities need a temperature above 0; greedy ones are taken at 1");
-    if (options.matmul == Matmul::Bf16 && !lm::has_fused_kernels(model))
-      throw Error(ErrorKind::Config, "learner",
-                  "train.matmul is bf16; that needs a model in float on the CPU",
-                  "train.matmul: f32, or the model's own type as bfloat16");
-    if (options.activations == lm::KeptActivations::LayerInputs && !lm::has_fused_kernels(model))
-      throw Error(ErrorKind::Config, "learner",
-                  "train.activations is recompute; that needs a model on the CPU",
-                  "train.activations: keep, and a smaller train.micro_rollouts");
+    check();
+    counters.entropy_coef = entropy.value();
     settings = {loss,
                 sampler.temperature,
                 {options.micro_rollouts, options.shards, options.micro_tokens},
@@ -146,18 +149,21 @@ struct LocalLearner::Impl {
                 options.activations};
   }
 
-  void set_step_start_anchors(TrainRows& rows, const std::vector<PlannedUpdate>& updates);
-  PolicyGradient apply(const TrainRows& rows, const PlannedUpdate& update);
-  std::vector<lm::NamedTensor> trained() const {
-    return parts.adapter ? parts.adapter->parameters() : model.parameters();
-  }
+  void check() const;
+  std::optional<LogPartition> new_log_partition() const;
+  std::vector<lm::NamedTensor> trained() const;
   // What forward and backward passes run with.
   const lm::Model& computed() const {
     return parts.rounded && !lm::has_fused_kernels(model) ? *parts.rounded : model;
   }
-  // Of what is trained, in its type, given those of the weights.
-  std::vector<at::Tensor> gradients_of_trained(std::vector<at::Tensor> gradients) const;
+  // Of what is trained of the model, in its type.
+  std::vector<at::Tensor> gradients_of_weights(std::vector<at::Tensor> gradients) const;
   void weights_changed();
+  OldSource old_source() const { return {sampler.exact_logprobs, counters.version}; }
+  void estimate_advantages(TrainRows& rows);
+  void ask_other_policies(TrainRows& rows, const std::vector<UpdatePlan>& updates);
+  void count_scored(std::uint64_t positions);
+  PolicyGradient apply(const TrainRows& rows, const UpdatePlan& update);
 
   lm::Model model;
   ModelParts parts;
@@ -166,38 +172,55 @@ struct LocalLearner::Impl {
   LearnerOptions options;
   OptimOptions optim;
   objective::LossOptions loss;
+  objective::Requirements needs;
   SamplerFacts sampler;
+  LossParts loss_parts;
+  std::optional<LogPartition> log_partition;
   PolicyGradientSettings settings;
   AdamW adamw;
+  objective::EntropyCoefficient entropy;
   Counters counters;
   BatchReport report;
 };
 
-// Of all rows that still need one. A single update needs none: the policy at the start of the
-// update phase is the current one.
-void LocalLearner::Impl::set_step_start_anchors(TrainRows& rows,
-                                                const std::vector<PlannedUpdate>& updates) {
-  if (updates.size() <= 1) return;
-  std::vector<std::uint32_t> unknown;
-  for (std::uint32_t i = 0; i < rows.rows.size(); ++i) {
-    TrainRow& row = rows.rows[i];
-    if (!row.active() || row.anchor_kind == Anchor::Behaviour) continue;
-    const Rollout& rollout = row.stored->rollout;
-    if (sampler.exact_logprobs && rollout.behaviour == counters.version &&
-        rollout.logp.size() == rollout.tokens.size())
-      row.anchor.assign(rollout.logp.begin(), rollout.logp.end());
-    else
-      unknown.push_back(i);
-  }
-  if (unknown.empty()) return;
-  LogProbs found = log_probs(computed(), rows, unknown, settings);
-  for (std::size_t i = 0; i < unknown.size(); ++i)
-    rows.rows[unknown[i]].anchor = std::move(found.values[i]);
-  report.anchor_positions += found.positions;
-  counters.cost.scored += found.positions;
+void LocalLearner::Impl::check() const {
+  const auto refuse = [](const char* what, const char* hint) {
+    throw Error(ErrorKind::Config, "learner", what, hint);
+  };
+  if (!(sampler.temperature > 0))
+    refuse("log-probabilities need a temperature above 0; greedy ones are taken at 1", "");
+  if (options.matmul == Matmul::Bf16 && !lm::has_fused_kernels(model))
+    refuse("train.matmul is bf16; that needs a model in float on the CPU",
+           "train.matmul: f32, or the model's own type as bfloat16");
+  if (options.activations == lm::KeptActivations::LayerInputs && !lm::has_fused_kernels(model))
+    refuse("train.activations is recompute; that needs a model on the CPU",
+           "train.activations: keep, and a smaller train.micro_rollouts");
+  if (needs.reference && !loss_parts.reference)
+    refuse("loss.kl.beta or loss.surrogate asks for a reference policy, and there is none",
+           "a copy of the weights that training begins with");
+  const bool in_reward = loss.kl.placement == objective::KlPlacement::InReward && loss.kl.beta > 0;
+  if (in_reward && !loss_parts.estimator)
+    refuse(
+        "loss.kl.placement is in_reward, and the allocation method's advantages are of rewards "
+        "without it; adv.* must be estimated here",
+        "loss.kl.placement=none or in_loss");
 }
 
-std::vector<at::Tensor> LocalLearner::Impl::gradients_of_trained(
+std::optional<LogPartition> LocalLearner::Impl::new_log_partition() const {
+  if (!needs.log_partition) return std::nullopt;
+  return LogPartition(model.config().dim, loss_parts.seed, model.dtype(), model.device());
+}
+
+std::vector<lm::NamedTensor> LocalLearner::Impl::trained() const {
+  std::vector<lm::NamedTensor> out =
+      parts.adapter ? parts.adapter->parameters() : model.parameters();
+  if (!log_partition) return out;
+  for (lm::NamedTensor& parameter : log_partition->parameters())
+    out.push_back(std::move(parameter));
+  return out;
+}
+
+std::vector<at::Tensor> LocalLearner::Impl::gradients_of_weights(
     std::vector<at::Tensor> gradients) const {
   for (at::Tensor& gradient : gradients) gradient = gradient.to(model.dtype());
   return parts.adapter ? parts.adapter->gradients(gradients) : gradients;
@@ -208,16 +231,53 @@ void LocalLearner::Impl::weights_changed() {
   if (parts.rounded) parts.rounded->copy_from(model);
 }
 
-PolicyGradient LocalLearner::Impl::apply(const TrainRows& rows, const PlannedUpdate& update) {
-  PolicyGradient result =
-      policy_gradient(computed(), rows, update.active, update.omega, counters.version, settings);
-  result.gradients = gradients_of_trained(std::move(result.gradients));
+void LocalLearner::Impl::count_scored(std::uint64_t positions) {
+  report.anchor_positions += positions;
+  counters.cost.scored += positions;
+}
+
+// By the estimator, where there is one; a KL in the reward is that of the policy as it is now.
+void LocalLearner::Impl::estimate_advantages(TrainRows& rows) {
+  if (!loss_parts.estimator) return;
+  const bool penalizes = loss.kl.placement == objective::KlPlacement::InReward && loss.kl.beta > 0;
+  if (penalizes) {
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t i = 0; i < rows.rows.size(); ++i)
+      if (rows.rows[i].tokens() > 0) all.push_back(i);
+    count_scored(set_old(computed(), rows, all, old_source(), settings));
+    count_scored(set_reference(*loss_parts.reference, rows, all, settings));
+  }
+  report.advantages = allot::estimate_advantages(loss, *loss_parts.estimator, rows);
+}
+
+// A single update needs no old policy: that at the start of the update phase is the current one.
+void LocalLearner::Impl::ask_other_policies(TrainRows& rows,
+                                            const std::vector<UpdatePlan>& updates) {
+  const std::vector<std::uint32_t> which = rows_of(updates, loss);
+  if (which.empty()) return;
+  if (needs.old && updates.size() > 1)
+    count_scored(set_old(computed(), rows, which, old_source(), settings));
+  if (needs.reference) count_scored(set_reference(*loss_parts.reference, rows, which, settings));
+  // The mask `curvature` alone reads the current policy's lists.
+  const bool lists = loss.has_mask("obrs") || (needs.top_k && loss.has_mask("divergence"));
+  if (!lists) return;
+  count_scored(loss_parts.sampler ? set_top(computed(), *loss_parts.sampler, rows, which, settings)
+                                  : set_top(computed(), rows, which, settings));
+}
+
+PolicyGradient LocalLearner::Impl::apply(const TrainRows& rows, const UpdatePlan& update) {
+  const UpdateMoment moment{counters.version, loss_parts.seed, counters.step, entropy,
+                            log_partition ? &*log_partition : nullptr};
+  PolicyGradient result = policy_gradient(computed(), rows, update, moment, settings);
+  result.gradients = gradients_of_weights(std::move(result.gradients));
+  for (at::Tensor& gradient : result.log_partition) result.gradients.push_back(gradient);
   counters.cost.trained += result.positions;
+  count_scored(result.scored);
   const double norm = clip_gradients(result.gradients, optim.max_grad_norm);
   if (!std::isfinite(result.sums.loss) || !std::isfinite(norm))
     throw Error(ErrorKind::Model, "learner",
                 concat("update ", counters.version + 1, " of step ", counters.step, ": loss ",
-                       result.sums.loss, ", gradient norm ", norm, " over ", update.active.size(),
+                       result.sums.loss, ", gradient norm ", norm, " over ", update.computed.size(),
                        " rollouts and ", result.sums.tokens, " tokens, largest log ratio ",
                        result.sums.max_log_ratio, "; finite ones are needed, the weights are kept"),
                 "a smaller optim.lr or optim.max_grad_norm");
@@ -228,7 +288,7 @@ PolicyGradient LocalLearner::Impl::apply(const TrainRows& rows, const PlannedUpd
   counters.optimizer_updates = adamw.updates();
 
   report.sums.add(result.sums);
-  report.entropy_sum += result.entropy_sum;
+  report.terms.add(result.terms);
   report.updates += 1;
   report.grad_norm += norm;
   report.lr = lr;
@@ -239,9 +299,11 @@ PolicyGradient LocalLearner::Impl::apply(const TrainRows& rows, const PlannedUpd
 
 LocalLearner::LocalLearner(const lm::Model& model, const Tokenizer& tokenizer,
                            const PromptSource& prompts, LearnerOptions options, OptimOptions optim,
-                           objective::LossOptions loss, SamplerFacts sampler, ModelParts parts)
+                           objective::LossOptions loss, SamplerFacts sampler, ModelParts parts,
+                           LossParts loss_parts)
     : impl_(std::make_unique<Impl>(model, tokenizer, prompts, options, std::move(optim),
-                                   std::move(loss), sampler, std::move(parts))) {}
+                                   std::move(loss), sampler, std::move(parts),
+                                   std::move(loss_parts))) {}
 
 LocalLearner::~LocalLearner() = default;
 
@@ -256,28 +318,32 @@ Feedback LocalLearner::update(const TrainBatch& batch, const RolloutStore& store
   feedback.before = feedback.after = s.counters.version;
   feedback.mean_reward = mean_reward(rows);
   for (const TrainRow& row : rows.rows) feedback.items.push_back({row.stored->rollout.id, 1, 0});
-  const std::vector<PlannedUpdate> updates = plan_updates(rows, batch, s.loss, s.options);
-  s.set_step_start_anchors(rows, updates);
+  s.estimate_advantages(rows);
+  const std::vector<UpdatePlan> updates = plan_updates(rows, batch, s.loss, s.options);
+  s.ask_other_policies(rows, updates);
   if (!batch.probe.empty()) {
     ProbedGradients probed = probe_gradients(s.computed(), rows, batch.probe, s.counters.version,
                                              s.settings, [&](std::vector<at::Tensor> gradients) {
-                                               return s.gradients_of_trained(std::move(gradients));
+                                               return s.gradients_of_weights(std::move(gradients));
                                              });
     feedback.probe = std::move(probed.probe);
     s.counters.cost.trained += probed.positions;
   }
-  for (const PlannedUpdate& update : updates) {
+  for (const UpdatePlan& update : updates) {
     const PolicyGradient result = s.apply(rows, update);
-    for (std::size_t i = 0; i < update.active.size(); ++i) {
-      ItemStat& item = feedback.items[update.active[i]];
+    for (std::size_t i = 0; i < update.computed.size(); ++i) {
+      ItemStat& item = feedback.items[update.computed[i]];
       item.ratio = static_cast<float>(result.items[i].ratio);
       item.clip_fraction = static_cast<float>(result.items[i].clip_fraction);
     }
   }
   feedback.after = s.counters.version;
   feedback.updated = !updates.empty();
-  if (s.report.sums.tokens > 0)
-    feedback.mean_entropy = static_cast<float>(s.report.entropy_sum / s.report.sums.tokens);
+  if (s.report.sums.trained > 0) {
+    feedback.mean_entropy = static_cast<float>(s.report.entropy());
+    s.entropy.after_step(s.report.entropy());
+    s.counters.entropy_coef = s.entropy.value();
+  }
   s.counters.step += 1;
   return feedback;
 }
@@ -289,12 +355,16 @@ LearnerCost LocalLearner::cost() const { return impl_->counters.cost; }
 std::vector<Metric> LocalLearner::metrics() const {
   const BatchReport& r = impl_->report;
   if (r.updates == 0) return {};
-  std::vector<Metric> out = objective::metrics_of(r.sums, r.updates);
-  out.push_back({"policy/entropy", r.entropy_sum / std::max(1.0, r.sums.tokens)});
+  const objective::LossOptions& loss = impl_->loss;
+  std::vector<Metric> out = objective::loss_metrics(loss, r.sums, r.updates);
+  out.insert(out.end(), r.advantages.begin(), r.advantages.end());
+  if (loss.entropy.adaptive) out.push_back({"loss/entropy_coef", impl_->entropy.value()});
   out.push_back({"optim/grad_norm", r.grad_norm / r.updates});
   out.push_back({"optim/lr", r.lr});
   for (Metric& metric : r.mismatch.metrics()) out.push_back(std::move(metric));
-  out.push_back({"train/tokens", r.sums.tokens});
+  // The edge's effective number of tokens would share its name with the share of above.
+  for (Metric& metric : r.terms.metrics())
+    if (metric.name != "mismatch/ess") out.push_back(std::move(metric));
   out.push_back({"train/positions", static_cast<double>(r.positions)});
   if (r.anchor_positions > 0)
     out.push_back({"train/anchor_positions", static_cast<double>(r.anchor_positions)});
@@ -308,6 +378,7 @@ void LocalLearner::save(const std::string& folder) const {
   else
     s.model.save(folder);
   s.adamw.save((fs::path(folder) / kMomentsFile).string());
+  if (s.log_partition) s.log_partition->save((fs::path(folder) / kLogPartitionFile).string());
   write_file(fs::path(folder) / kCountersFile, save_state(kStateName, kStateVersion, s.counters));
 }
 
@@ -317,6 +388,7 @@ void LocalLearner::load(const std::string& folder) {
   load_state(kStateName, kStateVersion, read_file(fs::path(folder) / kCountersFile), counters);
   AdamW adamw(s.trained(), s.optim);
   adamw.load((fs::path(folder) / kMomentsFile).string(), counters.optimizer_updates);
+  if (s.log_partition) s.log_partition->load((fs::path(folder) / kLogPartitionFile).string());
   if (s.parts.adapter) {
     s.parts.adapter->load(folder);
   } else {
@@ -327,6 +399,7 @@ void LocalLearner::load(const std::string& folder) {
   s.weights_changed();
   s.adamw = std::move(adamw);
   s.counters = counters;
+  s.entropy.restore(counters.entropy_coef);
   s.report = {};
 }
 

@@ -5,12 +5,15 @@
 // into micro-batches (memory) and these into train.shards, whose gradients are summed in fixed
 // order: results do not depend on the number of workers, nor, up to rounding, on the cuts.
 //
-// Anchors (contract, section 3). Behaviour: the stored log-probabilities. StepStart: with a single
-// update the current log-probabilities themselves, detached; with more, the stored ones where they
-// are exact and of the current version, else those of one forward pass.
+// The loss is objective/'s, in double precision: the learner hands it what the policies say of each
+// token and runs its derivatives back (policy_gradient.h). It computes of other policies what
+// objective::requirements() names and nothing else. The old policy's log-probabilities (contract,
+// section 3): with a single update the current ones themselves, detached; with more, the stored
+// ones where they are exact and of the current version, else those of one forward pass.
 //
-// Rows whose advantage or weight is 0 are not computed but count in all denominators. A mini-batch
-// without any other row makes no update: momentum and decay would move weights otherwise.
+// Rows whose advantage or weight is 0 count in all denominators and are computed only where the
+// loss has a term for them (KL, entropy) or its masks look at the whole step. A mini-batch without
+// a row to train makes no update: momentum and decay would move weights otherwise.
 //
 // Groups that the batch asks to probe are computed once more in halves before the first update.
 //
@@ -24,6 +27,7 @@
 #include <vector>
 
 #include "allot/core/options.h"
+#include "allot/core/scalar_advantages.h"
 #include "allot/lm/lora.h"
 #include "allot/lm/model.h"
 #include "allot/local/adamw.h"
@@ -68,13 +72,27 @@ struct SamplerFacts {
   bool exact_logprobs = false;  // EngineTraits::exact_logprobs, and nothing truncates sampling
 };
 
+// What some losses need beside the model.
+struct LossParts {
+  // Frozen, for a KL or flow_balance; the learner keeps it as it is.
+  std::optional<lm::Model> reference = std::nullopt;
+  // The model that samples, where it is not the trained one; its weights may change between
+  // updates. Masks by lists of likely tokens score with it.
+  std::optional<lm::Model> sampler = std::nullopt;
+  // Advantages of a batch from its rewards, instead of the method's: for KL in the reward and
+  // estimators that methods have not.
+  std::optional<ScalarEstimator> estimator = std::nullopt;
+  std::uint64_t seed = 0;  // of the loss's own random numbers
+};
+
 class LocalLearner final : public Learner {
  public:
   // Shares the storage of `model` and changes it in place. `tokenizer` and `prompts` (for the text
-  // of a batch's prompts) must outlive the learner. Throws Error(Config).
+  // of a batch's prompts) must outlive the learner. Throws Error(Config), also for a part that the
+  // loss needs and `parts` has not.
   LocalLearner(const lm::Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
                LearnerOptions options, OptimOptions optim, objective::LossOptions loss,
-               SamplerFacts sampler = {}, ModelParts parts = {});
+               SamplerFacts sampler = {}, ModelParts parts = {}, LossParts loss_parts = {});
   ~LocalLearner() override;
 
   // The step that the next update belongs to, for the learning rate. Without a call, updates count.
@@ -87,16 +105,17 @@ class LocalLearner final : public Learner {
 
   Version version() const override;
   LearnerCost cost() const override;
-  // loss/{total,policy}, policy/{entropy,clip_low,clip_high,clip_region,kl_anchor_k1,kl_anchor_k3,
-  // max_log_ratio}, policy/{clip_corner,clamped} where not 0, optim/{grad_norm,lr},
-  // mismatch/{logp_diff_mean,logp_diff_max,ratio_min,ratio_mean,ratio_max,ess},
-  // train/{tokens,positions,anchor_positions}. Of several updates: loss and norm are means over
-  // updates, policy/* and entropy over tokens. Absent where it does not apply.
+  // Those of objective::loss_metrics() and objective::TermSums (mask/*, mismatch/{k1,k3,
+  // chi_square}), optim/{grad_norm,lr}, mismatch/{logp_diff_mean,logp_diff_max,ratio_min,
+  // ratio_mean,ratio_max,ess}, loss/entropy_coef where it adapts, train/{positions,
+  // anchor_positions}, and of an estimator reward/* and group/*. Of several updates: loss and norm
+  // are means over updates, all else over tokens. Absent where it does not apply.
   std::vector<Metric> metrics() const override;
 
   // Weights, moments and counters: model.safetensors (or shards), config.json,
-  // optimizer.safetensors, learner.bin; instead of the weights the adapter's two files where one is
-  // trained. Continuing after load() gives the same bits (float models).
+  // optimizer.safetensors, learner.bin, log_partition.safetensors of flow_balance; instead of the
+  // weights the adapter's two files where one is trained. Continuing after load() gives the same
+  // bits (float models).
   void save(const std::string& folder) const;
   // Throws Error(Model) for a missing or damaged file or another shape; nothing changes then.
   void load(const std::string& folder);

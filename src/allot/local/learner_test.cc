@@ -7,6 +7,7 @@
 
 #include "allot/core/error.h"
 #include "allot/local/policy_gradient.h"
+#include "allot/local/row_scores.h"
 #include "allot/local/testing/small_world.h"
 #include "allot/local/testing/temporary_folder.h"
 #include "allot/objective/normalizer.h"
@@ -76,11 +77,12 @@ RolloutStore exact_store(const SmallWorld& world, const TrainBatch& batch,
   const TrainRows rows = train_rows(batch, store, world.prompts, world.tokenizer, 24);
   std::vector<std::uint32_t> all(rows.rows.size());
   for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
-  const LogProbs found = log_probs(world.model, rows, all, {{}, 1, {5, 2}, 1});
+  const RowScores found = score_rows(world.model, rows, all, {{}, 1, {5, 2}, 1});
   RolloutStore out;
   for (std::size_t i = 0; i < all.size(); ++i) {
     StoredRollout copy = *rows.rows[i].stored;
-    copy.rollout.logp.assign(found.values[i].begin(), found.values[i].end());
+    const std::vector<double>& logprob = found.rows[i].logprob;
+    copy.rollout.logp.assign(logprob.begin(), logprob.end());
     out.add(copy.rollout, copy.score, 0);
   }
   return out;
@@ -101,17 +103,10 @@ TEST(LocalLearner, AnUpdateIsGradientClippingAndAdamW) {
 
   const SmallWorld& world = trainee.world;
   const TrainRows rows = train_rows(batch, store, world.prompts, world.tokenizer, 24);
-  std::vector<objective::RowSize> sizes;
-  std::vector<std::uint32_t> which;
-  for (std::uint32_t i = 0; i < rows.rows.size(); ++i) {
-    sizes.push_back({rows.rows[i].group, static_cast<std::uint32_t>(rows.rows[i].tokens())});
-    if (rows.rows[i].active()) which.push_back(i);
-  }
-  const auto all = objective::token_weights(objective::normalizer_of({}, batch), sizes);
-  std::vector<double> omega;
-  for (const std::uint32_t i : which) omega.push_back(all[i]);
-  PolicyGradient found = policy_gradient(by_hand, rows, which, omega, 0,
-                                         {objective::LossOptions{}.expanded(), 1, {5, 2}, 1});
+  const objective::LossOptions loss = objective::LossOptions{}.expanded();
+  const UpdatePlan plan =
+      plan_update(rows, {0, rows.rows.size()}, objective::normalizer_of(loss, batch), loss);
+  PolicyGradient found = policy_gradient(by_hand, rows, plan, {}, {loss, 1, {5, 2}, 1});
   AdamW adamw(by_hand.parameters(), optim());
   const double norm = clip_gradients(found.gradients, 1.0);
   adamw.update(found.gradients, 0.01);
@@ -193,7 +188,8 @@ TEST(LocalLearner, BehaviourAnchorsAreTheStoredLogProbabilities) {
   const TrainRows rows =
       train_rows(batch, store, trainee.world.prompts, trainee.world.tokenizer, 24);
   const std::vector<std::uint32_t> first = {0};
-  const auto here = log_probs(trainee.world.model, rows, first, {{}, 1, {5, 1}, 1}).values[0];
+  const auto here =
+      score_rows(trainee.world.model, rows, first, {{}, 1, {5, 1}, 1}).rows[0].logprob;
   const Feedback feedback = trainee.learner.update(batch, store);
   double ratio = 0;
   const Rollout& rollout = store.get(batch.items[0].rollout).rollout;

@@ -3,116 +3,200 @@
 #include <algorithm>
 #include <cmath>
 
-#include <ATen/core/grad_mode.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros_like.h>
 
+#include "allot/core/error.h"
 #include "allot/lm/forward.h"
-#include "allot/local/policy_loss.h"
+#include "allot/local/loss_rows.h"
+#include "allot/local/row_scores.h"
 #include "allot/local/shards.h"
+#include "allot/objective/reference.h"
+#include "allot/objective/requirements.h"
+#include "allot/objective/step_terms.h"
 
 namespace allot {
 namespace {
 
-using Shards = std::vector<std::vector<MicroBatch>>;
-
-std::uint64_t positions_of(const Shards& shards) {
-  std::int64_t rows = 0;
-  for (const auto& shard : shards)
-    for (const MicroBatch& batch : shard) rows += batch.rows.rows();
-  return static_cast<std::uint64_t>(rows);
-}
-
-lm::Kernels kernels_of(const lm::Model& model, Matmul matmul) {
-  if (!lm::has_fused_kernels(model)) return lm::Kernels::Reference;
-  return matmul == Matmul::Bf16 ? lm::Kernels::FusedBf16 : lm::Kernels::Fused;
-}
-
-lm::TokenScores scores_of(const lm::Model& model, const MicroBatch& batch,
-                          const PolicyGradientSettings& settings) {
-  const lm::Kernels kernels = kernels_of(model, settings.matmul);
-  const at::Tensor hidden = lm::hidden_states(model, batch.rows, kernels, settings.activations);
-  return lm::score_targets(model, hidden, batch.rows, settings.temperature, kernels);
-}
-
-template <class T>
-at::Tensor tensor_of(std::vector<T>& values, at::ScalarType from, const at::TensorOptions& to) {
-  return at::from_blob(values.data(), {static_cast<std::int64_t>(values.size())}, from)
-      .to(to, /*non_blocking=*/false, /*copy=*/true);
-}
-
-// Doubles on the CPU, whatever the type and device.
-std::vector<double> to_host(const at::Tensor& tensor) {
-  const at::Tensor host = tensor.detach().to(at::kCPU, at::kDouble).contiguous();
-  const double* first = host.const_data_ptr<double>();
-  return {first, first + host.numel()};
-}
+using objective::LossRow;
+using objective::RowTerms;
 
 // What one update needs, for all shards.
 struct Job {
   const TrainRows& rows;
-  const std::vector<double>& scale;  // by row: omega * weight
-  Version version;
+  const UpdatePlan& plan;
+  const UpdateMoment& moment;
   const PolicyGradientSettings& settings;
+  const std::vector<RowTerms>* terms = nullptr;  // by row, of a loss that needs the whole step
+  double entropy_coef = 0;
 };
 
-PolicyTargets targets_of(const MicroBatch& batch, const Job& job, const at::Tensor& like) {
-  std::vector<double> anchor, advantage, scale;
-  std::vector<std::int64_t> item;
-  std::vector<std::uint8_t> own;
-  for (std::size_t i = 0; i < batch.items.size(); ++i) {
-    const TrainRow& row = job.rows.rows[batch.items[i]];
-    const std::size_t n = row.tokens();
-    const bool given = !row.anchor.empty();
-    for (std::size_t t = 0; t < n; ++t) anchor.push_back(given ? row.anchor[t] : 0);
-    own.insert(own.end(), n, given ? 0 : 1);
-    advantage.insert(advantage.end(), n, row.advantage);
-    scale.insert(scale.end(), n, job.scale[batch.items[i]]);
-    item.insert(item.end(), n, static_cast<std::int64_t>(i));
-  }
-  PolicyTargets targets;
-  targets.anchor = tensor_of(anchor, at::kDouble, like.options());
-  targets.own_anchor = tensor_of(own, at::kByte, like.options().dtype(at::kBool));
-  targets.advantage = tensor_of(advantage, at::kDouble, like.options());
-  targets.scale = tensor_of(scale, at::kDouble, like.options());
-  targets.item = tensor_of(item, at::kLong, like.options().dtype(at::kLong));
-  targets.items = static_cast<std::int64_t>(batch.items.size());
-  return targets;
+// What one shard reports; gradients stay in the leaves of its views.
+struct ShardReport {
+  objective::LossSums sums;
+  objective::TermSums terms;
+  SamplerMismatch mismatch;
+};
+
+// Views that collect the gradients of one shard.
+struct ShardViews {
+  const lm::Model& model;
+  const LogPartition* log_partition;
+};
+
+void add_mismatch(const Rollout& rollout, const std::vector<double>& here, const Job& job,
+                  SamplerMismatch& out) {
+  if (rollout.behaviour != job.moment.version || rollout.logp.size() != here.size()) return;
+  for (std::size_t t = 0; t < here.size(); ++t) out.add_token(here[t], rollout.logp[t]);
 }
 
-SamplerMismatch mismatch_of(const MicroBatch& batch, const Job& job, const at::Tensor& logprob) {
-  SamplerMismatch out;
-  const std::vector<double> here = to_host(logprob);
+// The rows of a micro-batch, cut out of its targets.
+std::vector<LossRow> rows_of(const MicroBatch& batch, const lm::TokenScores& scores, const Job& job,
+                             SamplerMismatch& mismatch) {
+  const std::vector<double> logprob = to_host(scores.logprob), entropy = to_host(scores.entropy);
+  std::vector<LossRow> out;
   for (std::size_t i = 0; i < batch.items.size(); ++i) {
-    const Rollout& rollout = job.rows.rows[batch.items[i]].stored->rollout;
-    if (rollout.behaviour != job.version || rollout.logp.size() != rollout.tokens.size()) continue;
-    for (std::size_t t = 0; t < rollout.tokens.size(); ++t) {
-      out.add_token(here[batch.first_target[i] + t], rollout.logp[t]);
-    }
+    const std::uint32_t first = batch.first_target[i], last = batch.first_target[i + 1];
+    const TrainRow& row = job.rows.rows[batch.items[i]];
+    out.push_back(loss_row(row, {logprob.begin() + first, logprob.begin() + last},
+                           {entropy.begin() + first, entropy.begin() + last}));
+    add_mismatch(row.stored->rollout, out.back().logprob, job, mismatch);
   }
   return out;
 }
 
-// What one shard reports; gradients stay in the leaves of its view.
-struct ShardReport {
-  objective::LossSums sums;
-  double entropy_sum = 0;
-  SamplerMismatch mismatch;
+std::vector<RowTerms> terms_of(const MicroBatch& batch, const std::vector<LossRow>& rows,
+                               const Job& job, objective::TermSums& sums) {
+  if (job.terms == nullptr) {
+    objective::StepTerms part =
+        objective::part_terms(job.settings.loss, job.plan.normalizer, job.plan.counts, rows);
+    sums.add(part.sums);
+    return std::move(part.rows);
+  }
+  std::vector<RowTerms> out;
+  for (const std::uint32_t item : batch.items) out.push_back((*job.terms)[item]);
+  return out;
+}
+
+// log Z of the prompts of a micro-batch, and which of them belongs to which response.
+struct BatchPartition {
+  at::Tensor log_z;  // [prompts]; undefined without flow balance
+  std::vector<std::size_t> of_item;
+
+  void fill(std::vector<LossRow>& rows) const {
+    if (!log_z.defined()) return;
+    const std::vector<double> values = to_host(log_z);
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].log_partition = values[of_item[i]];
+  }
 };
 
-ShardReport run_shard(const lm::Model& view, const std::vector<MicroBatch>& batches, const Job& job,
-                      std::vector<objective::ItemRatio>& ratios) {
-  ShardReport report;
-  for (const MicroBatch& batch : batches) {
-    const lm::TokenScores scores = scores_of(view, batch, job.settings);
-    const PolicyLossGradient loss = policy_loss_gradient(
-        job.settings.loss, scores.logprob, targets_of(batch, job, scores.logprob.detach()));
-    scores.logprob.backward(loss.gradient);
-    report.sums.add(loss.sums);
-    report.entropy_sum += scores.entropy.sum(at::kDouble).item<double>();
-    report.mismatch.add(mismatch_of(batch, job, scores.logprob));
-    for (std::size_t i = 0; i < batch.items.size(); ++i) ratios[batch.items[i]] = loss.items[i];
+BatchPartition partition_of(const at::Tensor& hidden, const MicroBatch& batch, const Job& job,
+                            const LogPartition* network) {
+  BatchPartition out;
+  if (network == nullptr) return out;
+  const std::span<const std::uint32_t> first(batch.first_target.data(), batch.items.size());
+  PromptMeans prompts = prompt_means(hidden, batch.rows, first);
+  std::vector<RandomKey> keys(static_cast<std::size_t>(prompts.means.size(0)));
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    const PromptId id = job.rows.rows[batch.items[i]].stored->rollout.prompt;
+    keys[prompts.of_target[i]] = {job.moment.seed, RandomUse::Method, job.moment.step, id,
+                                  0xfffffffeU};  // the loss's draws have the next number
   }
-  return report;
+  out.log_z = (*network)(prompts.means, keys);
+  out.of_item = std::move(prompts.of_target);
+  return out;
+}
+
+at::Tensor like(std::vector<double>& values, const at::Tensor& tensor) {
+  return at::from_blob(values.data(), {static_cast<std::int64_t>(values.size())}, at::kDouble)
+      .to(tensor.options(), /*non_blocking=*/false, /*copy=*/true);
+}
+
+std::vector<double> joined(const std::vector<std::vector<double>>& rows) {
+  std::vector<double> out;
+  for (const std::vector<double>& row : rows) out.insert(out.end(), row.begin(), row.end());
+  return out;
+}
+
+// One backward pass from everything that the loss depends on: each output times its derivative.
+void run_backward(const objective::LossResult& loss, const lm::TokenScores& scores,
+                  const BatchPartition& partition) {
+  std::vector<double> of_logprob = joined(loss.gradient);
+  at::Tensor sum = (scores.logprob * like(of_logprob, scores.logprob.detach())).sum();
+  if (!loss.entropy_gradient.empty()) {
+    std::vector<double> of_entropy = joined(loss.entropy_gradient);
+    sum = sum + (scores.entropy * like(of_entropy, scores.entropy.detach())).sum();
+  }
+  if (partition.log_z.defined()) {
+    std::vector<double> of_prompt(static_cast<std::size_t>(partition.log_z.numel()), 0);
+    for (std::size_t i = 0; i < loss.log_partition.size(); ++i)
+      of_prompt[partition.of_item[i]] += loss.log_partition[i];
+    sum = sum + (partition.log_z * like(of_prompt, partition.log_z.detach())).sum();
+  }
+  sum.backward();
+}
+
+void run_batch(const ShardViews& views, const MicroBatch& batch, const Job& job,
+               ShardReport& report, std::vector<objective::ItemRatio>& ratios) {
+  const lm::Kernels kernels = kernels_of(views.model, job.settings.matmul);
+  const at::Tensor hidden =
+      lm::hidden_states(views.model, batch.rows, kernels, job.settings.activations);
+  const lm::TokenScores scores =
+      lm::score_targets(views.model, hidden, batch.rows, job.settings.temperature, kernels);
+  std::vector<LossRow> rows = rows_of(batch, scores, job, report.mismatch);
+  const BatchPartition partition = partition_of(hidden, batch, job, views.log_partition);
+  partition.fill(rows);
+  const std::vector<RowTerms> terms = terms_of(batch, rows, job, report.terms);
+  const objective::LossResult loss =
+      objective::reference_loss(job.settings.loss, rows, terms, job.entropy_coef);
+  run_backward(loss, scores, partition);
+  report.sums.add(loss.sums);
+  for (std::size_t i = 0; i < batch.items.size(); ++i) ratios[batch.items[i]] = loss.items[i];
+}
+
+// The terms of a loss that needs the whole step, from a pass without gradient.
+struct WholeStep {
+  std::vector<RowTerms> terms;  // by row
+  objective::TermSums sums;
+  double entropy_coef = 0;
+  std::uint64_t positions = 0;
+};
+
+WholeStep whole_step(const lm::Model& model, const TrainRows& rows, const UpdatePlan& plan,
+                     const UpdateMoment& moment, const PolicyGradientSettings& settings) {
+  const objective::LossOptions& loss = settings.loss;
+  ScoreWishes wishes;
+  if (objective::requirements(loss).top_k) wishes = {0, ChosenIds::TopOfRows};
+  if (loss.has_mask("curvature")) wishes.likeliest = objective::kLikeliestTokens;
+  RowScores scores = score_rows(model, rows, plan.counted, settings, wishes);
+  std::vector<LossRow> loss_rows;
+  for (std::size_t i = 0; i < plan.counted.size(); ++i)
+    loss_rows.push_back(loss_row(rows.rows[plan.counted[i]], std::move(scores.rows[i])));
+  objective::StepTerms terms = objective::step_terms(
+      loss, plan.normalizer, loss_rows, objective::keyed_draw(moment.seed, moment.step));
+  WholeStep out;
+  out.positions = scores.positions;
+  out.sums = std::move(terms.sums);
+  out.entropy_coef = moment.entropy.acting(objective::mean_entropy(loss_rows, terms.rows));
+  out.terms.resize(rows.rows.size());
+  for (std::size_t i = 0; i < plan.counted.size(); ++i)
+    out.terms[plan.counted[i]] = std::move(terms.rows[i]);
+  return out;
+}
+
+// Sum over the shards in their order; zeros where no shard reached a parameter.
+std::vector<at::Tensor> gradients_of(const LogPartition& network,
+                                     const std::vector<LogPartition>& views) {
+  std::vector<at::Tensor> sums;
+  for (const lm::NamedTensor& parameter : network.parameters())
+    sums.push_back(at::zeros_like(parameter.tensor));
+  for (const LogPartition& view : views) {
+    const std::vector<lm::NamedTensor> parameters = view.parameters();
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      if (parameters[i].tensor.grad().defined()) sums[i].add_(parameters[i].tensor.grad());
+  }
+  return sums;
 }
 
 }  // namespace
@@ -143,50 +227,51 @@ std::vector<Metric> SamplerMismatch::metrics() const {
           {"mismatch/ess", ratio_sum * ratio_sum / (tokens * ratio_squares)}};
 }
 
+double PolicyGradient::mean_entropy() const {
+  return sums.trained > 0 ? sums.entropy_sum / sums.trained : 0;
+}
+
 PolicyGradient policy_gradient(const lm::Model& model, const TrainRows& rows,
-                               std::span<const std::uint32_t> which, std::span<const double> omega,
-                               Version version, const PolicyGradientSettings& settings) {
-  std::vector<double> scale(rows.rows.size(), 0);
-  for (std::size_t i = 0; i < which.size(); ++i)
-    scale[which[i]] = omega[i] * rows.rows[which[i]].weight;
-  const Job job{rows, scale, version, settings};
-  const Shards shards = pack(pack_groups(rows, which), settings.pack);
+                               const UpdatePlan& plan, const UpdateMoment& moment,
+                               const PolicyGradientSettings& settings) {
+  if (settings.loss.surrogate == objective::Surrogate::FlowBalance &&
+      moment.log_partition == nullptr)
+    throw Error(ErrorKind::Internal, "policy gradient", "flow_balance needs its log Z");
+  PolicyGradient out;
+  Job job{rows, plan, moment, settings};
+  job.entropy_coef = moment.entropy.value();
+  std::vector<std::uint32_t> computed = plan.computed;
+  WholeStep whole;
+  if (objective::needs_whole_step(settings.loss) || objective::requirements(settings.loss).top_k) {
+    whole = whole_step(model, rows, plan, moment, settings);
+    job.terms = &whole.terms;
+    job.entropy_coef = whole.entropy_coef;
+    out.terms = whole.sums;
+    out.scored = whole.positions;
+    std::erase_if(computed, [&](std::uint32_t row) { return whole.terms[row].size() == 0; });
+  }
+  const Shards shards = shards_of(rows, computed, settings.pack);
+  std::vector<LogPartition> partitions;
+  for (std::size_t s = 0; moment.log_partition != nullptr && s < shards.size(); ++s)
+    partitions.push_back(moment.log_partition->training_view());
 
   std::vector<objective::ItemRatio> ratios(rows.rows.size());  // shards write distinct entries
   std::vector<ShardReport> reports(shards.size());
-  PolicyGradient out;
-  out.gradients =
-      summed_gradients(model, static_cast<int>(shards.size()), workers_for(model, settings.workers),
-                       [&](const lm::Model& view, int shard) {
-                         const auto s = static_cast<std::size_t>(shard);
-                         reports[s] = run_shard(view, shards[s], job, ratios);
-                       });
+  out.gradients = summed_gradients(
+      model, static_cast<int>(shards.size()), workers_for(model, settings.workers),
+      [&](const lm::Model& view, int shard) {
+        const auto s = static_cast<std::size_t>(shard);
+        const ShardViews views{view, partitions.empty() ? nullptr : &partitions[s]};
+        for (const MicroBatch& batch : shards[s]) run_batch(views, batch, job, reports[s], ratios);
+      });
+  if (moment.log_partition != nullptr)
+    out.log_partition = gradients_of(*moment.log_partition, partitions);
   for (const ShardReport& report : reports) {
     out.sums.add(report.sums);
-    out.entropy_sum += report.entropy_sum;
+    out.terms.add(report.terms);
     out.mismatch.add(report.mismatch);
   }
-  for (const std::uint32_t row : which) out.items.push_back(ratios[row]);
-  out.positions = positions_of(shards);
-  return out;
-}
-
-LogProbs log_probs(const lm::Model& model, const TrainRows& rows,
-                   std::span<const std::uint32_t> which, const PolicyGradientSettings& settings) {
-  const Shards shards = pack(pack_groups(rows, which), settings.pack);
-  std::vector<std::vector<double>> by_row(rows.rows.size());
-  for_each_shard(
-      static_cast<int>(shards.size()), workers_for(model, settings.workers), [&](int shard) {
-        const at::NoGradGuard no_grad;
-        for (const MicroBatch& batch : shards[static_cast<std::size_t>(shard)]) {
-          const std::vector<double> values = to_host(scores_of(model, batch, settings).logprob);
-          for (std::size_t i = 0; i < batch.items.size(); ++i)
-            by_row[batch.items[i]].assign(values.begin() + batch.first_target[i],
-                                          values.begin() + batch.first_target[i + 1]);
-        }
-      });
-  LogProbs out;
-  for (const std::uint32_t row : which) out.values.push_back(std::move(by_row[row]));
+  for (const std::uint32_t row : plan.computed) out.items.push_back(ratios[row]);
   out.positions = positions_of(shards);
   return out;
 }

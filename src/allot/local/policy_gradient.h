@@ -1,5 +1,4 @@
-// Rows -> gradient of the policy loss through the whole model, in shards; and log-probabilities
-// without gradient.
+// Rows -> gradient of the policy loss through the whole model, in shards.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +8,13 @@
 #include "allot/lm/forward.h"
 #include "allot/lm/model.h"
 #include "allot/lm/tensor.h"
+#include "allot/local/log_partition.h"
 #include "allot/local/train_rows.h"
+#include "allot/local/update_plan.h"
+#include "allot/objective/entropy.h"
 #include "allot/objective/loss_sums.h"
 #include "allot/objective/options.h"
+#include "allot/objective/term_sums.h"
 
 namespace allot {
 
@@ -43,28 +46,33 @@ struct SamplerMismatch {
   std::vector<Metric> metrics() const;
 };
 
+// What an update is made with beside rows and weights.
+struct UpdateMoment {
+  Version version = 0;               // of the weights, for the comparison with the sampler
+  std::uint64_t seed = 0, step = 0;  // keys of the loss's own random numbers
+  objective::EntropyCoefficient entropy = objective::EntropyCoefficient({});
+  const LogPartition* log_partition = nullptr;  // of flow_balance, which needs it
+};
+
 struct PolicyGradient {
-  std::vector<at::Tensor> gradients;  // in the order of Model::parameters()
+  std::vector<at::Tensor> gradients;      // in the order of Model::parameters()
+  std::vector<at::Tensor> log_partition;  // of LogPartition::parameters(), where there is one
   objective::LossSums sums;
-  double entropy_sum = 0;                   // over sums.tokens, of the full distribution
-  std::vector<objective::ItemRatio> items;  // by `which`
+  objective::TermSums terms;
+  std::vector<objective::ItemRatio> items;  // by UpdatePlan::computed
   SamplerMismatch mismatch;
   std::uint64_t positions = 0;  // run forward and backward
+  std::uint64_t scored = 0;     // run forward only
+
+  double mean_entropy() const;  // over the tokens that count
 };
 
-// Of the rows `which` (active ones; ascending). `omega` is the weight of one token, by `which`.
-// `version`: of the weights, for the comparison with the sampler.
+// Coefficient mode (objectives, section 1): the log-probabilities of a micro-batch go to the
+// double-precision loss, whose derivatives run back through the head and the layers. A loss whose
+// terms need the whole step (objective/step_terms.h) or lists of likely tokens is preceded by a
+// pass without gradient over all counted rows. `settings.loss` expanded.
 PolicyGradient policy_gradient(const lm::Model& model, const TrainRows& rows,
-                               std::span<const std::uint32_t> which, std::span<const double> omega,
-                               Version version, const PolicyGradientSettings& settings);
-
-struct LogProbs {
-  std::vector<std::vector<double>> values;  // by `which`, [tokens]
-  std::uint64_t positions = 0;              // run forward
-};
-
-// Of the rows `which` (ascending), at the temperature.
-LogProbs log_probs(const lm::Model& model, const TrainRows& rows,
-                   std::span<const std::uint32_t> which, const PolicyGradientSettings& settings);
+                               const UpdatePlan& plan, const UpdateMoment& moment,
+                               const PolicyGradientSettings& settings);
 
 }  // namespace allot

@@ -98,21 +98,12 @@ ByHand by_hand(const lm::Model& model, const TrainBatch& batch, const TrainRows&
   return out;
 }
 
-// All active rows as one update.
+// All rows as one update.
 PolicyGradient in_one_update(const lm::Model& model, const TrainBatch& batch, const TrainRows& rows,
                              const PolicyGradientSettings& settings) {
-  std::vector<objective::RowSize> sizes;
-  for (const TrainRow& row : rows.rows)
-    sizes.push_back({row.group, static_cast<std::uint32_t>(row.tokens())});
-  const auto all = objective::token_weights(objective::normalizer_of(settings.loss, batch), sizes);
-  std::vector<std::uint32_t> which;
-  std::vector<double> omega;
-  for (std::uint32_t i = 0; i < rows.rows.size(); ++i) {
-    if (!rows.rows[i].active()) continue;
-    which.push_back(i);
-    omega.push_back(all[i]);
-  }
-  return policy_gradient(model, rows, which, omega, 0, settings);
+  const UpdatePlan plan = plan_update(
+      rows, {0, rows.rows.size()}, objective::normalizer_of(settings.loss, batch), settings.loss);
+  return policy_gradient(model, rows, plan, {}, settings);
 }
 
 double relative_error(const std::vector<double>& found, const std::vector<double>& expected) {
@@ -131,6 +122,7 @@ bool is_rounding_only(const lm::NamedTensor& parameter) {
 
 PolicyGradientSettings settings_of(int micro, int shards, int workers, double temperature = 1) {
   PolicyGradientSettings settings;
+  settings.loss = objective::LossOptions{}.expanded();
   settings.temperature = temperature;
   settings.pack = {micro, shards};
   settings.workers = workers;
@@ -237,24 +229,6 @@ TEST(PolicyGradient, CountsOnlyWhatItComputes) {
   const std::size_t tokens = rows.rows[0].tokens() + rows.rows[2].tokens();
   EXPECT_EQ(found.sums.tokens, static_cast<double>(tokens));
   EXPECT_EQ(found.positions, rows.prompts[0].size() + tokens - 2);
-}
-
-TEST(LogProbs, EqualThoseOfEveryResponseAlone) {
-  const SmallWorld world(at::kDouble);
-  RolloutStore store;
-  const TrainBatch batch = world.batch({}, store);
-  const TrainRows rows = train_rows(batch, store, world.prompts, world.tokenizer, 24);
-  const std::vector<std::uint32_t> which = {0, 3, 5, 6, 13};
-  const LogProbs found = log_probs(world.model, rows, which, settings_of(3, 2, 2, 1.3));
-  ASSERT_EQ(found.values.size(), which.size());
-  for (std::size_t i = 0; i < which.size(); ++i) {
-    const TrainRow& row = rows.rows[which[i]];
-    const auto expected =
-        host(logprob_alone(world.model, rows.prompts[row.group], row.stored->rollout.tokens, 1.3));
-    ASSERT_EQ(found.values[i].size(), expected.size());
-    for (std::size_t t = 0; t < expected.size(); ++t)
-      EXPECT_NEAR(found.values[i][t], expected[t], 1e-10);
-  }
 }
 
 TEST(SamplerMismatch, RatiosByHand) {

@@ -12,16 +12,14 @@ namespace {
   throw Error(ErrorKind::Internal, "learner", what);
 }
 
-// Log-probabilities of the policy that generated the rollout.
-std::vector<double> behaviour_of(const Rollout& rollout) {
+// Throws unless the policy that generated the rollout left log-probabilities.
+void check_behaviour(const Rollout& rollout) {
   if (rollout.logp.size() != rollout.tokens.size())
     broken(concat("rollout ", rollout.id, " has ", rollout.logp.size(), " log-probabilities for ",
                   rollout.tokens.size(),
                   " tokens; a ratio against the generating policy needs one each"));
-  std::vector<double> out(rollout.logp.begin(), rollout.logp.end());
-  if (std::any_of(out.begin(), out.end(), [](double x) { return std::isnan(x); }))
+  if (std::any_of(rollout.logp.begin(), rollout.logp.end(), [](float x) { return std::isnan(x); }))
     broken(concat("rollout ", rollout.id, " has a log-probability that is not a number"));
-  return out;
 }
 
 TrainRow row_of(const TrainItem& item, const TrainGroup& group, const RolloutStore& store,
@@ -37,19 +35,24 @@ TrainRow row_of(const TrainItem& item, const TrainGroup& group, const RolloutSto
   if (row.stored->rollout.prompt != group.prompt)
     broken(concat("rollout ", item.rollout, " answers prompt ", row.stored->rollout.prompt,
                   ", but its group is of prompt ", group.prompt));
-  if (row.active() && item.anchor == Anchor::Behaviour)
-    row.anchor = behaviour_of(row.stored->rollout);
+  if (row.active() && item.anchor == Anchor::Behaviour) check_behaviour(row.stored->rollout);
   return row;
 }
 
 void check_length(const TrainRow& row, std::size_t prompt, int context, const std::string& key) {
-  if (!row.active() || prompt + row.tokens() <= static_cast<std::size_t>(context) + 1) return;
+  if (prompt + row.tokens() <= static_cast<std::size_t>(context) + 1) return;
   throw Error(ErrorKind::Data, "learner",
               concat("prompt ", key, " has ", prompt, " tokens and a response ", row.tokens(),
                      "; together they must fit the model's context of ", context));
 }
 
 }  // namespace
+
+bool TrainRow::has_advantage() const {
+  if (token_advantage.empty()) return advantage != 0;
+  return std::any_of(token_advantage.begin(), token_advantage.end(),
+                     [](double a) { return a != 0; });
+}
 
 TrainRows train_rows(const TrainBatch& batch, const RolloutStore& store,
                      const PromptSource& prompts, const Tokenizer& tokenizer, int context) {

@@ -10,6 +10,7 @@
 #include "allot/local/packing.h"
 #include "allot/loop/prompt_source.h"
 #include "allot/loop/rollout_store.h"
+#include "allot/objective/loss_row.h"
 #include "allot/text/tokenizer.h"
 
 namespace allot {
@@ -20,12 +21,16 @@ struct TrainRow {
   double advantage = 0, weight = 1;
   Anchor anchor_kind = Anchor::StepStart;
   const StoredRollout* stored = nullptr;
-  // Log-probabilities of the ratio's denominator, [tokens]; empty: the current policy's, detached.
-  std::vector<double> anchor;
+  // What other policies say of the tokens, as far as the loss reads it; [tokens] or empty.
+  std::vector<double> old;              // before the updates; empty: the current one, detached
+  std::vector<double> reference;        // a frozen policy
+  std::vector<double> token_advantage;  // instead of `advantage`
+  std::vector<objective::TopK> top;     // likely tokens; `current` is filled in at each update
 
   std::size_t tokens() const { return stored->rollout.tokens.size(); }
-  // Others have no gradient and are not computed.
-  bool active() const { return advantage != 0 && weight != 0 && tokens() > 0; }
+  bool has_advantage() const;
+  // Has a policy gradient.
+  bool active() const { return weight != 0 && tokens() > 0 && has_advantage(); }
 };
 
 struct TrainRows {
@@ -35,7 +40,7 @@ struct TrainRows {
 
 // Refers to `store`. Throws Error(Internal) for groups that do not cover the items once each, a
 // rollout of another prompt, or an advantage or weight that is not finite; Error(Data) for a
-// prompt without tokens or a rollout beyond `context`. Behaviour anchors are filled in.
+// prompt without tokens or a rollout beyond `context`.
 TrainRows train_rows(const TrainBatch& batch, const RolloutStore& store,
                      const PromptSource& prompts, const Tokenizer& tokenizer, int context);
 

@@ -40,11 +40,8 @@ TEST_F(TrainRowsTest, TakesEveryItemWithItsAnchor) {
   for (std::size_t i = 0; i < found.rows.size(); ++i) {
     const TrainRow& row = found.rows[i];
     EXPECT_EQ(row.stored->rollout.id, batch.items[i].rollout);
-    const bool behaviour = batch.items[i].anchor == Anchor::Behaviour && row.active();
-    EXPECT_EQ(row.anchor.size(), behaviour ? row.tokens() : 0);
-    if (behaviour) {
-      EXPECT_EQ(row.anchor[0], static_cast<double>(row.stored->rollout.logp[0]));
-    }
+    EXPECT_EQ(row.anchor_kind, batch.items[i].anchor);
+    EXPECT_EQ(row.active(), batch.items[i].advantage != 0);
   }
   EXPECT_EQ(found.prompts[0], world.tokenizer.encode(world.prompts.get(100).text));
 }
@@ -108,8 +105,7 @@ TEST_F(TrainRowsTest, RefusesARolloutBeyondTheContext) {
   std::size_t longest = 0;
   const TrainRows found = rows(batch);
   for (const TrainRow& row : found.rows)
-    if (row.active())
-      longest = std::max(longest, found.prompts[row.group].size() + row.tokens() - 1);
+    longest = std::max(longest, found.prompts[row.group].size() + row.tokens() - 1);
   rows(batch, static_cast<int>(longest));
   expect_refused(batch, ErrorKind::Data, static_cast<int>(longest) - 1);
 }

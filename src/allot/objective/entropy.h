@@ -20,6 +20,7 @@ class EntropyCoefficient {
   }
   void after_step(double entropy);
   double value() const { return value_; }
+  void restore(double value) { value_ = value; }  // of a saved run
 
  private:
   EntropyOptions options_;

@@ -22,8 +22,26 @@ std::vector<double> penalties(const LossOptions& o, TokenStep token_step,
   return out;
 }
 
-// Sets the advantages of all rows.
-std::vector<Metric> estimate(const LossOptions& o, const ScalarEstimator& estimator, Step& step) {
+void require_entropy(const LossOptions& o, std::span<const LossRow> rows) {
+  if (o.entropy_coef == 0 && !o.entropy.adaptive) return;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (rows[i].entropy.size() != rows[i].logprob.size())
+      refuse_row(i, "loss.entropy_coef needs the entropy of each token");
+}
+
+Normalizer normalizer(const LossOptions& o) {
+  Normalizer out;
+  out.aggregation = o.aggregation == Aggregation::Method ? Aggregation::TokenMean : o.aggregation;
+  out.length_divisor =
+      out.aggregation == Aggregation::SeqMeanTokenSumNorm ? o.norm_constant : o.length_divisor;
+  return out;
+}
+
+}  // namespace
+
+std::vector<Metric> estimate_advantages(const LossOptions& given, const ScalarEstimator& estimator,
+                                        Step& step) {
+  const LossOptions o = given.expanded();
   if (step.rewards.size() != step.rows.size())
     throw Error(ErrorKind::Data, "objective",
                 concat(step.rewards.size(), " rewards were given for ", step.rows.size(),
@@ -44,33 +62,6 @@ std::vector<Metric> estimate(const LossOptions& o, const ScalarEstimator& estima
   return scalars.metrics;
 }
 
-double mean_entropy(std::span<const LossRow> rows, std::span<const RowTerms> terms) {
-  double sum = 0, tokens = 0;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    for (std::size_t t = 0; t < rows[i].entropy.size() && t < terms[i].mask.size(); ++t) {
-      sum += terms[i].mask[t] * rows[i].entropy[t];
-      tokens += terms[i].mask[t];
-    }
-  return tokens > 0 ? sum / tokens : 0;
-}
-
-void require_entropy(const LossOptions& o, std::span<const LossRow> rows) {
-  if (o.entropy_coef == 0 && !o.entropy.adaptive) return;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (rows[i].entropy.size() != rows[i].logprob.size())
-      refuse_row(i, "loss.entropy_coef needs the entropy of each token");
-}
-
-Normalizer normalizer(const LossOptions& o) {
-  Normalizer out;
-  out.aggregation = o.aggregation == Aggregation::Method ? Aggregation::TokenMean : o.aggregation;
-  out.length_divisor =
-      out.aggregation == Aggregation::SeqMeanTokenSumNorm ? o.norm_constant : o.length_divisor;
-  return out;
-}
-
-}  // namespace
-
 LossOptions whole_preset(LossOptions options) {
   options.preset_full = true;
   options.complete = false;  // the aggregation is still to be filled in
@@ -83,7 +74,7 @@ Evaluation evaluate(const LossOptions& given, const ScalarEstimator& estimator, 
   const LossOptions o = whole.expanded();
   require_entropy(o, step.rows);
   Evaluation out;
-  if (!step.rewards.empty()) out.metrics = estimate(o, estimator, step);
+  if (!step.rewards.empty()) out.metrics = estimate_advantages(o, estimator, step);
   const StepTerms terms = step_terms(o, normalizer(o), step.rows, keyed_draw(step.seed, step.step));
   const double coefficient = EntropyCoefficient(o).acting(mean_entropy(step.rows, terms.rows));
   out.loss = reference_loss(o, step.rows, terms.rows, coefficient);
@@ -95,21 +86,23 @@ Evaluation evaluate(const LossOptions& given, const ScalarEstimator& estimator, 
   }
   const std::vector<Metric> loss = loss_metrics(o, out.loss.sums);
   out.metrics.insert(out.metrics.end(), loss.begin(), loss.end());
-  out.metrics.insert(out.metrics.end(), terms.metrics.begin(), terms.metrics.end());
+  const std::vector<Metric> of_terms = terms.metrics();
+  out.metrics.insert(out.metrics.end(), of_terms.begin(), of_terms.end());
   out.terms = terms.rows;
   return out;
 }
 
-std::vector<Metric> loss_metrics(const LossOptions& options, const LossSums& sums) {
-  std::vector<Metric> out = metrics_of(sums, 1);
+std::vector<Metric> loss_metrics(const LossOptions& options, const LossSums& sums, double updates) {
+  std::vector<Metric> out = metrics_of(sums, updates);
   const double trained = std::max(1.0, sums.trained);
   if (options.kl.placement == KlPlacement::InLoss && options.kl.beta > 0) {
-    out.push_back({"loss/kl", sums.kl});
-    out.push_back({"kl/mean", sums.kl_estimate / trained});
+    out.push_back({"loss/kl", sums.kl / std::max(1.0, updates)});
+    out.push_back({"policy/kl_ref", sums.kl_estimate / trained});
     out.push_back({"kl/zero_signal_share", sums.zero_signal / trained});
   }
   if (sums.entropy_sum != 0) {
-    out.push_back({"loss/entropy", sums.entropy});
+    if (options.entropy_coef > 0 || options.entropy.adaptive)
+      out.push_back({"loss/entropy", sums.entropy / std::max(1.0, updates)});
     out.push_back({"policy/entropy", sums.entropy_sum / trained});
   }
   out.push_back({"train/tokens", sums.trained});

@@ -30,8 +30,15 @@ struct Evaluation {
 // Throws Error(Config) for contradicting options, Error(Data) for rows that lack what they need.
 Evaluation evaluate(const LossOptions& options, const ScalarEstimator& estimator, Step step);
 
-// Section 16 of the objectives, of one loss: policy/*, loss/*, kl/*, train/*.
-std::vector<Metric> loss_metrics(const LossOptions& options, const LossSums& sums);
+// Sets advantage, token_advantage and scorable of all rows from `step.rewards`, less the KL of
+// loss.kl.placement in_reward. Returns the estimator's metrics. Errors as above.
+std::vector<Metric> estimate_advantages(const LossOptions& options,
+                                        const ScalarEstimator& estimator, Step& step);
+
+// Section 16 of the objectives: policy/*, loss/*, kl/*, train/tokens. Losses are means over the
+// `updates` that the sums are of.
+std::vector<Metric> loss_metrics(const LossOptions& options, const LossSums& sums,
+                                 double updates = 1);
 
 // The options with the preset's aggregation, which applies where nobody else has one.
 LossOptions whole_preset(LossOptions options);

@@ -314,7 +314,7 @@ TEST(Golden, G6EdgeStatistics) {
   const StepTerms terms = step_terms(options_of({{"preset", "tis"}}).expanded(),
                                      {Aggregation::TokenMean}, rows, keyed_draw(0, 0));
   const auto metric = [&](const char* name) {
-    for (const Metric& m : terms.metrics)
+    for (const Metric& m : terms.metrics())
       if (m.name == name) return m.value;
     return std::nan("");
   };

@@ -168,6 +168,68 @@ RC_GTEST_PROP(Properties, T2PartsAddUpToTheWhole, ()) {
   }
 }
 
+// T2 without seeing the whole: where needs_whole_step() is false, a part's terms follow from the
+// counts alone, and what is reported adds up.
+RC_GTEST_PROP(Properties, T2TermsOfPartsFollowFromTheCounts, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint64_t>();
+  const auto cut = *rc::gen::inRange<std::size_t>(0, 13);
+  const auto rows = random_rows(seed, 12);
+  const std::span<const LossRow> all(rows);
+  std::vector<RowShape> shapes;
+  for (const LossRow& row : rows) {
+    const double tokens = std::accumulate(row.mask.begin(), row.mask.end(), 0.0);
+    shapes.push_back({row.group, static_cast<std::size_t>(tokens), row.truncated});
+  }
+  for (const PresetRow& preset : presets()) {
+    LossOptions o = ready(preset.name);
+    if (seed % 2 == 0) o.masks.emplace_back("truncated");
+    const Normalizer normalizer{Aggregation::PromptMean};
+    if (needs_whole_step(o)) {
+      RC_ASSERT_THROWS_AS(part_terms(o, normalizer, {}, rows), Error);
+      continue;
+    }
+    const GlobalCounts counts = step_counts(o, shapes);
+    const StepTerms whole = step_terms(o, normalizer, rows, keyed_draw(seed, 1));
+    StepTerms a = part_terms(o, normalizer, counts, all.first(cut));
+    const StepTerms b = part_terms(o, normalizer, counts, all.subspan(cut));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const RowTerms& part = i < cut ? a.rows[i] : b.rows[i - cut];
+      RC_ASSERT(part.omega == whole.rows[i].omega);
+      RC_ASSERT(part.mask == whole.rows[i].mask);
+      RC_ASSERT(part.factor == whole.rows[i].factor);
+      RC_ASSERT(part.sequence_weight == whole.rows[i].sequence_weight);
+      RC_ASSERT(part.entropy_weight == whole.rows[i].entropy_weight);
+    }
+    a.sums.add(b.sums);
+    const std::vector<Metric> found = a.sums.metrics(), expected = whole.sums.metrics();
+    RC_ASSERT(found.size() == expected.size());
+    for (std::size_t m = 0; m < found.size(); ++m) {
+      RC_ASSERT(found[m].name == expected[m].name);
+      RC_ASSERT(std::abs(found[m].value - expected[m].value) <
+                1e-9 * (1 + std::abs(expected[m].value)));
+    }
+  }
+}
+
+TEST(Properties, TheEntropyGradientIsACentralDifference) {
+  const LossOptions o = ready("dapo");
+  auto rows = random_rows(3, 6);
+  const StepTerms terms = step_terms(o, {Aggregation::PromptMean}, rows, keyed_draw(1, 2));
+  const LossResult result = reference_loss(o, rows, terms.rows, .3);
+  EXPECT_TRUE(reference_loss(o, rows, terms.rows, 0).entropy_gradient.empty());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t t = 0; t < rows[i].entropy.size(); ++t) {
+      const double at = rows[i].entropy[t], h = 1e-3;
+      rows[i].entropy[t] = at + h;
+      const double up = reference_loss(o, rows, terms.rows, .3).loss;
+      rows[i].entropy[t] = at - h;
+      const double down = reference_loss(o, rows, terms.rows, .3).loss;
+      rows[i].entropy[t] = at;
+      EXPECT_NEAR((up - down) / (2 * h), result.entropy_gradient[i][t], 1e-10);
+    }
+  }
+}
+
 // T2, the other half: counts of ranks add up, and D makes their averaged gradients the whole.
 TEST(Properties, T2RanksAverageToTheWhole) {
   const std::vector<RowMass> rows = {{1, 3}, {1, 2}, {2, 4}, {3, 1}, {3, 0}};

@@ -137,6 +137,10 @@ LossResult reference_loss(const LossOptions& given, std::span<const LossRow> row
     out.sums.trained += terms[i].size();
     if (!has_advantage(rows[i])) out.sums.zero_signal += terms[i].size();
     out.gradient.push_back(std::move(gradient));
+    if (entropy_coef == 0) continue;
+    std::vector<double>& of_entropy = out.entropy_gradient.emplace_back();
+    for (const double m : terms[i].mask)
+      of_entropy.push_back(-entropy_coef * terms[i].entropy_weight * m);
   }
   out.sums.loss = out.sums.policy + out.sums.kl + out.sums.entropy;
   out.loss = out.sums.loss;

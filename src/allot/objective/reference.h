@@ -19,9 +19,11 @@ struct LossResult {
   double loss = 0;              // as written (value mode)
   double coefficient_loss = 0;  // same gradient: sum of sg(gradient) logprob, + KL and entropy
   std::vector<std::vector<double>> gradient;  // dL / d logprob, per row and token
-  std::vector<double> log_partition;          // dL / d log Z, per row; 0 but for flow_balance
-  std::vector<ItemRatio> items;               // per row
-  LossSums sums;                              // over rows with advantage and weight other than 0
+  // dL / d entropy, per row and token; no rows without a bonus.
+  std::vector<std::vector<double>> entropy_gradient;
+  std::vector<double> log_partition;  // dL / d log Z, per row; 0 but for flow_balance
+  std::vector<ItemRatio> items;       // per row
+  LossSums sums;                      // over rows with advantage and weight other than 0
 };
 
 // The loss of any part of a step: `terms` belong to these rows. Throws Error(Data) for a missing

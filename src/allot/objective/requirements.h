@@ -9,6 +9,10 @@
 
 namespace allot::objective {
 
+// Length of the lists of likeliest tokens, of the rollout policy and of the one that rejection
+// sampling aims at; fewer where the vocabulary is smaller.
+inline constexpr int kLikeliestTokens = 20;
+
 struct Requirements {
   bool reference = false;      // log-probabilities of a frozen reference policy
   bool rollout = false;        // log-probabilities of the engine that sampled, processed

@@ -41,8 +41,9 @@ double level_log_ratio(const RowView& view, const LogRatios& ratios, double sequ
 
 // One term per sequence, spread evenly over its tokens (product level only).
 double spread(const RowView& view) {
+  if (view.options.level != ImportanceLevel::SequenceProduct) return 1;
   const double n = view.terms.size();
-  return view.options.level == ImportanceLevel::SequenceProduct && n > 0 ? 1 / n : 1;
+  return n > 0 ? 1 / n : 1;
 }
 
 // Mean over the response of the clipped log ratios (GMPO).
@@ -102,6 +103,7 @@ double policy_value(const RowView& view, std::span<const double> logprob) {
   const double sequence_fixed = sequence_log_ratio(view, fixed);
   const double geometric =
       o.surrogate == Surrogate::GeometricMean ? geometric_mean(view, moved) : 0;
+  const double share = spread(view);
   double loss = 0;
   for (std::size_t t = 0; t < logprob.size(); ++t) {
     const double scale = view.scale(t), advantage = view.row.advantage_at(t);
@@ -114,7 +116,7 @@ double policy_value(const RowView& view, std::span<const double> logprob) {
     } else {
       const double log = level_log_ratio(view, moved, sequence, sequence_fixed,
                                          logprob[t] - view.row.logprob[t], t);
-      loss -= scale * spread(view) * surrogate(o, std::exp(log), advantage).value;
+      loss -= scale * share * surrogate(o, std::exp(log), advantage).value;
     }
   }
   return loss;
@@ -134,6 +136,7 @@ PolicyGradient policy_gradient(const RowView& view) {
   out.gradient.assign(n, 0);
   std::vector<bool> kept(n, true);
   double ratio_sum = 0, clipped = 0;
+  const double share = weight ? 1 : spread(view);
   for (std::size_t t = 0; t < n; ++t) {
     if (view.terms.mask[t] == 0) continue;
     const double advantage = view.row.advantage_at(t);
@@ -149,8 +152,7 @@ PolicyGradient policy_gradient(const RowView& view) {
     }
     count_token(term, log, ratios.clamped[t], out.sums);
     const bool flat = ratios.clamped[t] && !weight && !shared;
-    out.gradient[t] =
-        flat ? 0 : -view.scale(t) * (weight ? 1 : spread(view)) * term.coefficient * advantage;
+    out.gradient[t] = flat ? 0 : -view.scale(t) * share * term.coefficient * advantage;
     ratio_sum += std::exp(log);
     clipped += term.clipped_low + term.clipped_high + term.clipped_corner;
   }

@@ -14,11 +14,6 @@ bool corrects_mismatch(const LossOptions& o) {
   return o.mismatch.weight == MismatchWeight::Truncate || o.mismatch.weight == MismatchWeight::Mask;
 }
 
-// Sums over the tokens that count of the edge old / rollout.
-struct EdgeSums {
-  double tokens = 0, rho = 0, rho_square = 0, k1 = 0, k3 = 0;
-};
-
 // What is not a number is left out: no loss may depend on a field that it does not ask for.
 void add_edge(const LossOptions& o, const LossRow& row, const RowTerms& terms, EdgeSums& sums) {
   const std::vector<double>& old = row.old.empty() ? row.logprob : row.old;
@@ -26,22 +21,8 @@ void add_edge(const LossOptions& o, const LossRow& row, const RowTerms& terms, E
   for (std::size_t t = 0; t < old.size(); ++t) {
     const double difference = old[t] - row.rollout[t];
     if (terms.mask[t] == 0 || std::isnan(difference)) continue;
-    const double log = std::clamp(difference, -o.log_ratio_clamp, o.log_ratio_clamp);
-    const double rho = std::exp(log);
-    sums.tokens += 1;
-    sums.rho += rho;
-    sums.rho_square += rho * rho;
-    sums.k1 -= log;
-    sums.k3 += std::expm1(log) - log;
+    sums.add_token(std::clamp(difference, -o.log_ratio_clamp, o.log_ratio_clamp));
   }
-}
-
-void append_edge(const EdgeSums& sums, std::vector<Metric>& out) {
-  if (sums.tokens == 0) return;
-  out.push_back({"mismatch/k1", sums.k1 / sums.tokens});
-  out.push_back({"mismatch/k3", sums.k3 / sums.tokens});
-  out.push_back({"mismatch/ess", sums.rho * sums.rho / sums.rho_square});
-  out.push_back({"mismatch/chi_square", sums.rho_square / sums.tokens - 1});
 }
 
 void apply_mismatch(const LossOptions& o, std::span<const LossRow> rows,
@@ -62,20 +43,54 @@ void apply_mismatch(const LossOptions& o, std::span<const LossRow> rows,
     for (std::size_t t = 0; t < weights[i].size(); ++t) terms[i].factor[t] *= weights[i][t] / mean;
 }
 
-// The effective weight of a prompt is the sum of omega over its tokens.
-void append_spread(std::span<const LossRow> rows, const std::vector<RowTerms>& terms,
-                   std::vector<Metric>& out) {
-  std::map<std::uint32_t, double> weight;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (terms[i].size() > 0) weight[rows[i].group] += terms[i].omega * terms[i].size();
-  if (weight.empty()) return;
-  double low = INFINITY, high = 0;
-  for (const auto& [group, w] : weight) {
-    low = std::min(low, w);
-    high = std::max(high, w);
+bool renormalizes_by_policy(const LossOptions& o) {
+  return o.has_mask("curvature") || o.has_mask("obrs");
+}
+
+// Which tokens count.
+StepTerms masked(const LossOptions& options, std::span<const LossRow> rows, const TokenDraw& draw) {
+  StepTerms out;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    RowTerms& terms = out.rows.emplace_back();
+    terms.mask = base_mask(rows[i], i);
+    terms.factor.assign(terms.mask.size(), 1);
+    if (!rows[i].token_advantage.empty() &&
+        rows[i].token_advantage.size() != rows[i].logprob.size())
+      refuse_row(i, "advantages by token need one value per token");
   }
-  out.push_back({"loss/prompt_weight_min", low});
-  out.push_back({"loss/prompt_weight_max", high});
+  apply_renormalizing(options, rows, draw, out.rows, out.sums.masks);
+  return out;
+}
+
+std::vector<RowMass> masses_of(std::span<const LossRow> rows, const std::vector<RowTerms>& terms) {
+  std::vector<RowMass> out;
+  for (std::size_t i = 0; i < rows.size(); ++i) out.push_back({rows[i].group, terms[i].size()});
+  return out;
+}
+
+// In TRL rows that a mask emptied still count.
+GlobalCounts counted(const LossOptions& options, std::span<const RowMass> masses) {
+  GlobalCounts counts = counts_of(masses);
+  if (options.compat == Compat::Trl) counts.rows = static_cast<double>(masses.size());
+  return counts;
+}
+
+// What the tokens that count weigh; `terms` has its counts.
+void weigh(const LossOptions& options, const Normalizer& normalizer, std::span<const LossRow> rows,
+           StepTerms& terms) {
+  const std::vector<RowMass> masses = masses_of(rows, terms.rows);
+  const std::vector<double> omega = token_weights(normalizer, masses, terms.counts);
+  const double sequences = normalizer.fixed_rows > 0 ? normalizer.fixed_rows : terms.counts.rows;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    RowTerms& row = terms.rows[i];
+    row.omega = omega[i];
+    row.sequence_weight = terms.counts.ranks / std::max(1.0, sequences);
+    row.entropy_weight = terms.counts.ranks / std::max(1.0, terms.counts.tokens);
+    if (masses[i].tokens > 0) terms.prompt_weight[rows[i].group] += omega[i] * masses[i].tokens;
+    add_edge(options, rows[i], row, terms.sums.edge);
+  }
+  apply_factors(options, rows, terms.rows, terms.sums.masks);
+  if (corrects_mismatch(options)) apply_mismatch(options, rows, terms.rows);
 }
 
 }  // namespace
@@ -106,43 +121,65 @@ std::vector<double> base_mask(const LossRow& row, std::size_t index) {
   return row.mask;
 }
 
+std::vector<Metric> StepTerms::metrics() const {
+  std::vector<Metric> out = sums.metrics();
+  if (!prompt_weight.empty()) {
+    double low = INFINITY, high = 0;
+    for (const auto& [group, weight] : prompt_weight) {
+      low = std::min(low, weight);
+      high = std::max(high, weight);
+    }
+    out.push_back({"loss/prompt_weight_min", low});
+    out.push_back({"loss/prompt_weight_max", high});
+  }
+  out.push_back({"train/sequences", counts.rows});
+  out.push_back({"train/prompts", counts.groups()});
+  return out;
+}
+
 StepTerms step_terms(const LossOptions& options, const Normalizer& normalizer,
                      std::span<const LossRow> rows, const TokenDraw& draw) {
-  StepTerms out;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    RowTerms& terms = out.rows.emplace_back();
-    terms.mask = base_mask(rows[i], i);
-    terms.factor.assign(terms.mask.size(), 1);
-    if (!rows[i].token_advantage.empty() &&
-        rows[i].token_advantage.size() != rows[i].logprob.size())
-      refuse_row(i, "advantages by token need one value per token");
-  }
-  std::vector<MaskCount> counts;
-  apply_renormalizing(options, rows, draw, out.rows, counts);
-  std::vector<RowMass> masses;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    masses.push_back({rows[i].group, out.rows[i].size()});
-  out.counts = counts_of(masses);
-  if (options.compat == Compat::Trl)  // there, rows that a mask emptied still count
-    out.counts.rows = static_cast<double>(rows.size());
-  const std::vector<double> omega = token_weights(normalizer, masses, out.counts);
-  const double sequences = normalizer.fixed_rows > 0 ? normalizer.fixed_rows : out.counts.rows;
-  EdgeSums edge;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    out.rows[i].omega = omega[i];
-    out.rows[i].sequence_weight = out.counts.ranks / std::max(1.0, sequences);
-    out.rows[i].entropy_weight = out.counts.ranks / std::max(1.0, out.counts.tokens);
-    add_edge(options, rows[i], out.rows[i], edge);
-  }
-  apply_factors(options, rows, out.rows, counts);
-  if (corrects_mismatch(options)) apply_mismatch(options, rows, out.rows);
-
-  for (const MaskCount& count : counts) append_metrics(count, out.metrics);
-  append_edge(edge, out.metrics);
-  append_spread(rows, out.rows, out.metrics);
-  out.metrics.push_back({"train/sequences", out.counts.rows});
-  out.metrics.push_back({"train/prompts", out.counts.groups()});
+  StepTerms out = masked(options, rows, draw);
+  out.counts = counted(options, masses_of(rows, out.rows));
+  weigh(options, normalizer, rows, out);
   return out;
+}
+
+bool needs_whole_step(const LossOptions& given) {
+  const LossOptions o = given.expanded();
+  return renormalizes_by_policy(o) || o.has_mask("top_entropy") || o.entropy.adaptive ||
+         (corrects_mismatch(o) && o.mismatch.normalize);
+}
+
+GlobalCounts step_counts(const LossOptions& given, std::span<const RowShape> rows) {
+  const LossOptions options = given.expanded();
+  std::vector<RowMass> masses;
+  for (const RowShape& row : rows) {
+    const bool out = row.truncated && options.has_mask("truncated");
+    masses.push_back({row.group, out ? 0 : static_cast<double>(row.tokens)});
+  }
+  return counted(options, masses);
+}
+
+StepTerms part_terms(const LossOptions& options, const Normalizer& normalizer,
+                     const GlobalCounts& counts, std::span<const LossRow> rows) {
+  if (needs_whole_step(options))
+    throw Error(ErrorKind::Internal, "objective",
+                "the terms of this loss cannot be told from a part of the step");
+  StepTerms out = masked(options, rows, {});
+  out.counts = counts;
+  weigh(options, normalizer, rows, out);
+  return out;
+}
+
+double mean_entropy(std::span<const LossRow> rows, std::span<const RowTerms> terms) {
+  double sum = 0, tokens = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t t = 0; t < rows[i].entropy.size() && t < terms[i].mask.size(); ++t) {
+      sum += terms[i].mask[t] * rows[i].entropy[t];
+      tokens += terms[i].mask[t];
+    }
+  return tokens > 0 ? sum / tokens : 0;
 }
 
 }  // namespace allot::objective

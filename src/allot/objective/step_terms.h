@@ -7,12 +7,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <vector>
 
 #include "allot/objective/loss_row.h"
 #include "allot/objective/normalizer.h"
 #include "allot/objective/options.h"
+#include "allot/objective/term_sums.h"
 
 namespace allot::objective {
 
@@ -34,14 +36,41 @@ TokenDraw keyed_draw(std::uint64_t seed, std::uint64_t step);
 struct StepTerms {
   std::vector<RowTerms> rows;
   GlobalCounts counts;
-  std::vector<Metric> metrics;  // mask/*, mismatch/*, train/*
+  TermSums sums;
+  std::map<std::uint32_t, double> prompt_weight;  // by group: sum of omega over tokens
+
+  // Those of `sums`, loss/prompt_weight_{min,max}, train/{sequences,prompts}.
+  std::vector<Metric> metrics() const;
 };
 
 // `options` expanded. Throws Error(Data) naming the row that lacks what the options need.
 StepTerms step_terms(const LossOptions& options, const Normalizer& normalizer,
                      std::span<const LossRow> rows, const TokenDraw& draw);
 
+// ---- the same in parts, for a trainer that computes a micro-batch at a time ----
+
+// True where the terms of one row depend on what the policies say of the others, so that
+// part_terms() cannot tell them: masks by a drawn or an entropy threshold, normalised weights.
+bool needs_whole_step(const LossOptions& options);
+
+// What is known of a row before any policy has seen it.
+struct RowShape {
+  std::uint32_t group = 0;
+  std::size_t tokens = 0;
+  bool truncated = false;
+};
+// What the denominators of a loss count that does not need the whole step.
+GlobalCounts step_counts(const LossOptions& options, std::span<const RowShape> rows);
+
+// Terms of some rows, with the counts of all. Throws Error(Internal) for options that need the
+// whole step.
+StepTerms part_terms(const LossOptions& options, const Normalizer& normalizer,
+                     const GlobalCounts& counts, std::span<const LossRow> rows);
+
 // The tokens that count before any mask of the options: generated and scorable.
 std::vector<double> base_mask(const LossRow& row, std::size_t index);
+
+// Mean of the entropies over the tokens that count; rows without them are left out.
+double mean_entropy(std::span<const LossRow> rows, std::span<const RowTerms> terms);
 
 }  // namespace allot::objective

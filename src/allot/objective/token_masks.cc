@@ -162,19 +162,6 @@ void multiply(const LossRow& row, const Values& kept, RowTerms& terms, MaskCount
 
 }  // namespace
 
-void MaskCount::count(double advantage, double mask, double kept) {
-  if (mask == 0 || advantage == 0) return;
-  (advantage > 0 ? seen_positive : seen_other) += 1;
-  (advantage > 0 ? kept_positive : kept_other) += kept;
-}
-
-void append_metrics(const MaskCount& count, std::vector<Metric>& out) {
-  const auto share = [](double kept, double seen) { return seen > 0 ? kept / seen : 1; };
-  out.push_back(
-      {"mask/" + count.name + "_keep_pos", share(count.kept_positive, count.seen_positive)});
-  out.push_back({"mask/" + count.name + "_keep_neg", share(count.kept_other, count.seen_other)});
-}
-
 std::vector<double> log_rho(const LossOptions& options, const LossRow& row, std::size_t index) {
   const Values& old = row.old.empty() ? row.logprob : row.old;
   if (row.rollout.size() != row.logprob.size() || old.size() != row.logprob.size())

@@ -12,17 +12,6 @@
 
 namespace allot::objective {
 
-// How many tokens a mask saw and kept, by the sign of their advantage.
-struct MaskCount {
-  std::string name;
-  double seen_positive = 0, kept_positive = 0, seen_other = 0, kept_other = 0;
-
-  void count(double advantage, double mask, double kept);
-};
-
-// mask/<name>_keep_pos, mask/<name>_keep_neg.
-void append_metrics(const MaskCount& count, std::vector<Metric>& out);
-
 // Changes terms[i].mask; obrs also sets the factor if it reweighs.
 void apply_renormalizing(const LossOptions& options, std::span<const LossRow> rows,
                          const TokenDraw& draw, std::vector<RowTerms>& terms,

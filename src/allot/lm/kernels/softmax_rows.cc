@@ -70,6 +70,27 @@ void softmax_rows_backward(T* logits, const T* log_sum, const T* weight, std::in
   }
 }
 
+template <class T>
+void softmax_entropy_backward(T* logits, const T* log_sum, const T* entropy, const T* weight,
+                              const T* entropy_weight, std::int64_t rows, std::int64_t vocab,
+                              T scale) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    T* z = logits + r * vocab;
+    // -weight - e (log p + H) = constant + slope log p
+    const T slope = -entropy_weight[r] * scale;
+    const T constant = -weight[r] * scale + slope * entropy[r];
+    std::int64_t i = 0;
+    for (; i + kLanes<T> <= vocab; i += kLanes<T>) {
+      const Vec<T> log_p = load(z + i) * scale - log_sum[r];
+      store(z + i, exp<T>(log_p) * (log_p * slope + constant));
+    }
+    for (; i < vocab; ++i) {
+      const T log_p = z[i] * scale - log_sum[r];
+      z[i] = std::exp(log_p) * (log_p * slope + constant);
+    }
+  }
+}
+
 }  // namespace ALLOT_KERNEL_SET
 
 #define ALLOT_INSTANTIATE(T)                                                                  \
@@ -80,7 +101,11 @@ void softmax_rows_backward(T* logits, const T* log_sum, const T* weight, std::in
   ALLOT_KERNEL(void, softmax_rows_backward<T>,                                                \
                (T * logits, const T* log_sum, const T* weight, std::int64_t rows,             \
                 std::int64_t vocab, T scale),                                                 \
-               (logits, log_sum, weight, rows, vocab, scale))
+               (logits, log_sum, weight, rows, vocab, scale))                                 \
+  ALLOT_KERNEL(void, softmax_entropy_backward<T>,                                             \
+               (T * logits, const T* log_sum, const T* entropy, const T* weight,              \
+                const T* entropy_weight, std::int64_t rows, std::int64_t vocab, T scale),     \
+               (logits, log_sum, entropy, weight, entropy_weight, rows, vocab, scale))
 ALLOT_INSTANTIATE(float)
 ALLOT_INSTANTIATE(double)
 #undef ALLOT_INSTANTIATE

@@ -1,4 +1,5 @@
-// Log-normaliser and entropy of rows of logits, and the gradient of log-probabilities.
+// Log-normaliser and entropy of rows of logits, and the gradient of log-probabilities
+// and entropies.
 // Instantiated for float and double.
 #pragma once
 
@@ -17,5 +18,13 @@ void softmax_rows_forward(T* logits, std::int64_t rows, std::int64_t vocab, T sc
 template <class T>
 void softmax_rows_backward(T* logits, const T* log_sum, const T* weight, std::int64_t rows,
                            std::int64_t vocab, T scale);
+
+// The same where the loss also depends on the entropies: overwrites logits by
+// scale * p (-weight - entropy_weight (log p + entropy)). entropy (of forward), entropy_weight
+// [rows].
+template <class T>
+void softmax_entropy_backward(T* logits, const T* log_sum, const T* entropy, const T* weight,
+                              const T* entropy_weight, std::int64_t rows, std::int64_t vocab,
+                              T scale);
 
 }  // namespace allot::lm::kernels

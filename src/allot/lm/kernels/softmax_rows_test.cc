@@ -22,8 +22,8 @@ TYPED_TEST(SoftmaxRows, EqualsTheLoopInDoublePrecision) {
     for (const int vocab : {1, 2, 5, 8, 16, 17, 40, 64, 100, 513, 2048}) {
       const int rows = 3;
       const auto logits = normals<T>(static_cast<std::size_t>(rows) * vocab, 1, 3);
-      const auto weight = normals<T>(rows, 2);
-      std::vector<double> scaled, log_sum, entropy, gradient;
+      const auto weight = normals<T>(rows, 2), of_entropy = normals<T>(rows, 3);
+      std::vector<double> scaled, log_sum, entropy, gradient, both;
       for (int r = 0; r < rows; ++r) {
         double sum = 0, mixed = 0;
         for (int i = 0; i < vocab; ++i) {
@@ -34,6 +34,11 @@ TYPED_TEST(SoftmaxRows, EqualsTheLoopInDoublePrecision) {
           const double z = scaled[r * vocab + i], p = std::exp(z) / sum;
           mixed -= p * std::log(p);
           gradient.push_back(-static_cast<double>(weight[r]) * scale * p);
+        }
+        for (int i = 0; i < vocab; ++i) {
+          const double p = std::exp(scaled[r * vocab + i]) / sum;
+          const double slope = -static_cast<double>(of_entropy[r]) * p * (std::log(p) + mixed);
+          both.push_back(gradient[r * vocab + i] + slope * scale);
         }
         log_sum.push_back(std::log(sum));
         entropy.push_back(mixed);
@@ -46,6 +51,10 @@ TYPED_TEST(SoftmaxRows, EqualsTheLoopInDoublePrecision) {
       expect_near(made_entropy, entropy, tolerance);
       softmax_rows_backward(backward.data(), made_sum.data(), weight.data(), rows, vocab, scale);
       expect_near(backward, gradient, tolerance);
+      AlignedVector<T> mixed_backward = logits;
+      softmax_entropy_backward(mixed_backward.data(), made_sum.data(), made_entropy.data(),
+                               weight.data(), of_entropy.data(), rows, vocab, scale);
+      expect_near(mixed_backward, both, tolerance);
     }
   });
 }
