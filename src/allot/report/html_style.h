@@ -70,7 +70,8 @@ footer{margin-top:44px;padding-top:12px;border-top:1px solid var(--grid);color:v
 --other:#b9bfc7;--kept:#0072b2;--lost:#c9ced5;--rate-low:#a8d5bb;--rate-mid:#57b08c;--rate-high:#1d7256}
 body{font-size:11pt}main{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:8pt}
 th,td{padding:4px 5px}.charts{grid-template-columns:repeat(2,1fr)}
-figure,.sample,tr,.verdict{break-inside:avoid}h2,h3,h2+p,h3+p{break-after:avoid}.sample pre{max-height:none}
+figure,.sample,tr,.verdict{break-inside:avoid}h2,h3,h2+p,h3+p{break-after:avoid}
+p{break-inside:avoid}.sample pre{max-height:none}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
 
