@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "allot/app/aliases.h"
+#include "allot/app/objective_setup.h"
 #include "allot/core/error.h"
-#include "allot/objective/token_ppo.h"
 
 namespace allot {
 namespace {
@@ -93,19 +93,22 @@ void validate_run(const RunConfig& config) {
   config.data.validate();
   config.reward.validate();
   config.alloc.validate();
-  config.adv.validate_for_methods();
-  config.loss.validate();
-  (void)objective::token_ppo(config.loss);  // what the learner has
+  check_objective(config);
   config.optim.validate();
   config.model.validate();
   config.log.validate();
-  config.sampler.server.validate();
+  config.sampler.validate();
   if (config.model.lora.r > 0 && config.warm_start.steps > 0)
     throw Error(
         ErrorKind::Config, "model.lora.r",
         concat(config.model.lora.r, " was given with warm_start.steps = ", config.warm_start.steps,
                "; an adapter belongs to the weights of model.path as they are"),
         "warm_start.steps: 0");
+  if (config.sampler.model != SamplerModel::Trained && !config.model.path.empty())
+    throw Error(ErrorKind::Config, "rollout.model",
+                "a built-in shape was given with model.path, whose tokens are others; a trained "
+                "model of a built-in shape is needed",
+                "rollout.refresh_every samples from a stale copy of any model");
   (void)config.eval.files();
   for (const int k : config.eval.k)
     if (k > config.eval.group_size)
@@ -158,6 +161,7 @@ RunConfig config_of_method(const RunConfig& base, const std::string& method) {
 
 void RunConfig::validate() const {
   validate_run(*this);
+  check_objective_of_method(*this);
   if (compare.methods.empty())
     throw Error(ErrorKind::Config, "compare.methods",
                 "no method was given; one or more are needed");

@@ -36,6 +36,9 @@ CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::str
                                          Recorder& console, const std::atomic<bool>& stop,
                                          const SampleSink& sink) {
   RunConfig loaded = config;
+  loaded.sampler.model = SamplerModel::Trained;  // nothing is trained: no policy beside the model
+  loaded.sampler.refresh_every = 1;
+  loaded.loss = {};
   if (!path.empty()) {
     loaded.model = {};
     loaded.model.path = model_folder(path);

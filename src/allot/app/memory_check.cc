@@ -8,6 +8,7 @@
 #include "allot/core/error.h"
 #include "allot/lm/generation_memory.h"
 #include "allot/local/training_memory.h"
+#include "allot/objective/requirements.h"
 
 namespace allot {
 namespace {
@@ -79,6 +80,9 @@ RunMemory run_memory(const RunConfig& config, const lm::ModelConfig& model, cons
     out.weights += kFloat * static_cast<std::uint64_t>(size.targets + size.trained);
     out.moments = 2 * kFloat * static_cast<std::uint64_t>(size.trained);
   }
+  // Frozen copies: a reference policy, a stale sampler.
+  if (objective::requirements(config.loss).reference) out.weights += parameters * kFloat;
+  if (config.sampler.refresh_every > 1) out.weights += parameters * (rounded ? kHalf : kFloat);
   const TrainingMemory training = training_memory_of(config, model, shape);
   out.gradients = static_cast<std::uint64_t>(training.gradients);
   out.activations = static_cast<std::uint64_t>(training.activations + training.scratch);

@@ -158,6 +158,38 @@ TEST_F(ModelFolder, AnAdapterAloneIsTrainedSavedAndContinued) {
   EXPECT_TRUE(evaluation.complete());
 }
 
+// The frozen reference is the model before training also in a run that is continued, and the stale
+// sampler is as stale as it was.
+TEST_F(ModelFolder, AReferenceAndAStaleSamplerContinueWithAdaptersAndRoundedWeights) {
+  const auto with = [&](int steps, const char* kl, const char* refresh) {
+    return config({{"loss.preset", "grpo", "test"},
+                   {"loss.kl.beta", kl, "test"},
+                   {"rollout.refresh_every", refresh, "test"},
+                   {"model.lora.r", "2", "test"},
+                   {"model.dtype", "bf16", "test"},
+                   {"checkpoint.every", "2", "test"},
+                   {"train.max_steps", std::to_string(steps), "test"}});
+  };
+  trained(with(4, "0.5", "3"), "whole");
+  trained(with(2, "0.5", "3"), "parts");
+  trained(with(4, "0.5", "3"), "parts");
+  trained(with(4, "0", "3"), "without kl");
+  trained(with(4, "0.5", "1"), "fresh");
+  const auto adapter = [&](const char* run) {
+    return content(checkpoint(run, 4) / "adapter_model.safetensors");
+  };
+  EXPECT_FALSE(adapter("whole").empty());
+  EXPECT_EQ(adapter("whole"), adapter("parts"));
+  EXPECT_NE(adapter("whole"), adapter("without kl"));
+  EXPECT_NE(adapter("whole"), adapter("fresh"));
+  EXPECT_TRUE(fs::exists(checkpoint("whole", 2) / "sampler" / "model.safetensors"));
+  EXPECT_NE(content(root_ / "runs" / "whole" / "metrics.jsonl").find("\"loss/kl\""),
+            std::string::npos);
+  EXPECT_TRUE(
+      evaluate_checkpoint(with(4, "0.5", "3"), checkpoint("whole", 4).string(), console_, kNever)
+          .complete());
+}
+
 TEST_F(ModelFolder, SamplesFromRoundedWeightsAndRecomputesActivations) {
   const RunConfig given = config({{"model.dtype", "bf16", "test"},
                                   {"train.activations", "recompute", "test"},
@@ -229,6 +261,7 @@ TEST_F(ModelFolder, RefusesWhatDoesNotFitTogether) {
   };
   refuses({{"eval.sets", "[test=x.jsonl]", "test"}}, "eval.sets");
   refuses({{"eval.sets", "[a=x.jsonl, a=y.jsonl]", "test"}}, "'a'");
+  refuses({{"rollout.model", "S", "test"}}, "model.path");
   refuses({{"data.overlong", "error", "test"}, {"data.max_prompt_tokens", "5", "test"}},
           "prompts are too long");
   fs::remove(root_ / "model" / "tokenizer.json");

@@ -38,4 +38,19 @@ std::vector<NamedFile> EvalOptions::files() const {
   return files;
 }
 
+void EngineOptions::validate() const {
+  server.validate();
+  const auto refuse = [](const char* key, const char* why) {
+    throw Error(ErrorKind::Config, key, why);
+  };
+  if (engine == EngineKind::Server && (model != SamplerModel::Trained || refresh_every > 1))
+    refuse(model != SamplerModel::Trained ? "rollout.model" : "rollout.refresh_every",
+           "a policy of its own was given with rollout.engine = server, which loads the trained "
+           "one; rollout.engine = local is needed");
+  if (model != SamplerModel::Trained && refresh_every > 1)
+    refuse("rollout.refresh_every",
+           "more than 1 was given with rollout.model, a policy that is never refreshed; one of the "
+           "two is needed");
+}
+
 }  // namespace allot

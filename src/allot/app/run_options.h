@@ -74,10 +74,18 @@ struct SamplingOptions {
 
 enum class EngineKind : std::uint8_t { Local, Server };
 
+// The policy that samples: the trained one, or a built-in shape of its own.
+enum class SamplerModel : std::uint8_t { Trained, S, M, L };
+
 // Who samples.
 struct EngineOptions {
   EngineKind engine = EngineKind::Local;
   remote::ServerOptions server;
+  SamplerModel model = SamplerModel::Trained;
+  int refresh_every = 1;
+
+  // Throws Error(Config) for what only the local engine can do.
+  void validate() const;
 
   template <class V>
   void fields(V& v) {
@@ -85,6 +93,16 @@ struct EngineOptions {
       Choices<EngineKind>{{"local", EngineKind::Local}, {"server", EngineKind::Server}},
       "who samples: the model of this machine, or a server that loads its weights");
     v("server", server);
+    v("model", model,
+      Choices<SamplerModel>{{"trained", SamplerModel::Trained},
+                            {"S", SamplerModel::S},
+                            {"M", SamplerModel::M},
+                            {"L", SamplerModel::L}},
+      "policy that samples: the trained one, or a built-in shape that is warmed up as that is and "
+      "then stays as it is; evaluation is always of the trained one");
+    v("refresh_every", refresh_every, Range{1, 1e6},
+      "steps between two refreshes of the weights that sample; more than 1 samples from a stale "
+      "copy");
   }
 };
 

@@ -4,11 +4,11 @@
 #include <limits>
 
 #include "allot/app/check_data.h"
+#include "allot/app/objective_setup.h"
 #include "allot/app/reward_functions.h"
 #include "allot/app/rollout_engine.h"
 #include "allot/core/error.h"
 #include "allot/local/prompt_embedding.h"
-#include "allot/objective/token_ppo.h"
 #include "allot/tasks/text_embedding.h"
 
 namespace allot {
@@ -17,15 +17,29 @@ namespace {
 constexpr const char* kCursorFile = "cursor.bin";
 constexpr const char* kControllerFile = "controller.bin";
 constexpr const char* kHeldFile = "held.bin";
+constexpr const char* kSamplerFolder = "sampler";
 
 bool truncates_sampling(const SamplingOptions& s) {
   return s.top_p < 1 || s.top_k > 0 || s.min_p > 0 || s.temperature == 0;
 }
 
+// Weights of their own for the sampler, if it has any.
+std::optional<lm::Model> own_sampler(const RunConfig& config, const StartingPoint& start,
+                                     const lm::Model& trained) {
+  if (start.sampler) return start.sampler;
+  if (config.sampler.refresh_every > 1) return trained.clone();
+  return std::nullopt;
+}
+
+// Rollouts of a policy of its own count as of the version that is trained; how far they are from
+// it is the edge of the loss between old and rollout.
 SamplerFacts sampler_facts(const RunConfig& config, const RolloutEngine& engine) {
+  const bool own =
+      config.sampler.model != SamplerModel::Trained || config.sampler.refresh_every > 1;
   SamplerFacts facts;
   facts.temperature = config.sampling.temperature > 0 ? config.sampling.temperature : 1;
-  facts.exact_logprobs = engine.traits().exact_logprobs && !truncates_sampling(config.sampling);
+  facts.exact_logprobs =
+      engine.traits().exact_logprobs && !truncates_sampling(config.sampling) && !own;
   return facts;
 }
 
@@ -47,7 +61,7 @@ Controller make_controller(const RunConfig& config, const RolloutEngine& engine,
   options.host = host_traits(engine);
   options.reward_resolution = config.adv.resolution;
   options.data_size = prompts;
-  return {make_method(config.alloc, config.adv), options};
+  return {make_method(config.alloc, advantages_of_method(config)), options};
 }
 
 // `count` ids at equal distances (0 = all): a task lists its prompts by difficulty.
@@ -82,16 +96,20 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
       held_out_(held_out_sets(config, task_, *tokenizer_, start.model.config().context)),
       model_(start.model),
       parts_(parts_of(config.model, model_)),
-      sampler_(make_rollout_engine(config, parts_.rounded ? *parts_.rounded : model_, *tokenizer_,
-                                   stop)),
+      sampler_model_(own_sampler(config, start, trained_sampler())),
+      sampler_(make_rollout_engine(config, sampler_model_ ? *sampler_model_ : trained_sampler(),
+                                   *tokenizer_, stop)),
       engine_(*sampler_, clock_, config.health.stall_s),
+      evaluator_(sampler_model_ ? make_rollout_engine(config, trained_sampler(), *tokenizer_, stop)
+                                : nullptr),
       verifier_(make_reward_verifier(config.reward, config.data, std::move(task_.verifier),
                                      config.sampling.sampling(longest_response(task_)).max_new)),
       learner_(model_, *tokenizer_, *task_.train, config.learner,
-               scheduled(config.optim, config.train), objective::token_ppo(config.loss),
-               sampler_facts(config, engine_), parts_),
+               scheduled(config.optim, config.train), config.loss.expanded(),
+               sampler_facts(config, engine_), parts_, loss_parts(config, model_, sampler_model_)),
       controller_(make_controller(config, engine_, task_.train->size())) {
   check_step_size(config, task_);
+  check_objective_of_method(config, controller_.needs());
   if (controller_.needs().embedding) embed_prompts();
 }
 
@@ -115,7 +133,16 @@ StepSettings RunWorld::step_settings() const {
   return settings;
 }
 
+// A stale sampler takes the trained weights over at every refresh_every-th step.
+void RunWorld::refresh_sampler() {
+  const auto every = static_cast<std::uint64_t>(config_.sampler.refresh_every);
+  if (every <= 1 || controller_.step() % every != 0) return;
+  sampler_model_->copy_from(model_);
+  sampler_->refresh(learner_.version());
+}
+
 StepResult RunWorld::step(Recorder& recorder) {
+  refresh_sampler();
   learner_.begin_step(controller_.step());
   const std::uint64_t step = controller_.step();
   engine_.listen(recorder, step);
@@ -171,14 +198,15 @@ void RunWorld::evaluate_set(const std::string& name, const PromptSet& prompts, V
   if (flexible != nullptr) verifiers.push_back(flexible);
   const std::vector<PromptId> ids =
       evenly_chosen(prompts.ids(), static_cast<std::size_t>(config_.eval.prompts));
-  std::vector<EvalResult> results =
-      allot::evaluate(engine_, verifiers, prompts, ids, settings, recorder);
+  std::vector<EvalResult> results = allot::evaluate(evaluator_ ? *evaluator_ : engine_, verifiers,
+                                                    prompts, ids, settings, recorder);
   for (std::size_t i = 0; i < results.size(); ++i)
     evaluations.push_back({i == 0 ? name : name + "/flexible", std::move(results[i])});
 }
 
 std::vector<NamedEvaluation> RunWorld::evaluate(Recorder& recorder, const SampleSink& sink) {
   engine_.listen(recorder, controller_.step());
+  if (evaluator_) evaluator_->refresh(learner_.version());
   std::vector<NamedEvaluation> evaluations;
   evaluate_set("test", *task_.test, *verifier_, task_.flexible.get(), recorder, sink, evaluations);
   for (const HeldOutSet& set : held_out_) {
@@ -194,6 +222,8 @@ void RunWorld::save(CheckpointWriter& writer) const {
   tokenizer_->save(writer.path().string());
   if (!config_.model.path.empty())
     lm::copy_companion_files(base_folder(config_.model.path), writer.path().string());
+  if (config_.sampler.refresh_every > 1)
+    sampler_model_->save((writer.path() / kSamplerFolder).string());
   writer.blob(kControllerFile, controller_.save(task_.train->hash()));
   writer.blob(kHeldFile, store_.save());
   writer.blob(kCursorFile, task_.train->save());
@@ -201,6 +231,9 @@ void RunWorld::save(CheckpointWriter& writer) const {
 
 void RunWorld::load(const CheckpointFolder& checkpoint) {
   learner_.load(checkpoint.path.string());
+  if (config_.sampler.refresh_every > 1)
+    sampler_model_->copy_from(lm::Model::load((checkpoint.path / kSamplerFolder).string(),
+                                              sampler_model_->dtype(), sampler_model_->device()));
   engine_.refresh(learner_.version());
   controller_.load(checkpoint.blob(kControllerFile), task_.train->hash());
   store_.load(checkpoint.blob(kHeldFile));

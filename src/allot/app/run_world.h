@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -67,6 +68,9 @@ class RunWorld {
 
  private:
   void embed_prompts();
+  // The weights that sample, in their own type.
+  const lm::Model& trained_sampler() const { return parts_.rounded ? *parts_.rounded : model_; }
+  void refresh_sampler();
   void evaluate_set(const std::string& name, const PromptSet& prompts, Verifier& verifier,
                     Verifier* flexible, Recorder& recorder, const SampleSink& sink,
                     std::vector<NamedEvaluation>& evaluations);
@@ -79,9 +83,11 @@ class RunWorld {
   std::vector<HeldOutSet> held_out_;
   lm::Model model_;
   ModelParts parts_;
+  std::optional<lm::Model> sampler_model_;  // where not the trained weights sample
   const Clock clock_;
   std::unique_ptr<RolloutEngine> sampler_;
-  WatchedEngine engine_;  // of it
+  WatchedEngine engine_;                      // of it
+  std::unique_ptr<RolloutEngine> evaluator_;  // of the trained weights, where others sample
   std::unique_ptr<Verifier> verifier_;
   LocalLearner learner_;
   Controller controller_;

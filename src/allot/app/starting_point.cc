@@ -1,6 +1,7 @@
 #include "allot/app/starting_point.h"
 
 #include <filesystem>
+#include <optional>
 #include <sstream>
 
 #include <unistd.h>
@@ -99,12 +100,12 @@ std::unique_ptr<StartingPoint> from_cache(const RunConfig& config, const Read& r
   options.path = cached.string();
   options.device = config.model.device;
   return std::make_unique<StartingPoint>(
-      StartingPoint{read.tokenizer, make_model(options, read.tokenizer->size()), true});
+      StartingPoint{read.tokenizer, make_model(options, read.tokenizer->size()), true, {}});
 }
 
 StartingPoint newly_made(const RunConfig& config, const Read& read) {
   check_fits(config, read.task, *read.tokenizer);
-  return {read.tokenizer, make_model(config.model, read.tokenizer->size()), false};
+  return {read.tokenizer, make_model(config.model, read.tokenizer->size()), false, {}};
 }
 
 // Written aside and renamed, so that a process that dies or works on the same beside this one
@@ -126,22 +127,60 @@ void write_cache(const fs::path& cached, const StartingPoint& start) {
   fs::rename(aside, cached);
 }
 
+// The configuration of the policy that samples, where that is another one: the same task, warm
+// start and seed with a built-in shape of its own.
+std::optional<RunConfig> sampler_config(const RunConfig& config) {
+  const ModelOptions& trained = config.model;
+  RunConfig other = config;
+  other.sampler.model = SamplerModel::Trained;
+  other.model = {};
+  other.model.context = trained.context;
+  other.model.device = trained.device;
+  other.model.seed = trained.seed;
+  switch (config.sampler.model) {
+    case SamplerModel::Trained:
+      return std::nullopt;
+    case SamplerModel::S:
+      other.model.size = ModelSize::S;
+      break;
+    case SamplerModel::M:
+      other.model.size = ModelSize::M;
+      break;
+    case SamplerModel::L:
+      other.model.size = ModelSize::L;
+      break;
+  }
+  return other;
+}
+
 }  // namespace
 
 std::unique_ptr<StartingPoint> cold_starting_point(const RunConfig& config) {
   const Read read = read_task(config);
-  if (auto cached = from_cache(config, read)) return cached;
-  return std::make_unique<StartingPoint>(newly_made(config, read));
+  std::unique_ptr<StartingPoint> start = from_cache(config, read);
+  if (!start) start = std::make_unique<StartingPoint>(newly_made(config, read));
+  if (const auto other = sampler_config(config))
+    start->sampler = cold_starting_point(*other)->model;
+  return start;
 }
 
 std::unique_ptr<StartingPoint> starting_point(const RunConfig& config, Recorder& console,
                                               const std::atomic<bool>& stop) {
   const Read read = read_task(config);
-  if (auto cached = from_cache(config, read)) return cached;
-  auto start = std::make_unique<StartingPoint>(newly_made(config, read));
-  if (config.warm_start.steps == 0) return start;
-  if (!warm_up(config, read.task, *start->tokenizer, start->model, console, stop)) return nullptr;
-  write_cache(cache_folder(config, read.cache_key), *start);
+  std::unique_ptr<StartingPoint> start = from_cache(config, read);
+  if (!start) {
+    start = std::make_unique<StartingPoint>(newly_made(config, read));
+    if (config.warm_start.steps > 0) {
+      if (!warm_up(config, read.task, *start->tokenizer, start->model, console, stop))
+        return nullptr;
+      write_cache(cache_folder(config, read.cache_key), *start);
+    }
+  }
+  if (const auto other = sampler_config(config)) {
+    const auto sampler = starting_point(*other, console, stop);
+    if (!sampler) return nullptr;
+    start->sampler = sampler->model;
+  }
   return start;
 }
 

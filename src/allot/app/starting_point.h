@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "allot/app/config.h"
 #include "allot/lm/model.h"
@@ -20,9 +21,10 @@ struct StartingPoint {
   std::shared_ptr<const Tokenizer> tokenizer;
   lm::Model model;
   bool from_cache = false;
+  std::optional<lm::Model> sampler = std::nullopt;  // of rollout.model; nobody changes it
 
   // With weights of its own. A run trains those of the starting point it is given.
-  StartingPoint copy() const { return {tokenizer, model.clone(), from_cache}; }
+  StartingPoint copy() const { return {tokenizer, model.clone(), from_cache, sampler}; }
 };
 
 // Without a warm start: its model from the cache, or else one with random weights. For looking at

@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "allot/app/objective_setup.h"
 #include "allot/app/resume_check.h"
 #include "allot/app/run_recorders.h"
 #include "allot/app/run_world.h"
@@ -83,6 +84,7 @@ Run::Run(const TrainRequest& request, const StartingPoint& start, const Services
   if (const auto gap = folder_recorder_->history_gap()) recorders_->event(*gap);
   for (const std::string& notice : world_.task().notes.notices)
     recorders_->event({Severity::Info, "data", notice, steps_});
+  for (std::string& warning : objective_warnings(config_)) warnings.push_back(std::move(warning));
   for (const std::string& warning : warnings)
     recorders_->event({Severity::Warning, "start", warning, steps_});
   if (steps_ > 0) announce_resume();

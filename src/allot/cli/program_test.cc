@@ -47,8 +47,8 @@ TEST_F(Program, WrongInputsAreRefusedWithTheirExitCode) {
   write("step.jsonl", "{\"logprobs\": [[-1]], \"external_advantage\": [1]}\n");
   expect("objective step.jsonl --preset gpso", 2, "did you mean 'gspo'?");
   expect("objective step.jsonl --preset tis", 3, "step.jsonl:1");
-  expect("train tiny.yaml --set loss.preset=gspo", 2, "loss.level");
-  expect("train tiny.yaml --set adv.unit=token", 2, "adv.unit");
+  expect("train tiny.yaml --set loss.preset=capo", 2, "loss.curvature.lr");
+  expect("train tiny.yaml --set alloc.method=aero --set adv.unit=token", 2, "adv.unit");
   EXPECT_FALSE(fs::exists(folder_ / "runs" / "tiny" / "run.sqlite"));  // nothing half-written
 }
 

@@ -8,6 +8,7 @@
 
 #include "allot/objective/options.h"
 #include "allot/objective/presets.h"
+#include "allot/objective/requirements_table.h"
 
 namespace allot::objective {
 namespace {
@@ -36,6 +37,7 @@ void expect_between(const std::string& marker, const std::string& table) {
 
 TEST(ObjectiveDocs, ThePageHasAllPresetsAndOptions) {
   expect_between("presets", presets_table());
+  expect_between("requirements", requirements_table());
   LossOptions options;
   expect_between("options", OptionList::of(options, "loss").docs_table());
 }

@@ -189,8 +189,6 @@ std::vector<std::string> LossOptions::warnings() const {
     out.push_back(
         "loss.aggregation replaces the normaliser that the allocation method asks for; methods "
         "with a fixed normaliser will refuse it");
-  if (preset == "grpo" && kl.placement == KlPlacement::OfPreset && kl.beta == kOfPreset)
-    out.push_back("loss.preset grpo is applied without its KL term to a reference model");
   if (preset == "dr_grpo" && o.aggregation == Aggregation::Method && o.length_divisor == 0)
     out.push_back(
         "loss.preset dr_grpo keeps the method's normaliser with a mean over tokens; set "

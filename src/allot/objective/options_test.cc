@@ -5,7 +5,6 @@
 #include "allot/core/error.h"
 #include "allot/objective/presets.h"
 #include "allot/objective/requirements.h"
-#include "allot/objective/token_ppo.h"
 
 namespace allot::objective {
 namespace {
@@ -189,32 +188,6 @@ TEST(Requirements, RawLogProbabilitiesAreRefusedWhereTheyAreRead) {
   facts.updates_per_rollout = 4;
   EXPECT_EQ(run_warnings(set({{"loss.preset", "tis"}}), facts).size(), 2u);
   EXPECT_EQ(run_warnings(set({{"loss.level", "sequence_product"}}), facts).size(), 2u);
-}
-
-// The learner of this machine: PPO by token, everything else is refused by its key.
-TEST(TokenPpo, RefusesWhatItWouldIgnore) {
-  for (const char* preset : {"dapo", "grpo", "dr_grpo", "custom", "intellect2"})
-    EXPECT_NO_THROW(token_ppo(set({{"loss.preset", preset}}))) << preset;
-  EXPECT_EQ(token_ppo(set({{"loss.preset", "grpo"}})).kl.placement, KlPlacement::None);
-  EXPECT_NO_THROW(token_ppo(set({{"loss.preset", "grpo"}, {"loss.kl.beta", "0"}})));
-  EXPECT_THROW(token_ppo(set({{"loss.preset", "grpo"}, {"loss.kl.beta", ".1"}})), Error);
-  struct Case {
-    const char *key, *value;
-  };
-  for (const Case& c :
-       {Case{"loss.surrogate", "reinforce"}, Case{"loss.level", "sequence_geometric"},
-        Case{"loss.weight_anchor", "rollout"}, Case{"loss.masks", "truncated"},
-        Case{"loss.mismatch.weight", "truncate"}, Case{"loss.entropy_coef", ".1"},
-        Case{"loss.entropy.adaptive", "true"}, Case{"loss.compat", "verl"}}) {
-    try {
-      (void)token_ppo(set({{c.key, c.value}}));
-      ADD_FAILURE() << c.key;
-    } catch (const Error& error) {
-      EXPECT_NE(std::string(error.what()).find(c.key), std::string::npos) << error.what();
-    }
-  }
-  for (const char* preset : {"v32", "reinforce_pp_baseline", "gspo", "cispo", "flow_rl", "tis"})
-    EXPECT_THROW(token_ppo(set({{"loss.preset", preset}})), Error) << preset;
 }
 
 TEST(LossOptions, WarnsOfAReplacedNormaliserAndOfSequenceWidths) {
