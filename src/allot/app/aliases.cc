@@ -14,7 +14,7 @@ namespace {
 
 using Row = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array<Row, 33> kAliases = {{
+constexpr std::array<Row, 34> kAliases = {{
     {"model_name_or_path", "model.path"},
     {"dataset_name", "data.train"},
     {"max_completion_length", "rollout.max_new_tokens"},
@@ -48,6 +48,7 @@ constexpr std::array<Row, 33> kAliases = {{
     {"entropy_coef", "loss.entropy_coef"},
     {"reward_weights", "reward.weights"},
     {"scale_rewards", "adv.scale"},
+    {"beta", "loss.kl.beta"},
 }};
 
 constexpr std::array<Row, 40> kForeign = {{
@@ -157,16 +158,23 @@ std::vector<std::string> alias_names() {
 
 std::string foreign_name_hint(std::string_view name) { return std::string(find(kForeign, name)); }
 
-std::optional<Setting> translated(const Setting& setting) {
-  if (setting.key == "beta") {
-    if (std::atof(setting.text.c_str()) == 0) return std::nullopt;
-    throw Error(ErrorKind::Config, setting.origin,
-                concat("'beta' = ", setting.text, " was given; 0 is needed"),
-                "a KL term to a reference model is not part of this version");
-  }
+Setting translated(const Setting& setting) {
   const auto target = alias_target(setting.key);
   if (!target) return setting;
-  return Setting{*target, translated_value(setting.key, setting.text), setting.origin};
+  return {*target, translated_value(setting.key, setting.text), setting.origin};
+}
+
+std::vector<Setting> implied_settings(const std::vector<Setting>& given) {
+  const auto find = [&](std::string_view name) {
+    return std::find_if(given.begin(), given.end(),
+                        [&](const Setting& setting) { return setting.key == name; });
+  };
+  const auto beta = find("beta"), type = find("loss_type");
+  if (beta == given.end() && type == given.end()) return {};
+  const std::string& origin = beta == given.end() ? type->origin : beta->origin;
+  if (beta == given.end() || std::atof(beta->text.c_str()) == 0)
+    return {{"loss.kl.beta", "0", origin}};
+  return {{"loss.kl.placement", "in_loss", origin}, {"loss.kl.estimator", "k3", origin}};
 }
 
 bool is_batch_setting(std::string_view name) {

@@ -23,9 +23,12 @@ std::vector<std::string> alias_names();
 std::string foreign_name_hint(std::string_view name);
 
 // The same setting under our key with our value: report_to -> log.to, log_completions True -> 4.
-// Others come back as they are; nullopt: it asks for what is so anyway (beta 0). Throws
-// Error(Config) for a value that asks for what this version has not.
-std::optional<Setting> translated(const Setting& setting);
+// Others come back as they are.
+Setting translated(const Setting& setting);
+
+// What TRL means by a name beside its value: beta is that of a KL term in the loss (k3, Schulman),
+// and a loss_type has none unless a beta is given. Under our keys, for those that nobody sets.
+std::vector<Setting> implied_settings(const std::vector<Setting>& given);
 
 // TRL's batch arithmetic: per_device_train_batch_size x steps_per_generation (or
 // gradient_accumulation_steps) or generation_batch_size rollouts a step, of num_generations per

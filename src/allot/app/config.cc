@@ -33,19 +33,18 @@ class Level {
 
   // Follows an alias. `name`: what the user calls it.
   void apply(const Setting& setting, const std::string& name) {
-    const std::optional<Setting> ours = translated(setting);
-    if (!ours) return;
-    if (!list_.find(ours->key)) refuse_unknown(list_, setting);
-    const auto earlier = given_.find(ours->key);
+    const Setting ours = translated(setting);
+    if (!list_.find(ours.key)) refuse_unknown(list_, setting);
+    const auto earlier = given_.find(ours.key);
     const bool contradicts = earlier != given_.end() && earlier->second.name != name &&
-                             earlier->second.text != ours->text;
+                             earlier->second.text != ours.text;
     if (contradicts)
       throw Error(ErrorKind::Config, setting.origin,
                   concat("'", name, "' = ", setting.text, " and '", earlier->second.name,
                          "' = ", earlier->second.text,
                          " are two names of one setting; one value is needed"));
-    list_.set(ours->key, ours->text, ours->origin);
-    given_[ours->key] = {name, ours->text};
+    list_.set(ours.key, ours.text, ours.origin);
+    given_[ours.key] = {name, ours.text};
   }
 
  private:
@@ -65,6 +64,8 @@ void apply_settings(OptionList& list, const std::vector<Setting>& settings) {
     else
       level.apply(setting, setting.key);
   }
+  for (const Setting& setting : implied_settings(settings))
+    if (list.find(setting.key)->origin.empty()) list.set(setting.key, setting.text, setting.origin);
   const int group = std::stoi(list.find("alloc.group_size")->text());
   for (const Setting& setting : batch_settings(batch, group))
     level.apply(setting, batch.back().key);
