@@ -23,11 +23,10 @@ std::vector<std::string> joined_flags(const CLI::App& app, int argc, const char*
   if (command == nullptr || !command->get_allow_extras()) return given;
   for (std::size_t i = 0; i < given.size(); ++i) {
     const std::string& argument = given[i];
-    const bool takes_value = is_flag(argument) && argument.size() > 2 &&
-                             argument.find('=') == std::string::npos &&
-                             command->get_option_no_throw(argument) == nullptr &&
-                             i + 1 < given.size() && !is_flag(given[i + 1]) &&
-                             !is_yaml(given[i + 1]);
+    const bool takes_value =
+        is_flag(argument) && argument.size() > 2 && argument.find('=') == std::string::npos &&
+        command->get_option_no_throw(argument) == nullptr && i + 1 < given.size() &&
+        !is_flag(given[i + 1]) && !is_yaml(given[i + 1]);
     if (takes_value)
       out.push_back(argument + "=" + given[++i]);
     else
