@@ -8,10 +8,13 @@ tests all read it. Nothing here imports a host.
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 NOT_PLANNED_YET = "not part of this version"
 
@@ -94,6 +97,20 @@ def found() -> list[Found]:
         for entry in adapters()
         for package, tested in entry.packages.items()
     ]
+
+
+def missing_calls(host: Any, calls: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What a class or object of a host lacks of the calls and parameters that its adapter uses:
+    "method", or "method(parameter)"."""
+    missing = []
+    for name, parameters in calls.items():
+        method = getattr(host, name, None)
+        if method is None:
+            missing.append(name)
+            continue
+        known = inspect.signature(inspect.unwrap(method)).parameters
+        missing += [f"{name}({one})" for one in parameters if one not in known]
+    return missing
 
 
 def in_range(version: str, tested: str) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 import allot
 
-from ..adapters import adapter, in_range
+from ..adapters import adapter, in_range, missing_calls
 
 TESTED = adapter("tinker").packages["tinker"]
 
@@ -39,14 +38,7 @@ def check_version(untested: bool) -> None:
 
 def check(client: Any, calls: Mapping[str, tuple[str, ...]]) -> Any:
     """The client, if it has every call that the adapter makes with the parameters it gives."""
-    missing = []
-    for name, parameters in calls.items():
-        method = getattr(client, name, None)
-        if method is None:
-            missing.append(name)
-            continue
-        known = inspect.signature(method).parameters
-        missing += [f"{name}({parameter})" for parameter in parameters if parameter not in known]
+    missing = missing_calls(client, calls)
     if missing:
         raise allot.ConfigError(
             f"[tinker] {type(client).__name__} of tinker {version('tinker')} has no "

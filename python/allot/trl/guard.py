@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from importlib.metadata import version
 from typing import Any
 
 import allot
 
-from ..adapters import adapter, in_range
+from ..adapters import adapter, in_range, missing_calls
 
 TESTED = adapter("trl").packages["trl"]
 
@@ -70,14 +69,7 @@ def check_version(untested: bool) -> None:
 
 def check_class(trainer: type) -> None:
     """Refuses a TRL that lacks a name the adapter uses, or a trainer somebody else has patched."""
-    missing = []
-    for name, parameters in METHODS.items():
-        method = getattr(trainer, name, None)
-        if method is None:
-            missing.append(name)
-            continue
-        known = inspect.signature(inspect.unwrap(method)).parameters
-        missing += [f"{name}({parameter})" for parameter in parameters if parameter not in known]
+    missing = missing_calls(trainer, METHODS)
     if missing:
         raise allot.ConfigError(
             f"[trl] TRL {version('trl')} has no {', '.join(missing)} in {trainer.__name__}; the "

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from importlib.metadata import version
 from typing import Any
 
 import allot
 
-from ..adapters import adapter, in_range
+from ..adapters import adapter, in_range, missing_calls
 
 ESTIMATOR = "allot"
 TESTED = adapter("verl").packages["verl"]
@@ -45,14 +44,7 @@ def check_version(untested: bool) -> None:
 
 
 def check_class(kind: type, methods: dict[str, tuple[str, ...]]) -> None:
-    missing = []
-    for name, parameters in methods.items():
-        method = getattr(kind, name, None)
-        if method is None:
-            missing.append(name)
-            continue
-        known = inspect.signature(inspect.unwrap(method)).parameters
-        missing += [f"{name}({one})" for one in parameters if one not in known]
+    missing = missing_calls(kind, methods)
     if missing:
         raise allot.ConfigError(
             f"[verl] verl {version('verl')} has no {', '.join(missing)} in {kind.__name__}; the "

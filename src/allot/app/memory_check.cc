@@ -59,7 +59,7 @@ RunShape run_shape(const RunConfig& config, const Task& task, const Tokenizer& t
   for (const PromptId id : task.train->ids())
     shape.longest_prompt = std::max(
         shape.longest_prompt, static_cast<int>(tokenizer.encode(task.train->get(id).text).size()));
-  const std::uint32_t response = config.sampling.sampling(longest_response(task)).max_new;
+  const std::uint32_t response = response_limit(config, task);
   shape.longest_response = static_cast<int>(response);
   shape.rollouts =
       step_budget(config.alloc, static_cast<std::uint32_t>(config.train.prompts_per_step), response,

@@ -31,10 +31,6 @@ std::string beyond_methods(const AdvantageOptions& adv) {
 // would see what selection left over.
 bool ships_whole_groups(const std::string& method) { return method == "grpo" || method == "dapo"; }
 
-bool truncates(const SamplingOptions& s) {
-  return s.top_p < 1 || s.top_k > 0 || s.min_p > 0 || s.temperature == 0;
-}
-
 objective::RunFacts facts_of(const RunConfig& config) {
   objective::RunFacts facts;
   facts.updates_per_rollout = config.learner.updates_per_rollout;
@@ -67,6 +63,10 @@ std::string left_out(const RunConfig& config) {
 }
 
 }  // namespace
+
+bool truncates(const SamplingOptions& s) {
+  return s.top_p < 1 || s.top_k > 0 || s.min_p > 0 || s.temperature == 0;
+}
 
 AdvantageOptions advantages_in_force(const RunConfig& config) {
   AdvantageOptions adv = config.adv;

@@ -14,6 +14,9 @@
 
 namespace allot {
 
+// Whether responses are drawn from less than the whole distribution.
+bool truncates(const SamplingOptions& sampling);
+
 // adv.* as they are in force: with loss.preset_full what is left at its default is the preset's.
 AdvantageOptions advantages_in_force(const RunConfig& config);
 

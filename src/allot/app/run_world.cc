@@ -19,10 +19,6 @@ constexpr const char* kControllerFile = "controller.bin";
 constexpr const char* kHeldFile = "held.bin";
 constexpr const char* kSamplerFolder = "sampler";
 
-bool truncates_sampling(const SamplingOptions& s) {
-  return s.top_p < 1 || s.top_k > 0 || s.min_p > 0 || s.temperature == 0;
-}
-
 // Weights of their own for the sampler, if it has any.
 std::optional<lm::Model> own_sampler(const RunConfig& config, const StartingPoint& start,
                                      const lm::Model& trained) {
@@ -38,8 +34,7 @@ SamplerFacts sampler_facts(const RunConfig& config, const RolloutEngine& engine)
       config.sampler.model != SamplerModel::Trained || config.sampler.refresh_every > 1;
   SamplerFacts facts;
   facts.temperature = config.sampling.temperature > 0 ? config.sampling.temperature : 1;
-  facts.exact_logprobs =
-      engine.traits().exact_logprobs && !truncates_sampling(config.sampling) && !own;
+  facts.exact_logprobs = engine.traits().exact_logprobs && !truncates(config.sampling) && !own;
   return facts;
 }
 
@@ -103,7 +98,7 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
       evaluator_(sampler_model_ ? make_rollout_engine(config, trained_sampler(), *tokenizer_, stop)
                                 : nullptr),
       verifier_(make_reward_verifier(config.reward, config.data, std::move(task_.verifier),
-                                     config.sampling.sampling(longest_response(task_)).max_new)),
+                                     response_limit(config, task_))),
       learner_(model_, *tokenizer_, *task_.train, config.learner,
                scheduled(config.optim, config.train), config.loss.expanded(),
                sampler_facts(config, engine_), parts_, loss_parts(config, model_, sampler_model_)),
