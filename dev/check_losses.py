@@ -312,6 +312,38 @@ def check_verl(ours: Ours) -> None:
     check_verl_advantages(ours, algos, np)
 
 
+def check_verl_gdpo(ours: Ours, algos, b, seed: int) -> None:
+    """Two rewards of weights 1 and .5, one of them alike in the whole first group."""
+    mask, index = b["mask"], b["group"].numpy()
+    second = b["rewards"].flip(0).clone()
+    second[: GROUPS[0]] = 1.0
+    names, weights = ("first", "second"), (1.0, 0.5)
+    theirs = algos.compute_gdpo_outcome_advantage(
+        token_level_rewards=torch.zeros_like(mask),
+        response_mask=mask,
+        index=index,
+        config={"gdpo_reward_keys": list(names), "gdpo_reward_weights": list(weights)},
+        non_tensor_batch={"first": b["rewards"].numpy(), "second": second.numpy()},
+        batch={
+            "prompts": torch.zeros(len(mask), 1),
+            "attention_mask": torch.cat([torch.ones(len(mask), 1), mask], 1).long(),
+        },
+    )[0]
+    result = ours(
+        b,
+        "gdpo",
+        {
+            "adv.reward_weights": list(weights),
+            "adv.unit": "token",
+            "adv.eps": 1e-6,
+            "loss.compat": "verl",
+        },
+        rewards=torch.stack([b["rewards"], second], 1).tolist(),
+    )
+    found = torch.tensor(result["advantages"], dtype=torch.double) * mask
+    report(f"advantages, gdpo #{seed}", theirs, found)
+
+
 def check_verl_advantages(ours: Ours, algos, np) -> None:
     for seed in range(3):
         b = batch(seed)
@@ -327,6 +359,7 @@ def check_verl_advantages(ours: Ours, algos, np) -> None:
         def theirs(function, **more):
             return function(token_level_rewards=scores(), response_mask=mask, **more)[0]  # noqa: B023
 
+        check_verl_gdpo(ours, algos, b, seed)
         rewards = b["rewards"].tolist()
         cases = [
             ("grpo", algos.compute_grpo_outcome_advantage, {"index": index}, {}),

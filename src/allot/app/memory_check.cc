@@ -9,6 +9,7 @@
 #include "allot/lm/generation_memory.h"
 #include "allot/local/training_memory.h"
 #include "allot/objective/requirements.h"
+#include "allot/objective/step_terms.h"
 
 namespace allot {
 namespace {
@@ -80,6 +81,10 @@ RunMemory run_memory(const RunConfig& config, const lm::ModelConfig& model, cons
     out.weights += kFloat * static_cast<std::uint64_t>(size.targets + size.trained);
     out.moments = 2 * kFloat * static_cast<std::uint64_t>(size.trained);
   }
+  // At most: of the tokens that have been likely at all.
+  if (objective::keeps_curvature_moments(config.loss))
+    out.moments += 2 * kFloat * static_cast<std::uint64_t>(model.vocab) *
+                   static_cast<std::uint64_t>(model.dim);
   // Frozen copies: a reference policy, a stale sampler.
   if (objective::requirements(config.loss).reference) out.weights += parameters * kFloat;
   if (config.sampler.refresh_every > 1) out.weights += parameters * (rounded ? kHalf : kFloat);

@@ -32,6 +32,10 @@ TEST(MemoryCheck, CountsWhatTrainingAndSamplingHold) {
   EXPECT_EQ(
       full.gradients,
       4 * numbers * static_cast<std::uint64_t>(config.learner.shards + config.learner.workers));
+  config.loss.preset = "capo";  // models Adam's moments of the head, of 64 tokens here
+  EXPECT_EQ(run_memory(config, model, shape).moments,
+            full.moments + 8 * 64 * static_cast<std::uint64_t>(model.dim));
+  config.loss.preset = "dapo";
   config.model.dtype = WeightType::Bf16;
   const RunMemory rounded = run_memory(config, model, shape);
   EXPECT_EQ(rounded.weights, 6 * numbers);

@@ -47,6 +47,19 @@ std::string n_bin_name(std::size_t bin) {
   return std::to_string(last / 2 + 1) + "-" + std::to_string(last);
 }
 
+// Bins of a prompt's weight relative to the mean, a factor of two wide; the middle one holds those
+// that weigh about as much as the others.
+struct WeightBin {
+  std::string_view name;
+  double above;  // lower edge
+};
+constexpr std::array kWeightBins = {
+    WeightBin{"alloc/prompt_weight_hist/0-0.35", 0},
+    WeightBin{"alloc/prompt_weight_hist/0.35-0.71", 0.35355339059327379},
+    WeightBin{"alloc/prompt_weight_hist/0.71-1.41", 0.70710678118654757},
+    WeightBin{"alloc/prompt_weight_hist/1.41-2.83", 1.4142135623730951},
+    WeightBin{"alloc/prompt_weight_hist/2.83-", 2.8284271247461903}};
+
 class StepMetrics {
  public:
   StepMetrics(const StepFacts& facts, std::vector<Metric>& out) : f_(facts), out_(out) {}
@@ -237,6 +250,15 @@ void StepMetrics::prompt_weights() {
   put("alloc/prompt_weight_min", sorted.front() / mean);
   put("alloc/prompt_weight_median", (sorted[(n - 1) / 2] + sorted[n / 2]) / 2 / mean);
   put("alloc/prompt_weight_max", sorted.back() / mean);
+  const auto below = [&](double edge) {
+    return std::lower_bound(sorted.begin(), sorted.end(), edge * mean);
+  };
+  for (std::size_t bin = 0; bin < kWeightBins.size(); ++bin) {
+    const auto last =
+        bin + 1 < kWeightBins.size() ? below(kWeightBins[bin + 1].above) : sorted.end();
+    put_count(kWeightBins[bin].name,
+              static_cast<std::uint64_t>(last - below(kWeightBins[bin].above)));
+  }
 }
 
 void StepMetrics::lengths() {

@@ -60,7 +60,8 @@ struct StepFacts {
 // alloc/n_hist/{0,1,2,3-4,5-8,9-16,..}: planned prompts by their rollouts, to the last bin in use
 // alloc/prompt_weight_{min,median,max}: a prompt's share of the loss under the batch's weights and
 //   normaliser, relative to the mean over the trained prompts
-// advantage/abs_mean  length/{mean,min,max,truncated_frac}  length/terminated_{mean,min,max}
+// alloc/prompt_weight_hist/{0-0.35,0.35-0.71,0.71-1.41,1.41-2.83,2.83-}: trained prompts by the
+// same advantage/abs_mean  length/{mean,min,max,truncated_frac}  length/terminated_{mean,min,max}
 // verifier/{correct,wrong,no_answer,not_scorable,error}  ledger/{dead,solved,mixed,unseen}
 //
 // Writes over `metrics`, those of the step before: their names keep their memory.

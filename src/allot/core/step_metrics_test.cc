@@ -150,6 +150,9 @@ TEST_F(StepMetricsTest, PromptWeightsFollowTheNormaliser) {
     EXPECT_DOUBLE_EQ(m.at("alloc/prompt_weight_min"), std::min(a, b) / mean);
     EXPECT_DOUBLE_EQ(m.at("alloc/prompt_weight_max"), std::max(a, b) / mean);
     EXPECT_DOUBLE_EQ(m.at("alloc/prompt_weight_median"), 1);
+    // Two prompts weigh between 2/3 and 4/3 of their mean here.
+    EXPECT_EQ(m.at("alloc/prompt_weight_hist/0.71-1.41"), a == b ? 2 : 1);
+    EXPECT_EQ(m.at("alloc/prompt_weight_hist/0.35-0.71"), a == b ? 0 : 1);
   };
   batch.norm = Norm::PerGroup;
   expect(1, 2);
@@ -164,6 +167,27 @@ TEST_F(StepMetricsTest, PromptWeightsFollowTheNormaliser) {
   batch.length_divisor = 0;
   expect(30, 16);
   EXPECT_DOUBLE_EQ(metrics().at("advantage/abs_mean"), 2.0 / 3);
+}
+
+TEST_F(StepMetricsTest, PromptWeightsByFactorsOfTwo) {
+  batch = {};
+  batch.norm = Norm::PerRollout;
+  shipped.clear();
+  // Their mean is 4: shares of .25, .5, 1, 1, 2 and 1.25.
+  for (const float weight : {1.F, 2.F, 4.F, 4.F, 8.F, 5.F}) {
+    const auto i = static_cast<std::uint32_t>(batch.items.size());
+    batch.groups.push_back({.prompt = i + 1, .first = i, .count = 1});
+    batch.items.push_back({.weight = weight});
+    shipped.push_back({});
+  }
+  auto m = metrics();
+  EXPECT_EQ(m.at("alloc/prompt_weight_hist/0-0.35"), 1);
+  EXPECT_EQ(m.at("alloc/prompt_weight_hist/0.35-0.71"), 1);
+  EXPECT_EQ(m.at("alloc/prompt_weight_hist/0.71-1.41"), 3);
+  EXPECT_EQ(m.at("alloc/prompt_weight_hist/1.41-2.83"), 1);
+  EXPECT_EQ(m.at("alloc/prompt_weight_hist/2.83-"), 0);
+  batch.items.back().weight = 100;
+  EXPECT_EQ(metrics().at("alloc/prompt_weight_hist/2.83-"), 1);
 }
 
 TEST_F(StepMetricsTest, LengthsAndVerifier) {

@@ -28,9 +28,12 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMomentsFile = "optimizer.safetensors";
 constexpr const char* kLogPartitionFile = "log_partition.safetensors";
+constexpr const char* kCurvatureFile = "curvature.bin";
 constexpr const char* kCountersFile = "learner.bin";
 constexpr const char* kStateName = "local learner";
 constexpr std::uint32_t kStateVersion = 2;
+constexpr const char* kCurvatureName = "curvature moments";
+constexpr std::uint32_t kCurvatureVersion = 1;
 
 struct Counters {
   Version version = 0;
@@ -140,6 +143,7 @@ struct LocalLearner::Impl {
         entropy(loss) {
     loss.validate();
     check();
+    if (objective::keeps_curvature_moments(loss)) curvature.emplace();
     counters.entropy_coef = entropy.value();
     settings = {loss,
                 sampler.temperature,
@@ -176,6 +180,7 @@ struct LocalLearner::Impl {
   SamplerFacts sampler;
   LossParts loss_parts;
   std::optional<LogPartition> log_partition;
+  std::optional<objective::CurvatureMoments> curvature;
   PolicyGradientSettings settings;
   AdamW adamw;
   objective::EntropyCoefficient entropy;
@@ -266,8 +271,12 @@ void LocalLearner::Impl::ask_other_policies(TrainRows& rows,
 }
 
 PolicyGradient LocalLearner::Impl::apply(const TrainRows& rows, const UpdatePlan& update) {
-  const UpdateMoment moment{counters.version, loss_parts.seed, counters.step, entropy,
-                            log_partition ? &*log_partition : nullptr};
+  const UpdateMoment moment{counters.version,
+                            loss_parts.seed,
+                            counters.step,
+                            entropy,
+                            log_partition ? &*log_partition : nullptr,
+                            curvature ? &*curvature : nullptr};
   PolicyGradient result = policy_gradient(computed(), rows, update, moment, settings);
   result.gradients = gradients_of_weights(std::move(result.gradients));
   for (at::Tensor& gradient : result.log_partition) result.gradients.push_back(gradient);
@@ -284,6 +293,7 @@ PolicyGradient LocalLearner::Impl::apply(const TrainRows& rows, const UpdatePlan
   const double lr = learning_rate(optim, counters.step);
   adamw.update(result.gradients, lr);
   weights_changed();
+  if (curvature) curvature->advance(result.head);
   counters.version += 1;
   counters.optimizer_updates = adamw.updates();
 
@@ -379,6 +389,9 @@ void LocalLearner::save(const std::string& folder) const {
     s.model.save(folder);
   s.adamw.save((fs::path(folder) / kMomentsFile).string());
   if (s.log_partition) s.log_partition->save((fs::path(folder) / kLogPartitionFile).string());
+  if (s.curvature)
+    write_file(fs::path(folder) / kCurvatureFile,
+               save_state(kCurvatureName, kCurvatureVersion, *s.curvature));
   write_file(fs::path(folder) / kCountersFile, save_state(kStateName, kStateVersion, s.counters));
 }
 
@@ -386,6 +399,10 @@ void LocalLearner::load(const std::string& folder) {
   Impl& s = *impl_;
   Counters counters;
   load_state(kStateName, kStateVersion, read_file(fs::path(folder) / kCountersFile), counters);
+  std::optional<objective::CurvatureMoments> curvature = s.curvature;
+  if (curvature)
+    load_state(kCurvatureName, kCurvatureVersion, read_file(fs::path(folder) / kCurvatureFile),
+               *curvature);
   AdamW adamw(s.trained(), s.optim);
   adamw.load((fs::path(folder) / kMomentsFile).string(), counters.optimizer_updates);
   if (s.log_partition) s.log_partition->load((fs::path(folder) / kLogPartitionFile).string());
@@ -398,6 +415,7 @@ void LocalLearner::load(const std::string& folder) {
   }
   s.weights_changed();
   s.adamw = std::move(adamw);
+  s.curvature = std::move(curvature);
   s.counters = counters;
   s.entropy.restore(counters.entropy_coef);
   s.report = {};

@@ -113,8 +113,9 @@ class LocalLearner final : public Learner {
   std::vector<Metric> metrics() const override;
 
   // Weights, moments and counters: model.safetensors (or shards), config.json,
-  // optimizer.safetensors, learner.bin, log_partition.safetensors of flow_balance; instead of the
-  // weights the adapter's two files where one is trained. Continuing after load() gives the same
+  // optimizer.safetensors, learner.bin, log_partition.safetensors of flow_balance, curvature.bin of
+  // losses that model Adam's steps; instead of the weights the adapter's two files where one is
+  // trained. Continuing after load() gives the same
   // bits (float models).
   void save(const std::string& folder) const;
   // Throws Error(Model) for a missing or damaged file or another shape; nothing changes then.

@@ -108,9 +108,12 @@ TEST(LearnerObjectives, EveryPresetTrains) {
       EXPECT_TRUE(std::isfinite(metric.value)) << metric.name;
     // With two updates the old policy takes a pass, and nothing else is computed unasked.
     const bool scores = needs.old || needs.reference || needs.top_k || needs.rollout;
-    if (!scores && !loss.expanded().has_mask("top_entropy"))
+    if (!scores && !loss.expanded().has_mask("top_entropy")) {
       EXPECT_EQ(trainee.learner.cost().scored, 0u);
-    if (needs.old || needs.reference || needs.top_k) EXPECT_GT(trainee.learner.cost().scored, 0u);
+    }
+    if (needs.old || needs.reference || needs.top_k) {
+      EXPECT_GT(trainee.learner.cost().scored, 0u);
+    }
     EXPECT_EQ(std::isnan(trainee.metric("loss/kl")),
               loss.expanded().kl.placement != objective::KlPlacement::InLoss);
     for (const std::string& mask : loss.expanded().masks) {
@@ -188,7 +191,7 @@ TEST(LearnerObjectives, AnEstimatorReplacesTheMethodsAdvantages) {
 TEST(LearnerObjectives, ContinuesBitForBit) {
   LossOptions adaptive = ready("dapo");
   adaptive.entropy = {true, 50, .1};
-  for (const LossOptions& loss : {ready("flow_rl"), ready("jackpot"), adaptive}) {
+  for (const LossOptions& loss : {ready("flow_rl"), ready("jackpot"), ready("capo"), adaptive}) {
     SCOPED_TRACE(loss.preset);
     const testing::TemporaryFolder folder;
     Trainee whole(loss), resumed(loss);

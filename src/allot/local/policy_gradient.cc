@@ -159,6 +159,7 @@ void run_batch(const ShardViews& views, const MicroBatch& batch, const Job& job,
 struct WholeStep {
   std::vector<RowTerms> terms;  // by row
   objective::TermSums sums;
+  objective::HeadGradient head;
   double entropy_coef = 0;
   std::uint64_t positions = 0;
 };
@@ -173,11 +174,13 @@ WholeStep whole_step(const lm::Model& model, const TrainRows& rows, const Update
   std::vector<LossRow> loss_rows;
   for (std::size_t i = 0; i < plan.counted.size(); ++i)
     loss_rows.push_back(loss_row(rows.rows[plan.counted[i]], std::move(scores.rows[i])));
-  objective::StepTerms terms = objective::step_terms(
-      loss, plan.normalizer, loss_rows, objective::keyed_draw(moment.seed, moment.step));
+  objective::StepTerms terms =
+      objective::step_terms(loss, plan.normalizer, loss_rows,
+                            objective::keyed_draw(moment.seed, moment.step), moment.curvature);
   WholeStep out;
   out.positions = scores.positions;
   out.sums = std::move(terms.sums);
+  if (moment.curvature != nullptr) out.head = objective::head_gradient(loss_rows, terms.rows);
   out.entropy_coef = moment.entropy.acting(objective::mean_entropy(loss_rows, terms.rows));
   out.terms.resize(rows.rows.size());
   for (std::size_t i = 0; i < plan.counted.size(); ++i)
@@ -247,6 +250,7 @@ PolicyGradient policy_gradient(const lm::Model& model, const TrainRows& rows,
     job.terms = &whole.terms;
     job.entropy_coef = whole.entropy_coef;
     out.terms = whole.sums;
+    out.head = std::move(whole.head);
     out.scored = whole.positions;
     std::erase_if(computed, [&](std::uint32_t row) { return whole.terms[row].size() == 0; });
   }

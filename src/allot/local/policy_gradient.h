@@ -11,6 +11,7 @@
 #include "allot/local/log_partition.h"
 #include "allot/local/train_rows.h"
 #include "allot/local/update_plan.h"
+#include "allot/objective/curvature_moments.h"
 #include "allot/objective/entropy.h"
 #include "allot/objective/loss_sums.h"
 #include "allot/objective/options.h"
@@ -52,11 +53,14 @@ struct UpdateMoment {
   std::uint64_t seed = 0, step = 0;  // keys of the loss's own random numbers
   objective::EntropyCoefficient entropy = objective::EntropyCoefficient({});
   const LogPartition* log_partition = nullptr;  // of flow_balance, which needs it
+  // Of losses that keep them (objective::keeps_curvature_moments()).
+  const objective::CurvatureMoments* curvature = nullptr;
 };
 
 struct PolicyGradient {
   std::vector<at::Tensor> gradients;      // in the order of Model::parameters()
   std::vector<at::Tensor> log_partition;  // of LogPartition::parameters(), where there is one
+  objective::HeadGradient head;           // that UpdateMoment::curvature advances by
   objective::LossSums sums;
   objective::TermSums terms;
   std::vector<objective::ItemRatio> items;  // by UpdatePlan::computed

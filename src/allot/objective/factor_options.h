@@ -71,14 +71,22 @@ struct DivergenceOptions {
   }
 };
 
-// loss.curvature.*, of the mask `curvature` (CAPO, arXiv 2510.00819), in its SGD form.
+enum class CurvatureOptimizer { OfPreset, Sgd, Adam };
+
+// loss.curvature.*, of the mask `curvature` (CAPO, arXiv 2510.00819).
 struct CurvatureOptions {
+  CurvatureOptimizer optimizer = CurvatureOptimizer::OfPreset;
   double delta_f = -1, delta_h = -1;
   bool symmetric = true;
   double lr = 0;
 
   template <class V>
   void fields(V& v) {
+    v("optimizer", optimizer,
+      Choices<CurvatureOptimizer>{{"preset", CurvatureOptimizer::OfPreset},
+                                  {"sgd", CurvatureOptimizer::Sgd},
+                                  {"adam", CurvatureOptimizer::Adam}},
+      "optimizer whose step is modelled; adam keeps moments of the last layer's rows");
     v("delta_f", delta_f, Range{-1, 1e9}, "bound of the Fisher term m_F; -1 = the preset's");
     v("delta_h", delta_h, Range{-1, 1e9}, "bound of the Hessian term m_H; -1 = the preset's");
     v("symmetric", symmetric, "|m_H| < delta_h; otherwise 0 <= m_H < delta_h");

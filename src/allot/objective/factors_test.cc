@@ -20,12 +20,6 @@ namespace {
 
 using Distribution = std::vector<double>;
 
-std::vector<double> logs(const Distribution& p) {
-  std::vector<double> out;
-  for (const double x : p) out.push_back(std::log(x));
-  return out;
-}
-
 Distribution random_distribution(RandomStream& random, std::size_t n) {
   Distribution out;
   double sum = 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "allot/core/random.h"
+#include "allot/objective/curvature.h"
 #include "allot/objective/mismatch.h"
 #include "allot/objective/token_masks.h"
 
@@ -48,7 +49,8 @@ bool renormalizes_by_policy(const LossOptions& o) {
 }
 
 // Which tokens count.
-StepTerms masked(const LossOptions& options, std::span<const LossRow> rows, const TokenDraw& draw) {
+StepTerms masked(const LossOptions& options, std::span<const LossRow> rows, const TokenDraw& draw,
+                 const CurvatureMoments* moments) {
   StepTerms out;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     RowTerms& terms = out.rows.emplace_back();
@@ -58,7 +60,7 @@ StepTerms masked(const LossOptions& options, std::span<const LossRow> rows, cons
         rows[i].token_advantage.size() != rows[i].logprob.size())
       refuse_row(i, "advantages by token need one value per token");
   }
-  apply_renormalizing(options, rows, draw, out.rows, out.sums.masks);
+  apply_renormalizing(options, rows, draw, moments, out.rows, out.sums.masks);
   return out;
 }
 
@@ -138,10 +140,24 @@ std::vector<Metric> StepTerms::metrics() const {
 }
 
 StepTerms step_terms(const LossOptions& options, const Normalizer& normalizer,
-                     std::span<const LossRow> rows, const TokenDraw& draw) {
-  StepTerms out = masked(options, rows, draw);
+                     std::span<const LossRow> rows, const TokenDraw& draw,
+                     const CurvatureMoments* moments) {
+  StepTerms out = masked(options, rows, draw, moments);
   out.counts = counted(options, masses_of(rows, out.rows));
   weigh(options, normalizer, rows, out);
+  return out;
+}
+
+bool keeps_curvature_moments(const LossOptions& given) {
+  const LossOptions options = given.expanded();
+  return options.has_mask("curvature") && options.curvature.optimizer == CurvatureOptimizer::Adam;
+}
+
+HeadGradient head_gradient(std::span<const LossRow> rows, std::span<const RowTerms> terms) {
+  HeadGradient out;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t t = 0; t < terms[i].mask.size(); ++t)
+      if (terms[i].mask[t] != 0) add_head_gradient(rows[i], t, out);
   return out;
 }
 
@@ -166,7 +182,7 @@ StepTerms part_terms(const LossOptions& options, const Normalizer& normalizer,
   if (needs_whole_step(options))
     throw Error(ErrorKind::Internal, "objective",
                 "the terms of this loss cannot be told from a part of the step");
-  StepTerms out = masked(options, rows, {});
+  StepTerms out = masked(options, rows, {}, nullptr);
   out.counts = counts;
   weigh(options, normalizer, rows, out);
   return out;

@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "allot/objective/curvature_moments.h"
 #include "allot/objective/loss_row.h"
 #include "allot/objective/normalizer.h"
 #include "allot/objective/options.h"
@@ -43,9 +44,17 @@ struct StepTerms {
   std::vector<Metric> metrics() const;
 };
 
-// `options` expanded. Throws Error(Data) naming the row that lacks what the options need.
+// `options` expanded. `moments`: what the mask `curvature` in its form for Adam knows of the steps
+// before; without them this is the first. Throws Error(Data) naming the row that lacks what the
+// options need.
 StepTerms step_terms(const LossOptions& options, const Normalizer& normalizer,
-                     std::span<const LossRow> rows, const TokenDraw& draw);
+                     std::span<const LossRow> rows, const TokenDraw& draw,
+                     const CurvatureMoments* moments = nullptr);
+
+// Whether the masks depend on CurvatureMoments, which are then to be advanced after every update by
+// head_gradient(), the mean over the tokens that count.
+bool keeps_curvature_moments(const LossOptions& options);
+HeadGradient head_gradient(std::span<const LossRow> rows, std::span<const RowTerms> terms);
 
 // ---- the same in parts, for a trainer that computes a micro-batch at a time ----
 

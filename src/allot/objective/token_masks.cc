@@ -17,11 +17,12 @@ using Values = std::vector<double>;
 // ---- masks that renormalise ----
 
 void curvature_mask(const LossOptions& o, std::span<const LossRow> rows,
-                    std::vector<RowTerms>& terms, MaskCount& count) {
+                    const CurvatureMoments* moments, std::vector<RowTerms>& terms,
+                    MaskCount& count) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     for (std::size_t t = 0; t < terms[i].mask.size(); ++t) {
       if (terms[i].mask[t] == 0) continue;
-      const double kept = keeps_curvature(o.curvature, rows[i], i, t) ? 1 : 0;
+      const double kept = keeps_curvature(o.curvature, rows[i], i, t, moments) ? 1 : 0;
       count.count(rows[i].advantage_at(t), terms[i].mask[t], kept);
       terms[i].mask[t] *= kept;
     }
@@ -170,13 +171,13 @@ std::vector<double> log_rho(const LossOptions& options, const LossRow& row, std:
 }
 
 void apply_renormalizing(const LossOptions& options, std::span<const LossRow> rows,
-                         const TokenDraw& draw, std::vector<RowTerms>& terms,
-                         std::vector<MaskCount>& counts) {
+                         const TokenDraw& draw, const CurvatureMoments* moments,
+                         std::vector<RowTerms>& terms, std::vector<MaskCount>& counts) {
   if (options.has_mask("truncated"))
     for (std::size_t i = 0; i < rows.size(); ++i)
       if (rows[i].truncated) std::fill(terms[i].mask.begin(), terms[i].mask.end(), 0.0);
   if (options.has_mask("curvature"))
-    curvature_mask(options, rows, terms, counts.emplace_back(MaskCount{"curvature"}));
+    curvature_mask(options, rows, moments, terms, counts.emplace_back(MaskCount{"curvature"}));
   if (options.has_mask("obrs"))
     obrs_mask(options, rows, draw, terms, counts.emplace_back(MaskCount{"obrs"}));
 }

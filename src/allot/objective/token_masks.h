@@ -12,10 +12,10 @@
 
 namespace allot::objective {
 
-// Changes terms[i].mask; obrs also sets the factor if it reweighs.
+// Changes terms[i].mask; obrs also sets the factor if it reweighs. `moments` as step_terms().
 void apply_renormalizing(const LossOptions& options, std::span<const LossRow> rows,
-                         const TokenDraw& draw, std::vector<RowTerms>& terms,
-                         std::vector<MaskCount>& counts);
+                         const TokenDraw& draw, const CurvatureMoments* moments,
+                         std::vector<RowTerms>& terms, std::vector<MaskCount>& counts);
 
 // Multiplies terms[i].factor.
 void apply_factors(const LossOptions& options, std::span<const LossRow> rows,
