@@ -12,6 +12,7 @@ import numpy as np
 import tinker
 from numpy.typing import NDArray
 
+from ..adapters import check_version
 from ..deadline import Deadline
 from . import guard
 from .rows import Row, datum
@@ -43,7 +44,7 @@ class Engine:
         state: str | None = None,
         init_seed: int = 0,
     ) -> None:
-        guard.check_version(settings.untested)
+        check_version("tinker", settings.untested, "untested=True")
         guard.check(service, guard.SERVICE)
         self.settings = settings
         self._deadline = Deadline(settings.timeout_s)

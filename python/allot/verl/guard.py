@@ -1,4 +1,4 @@
-"""What the adapter needs of verl: a tested version, the names it uses, settings it can serve."""
+"""What the adapter needs of verl: the names it uses, settings it can serve."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 import allot
 
-from ..adapters import adapter, in_range, missing_calls
+from ..adapters import missing_calls
 
 ESTIMATOR = "allot"
-TESTED = adapter("verl").packages["verl"]
 
 # Methods of the synchronous trainer and of the agent-loop worker with the parameters used.
 TRAINER = {
@@ -32,15 +31,6 @@ WORKER = {
     "_agent_loop_postprocess": ("output", "validate"),
     "_compute_score": ("outputs", "kwargs"),
 }
-
-
-def check_version(untested: bool) -> None:
-    found = version("verl")
-    if not untested and not in_range(found, TESTED):
-        raise allot.ConfigError(
-            f"[verl] verl {found} is installed; {TESTED} is what the adapter was tested with. "
-            f"Hint: pip install 'verl{TESTED}', or +allot.untested=true"
-        )
 
 
 def check_class(kind: type, methods: dict[str, tuple[str, ...]]) -> None:

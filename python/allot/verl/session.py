@@ -211,7 +211,10 @@ class Session:
             "rows": {i: vars(one) for i, one in kept.items()},
         }
         path, aside = os.path.join(folder, FILE), os.path.join(folder, f".{FILE}.part")
-        torch.save(state, aside)
+        with open(aside, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(aside, path)
 
     def load(self, folder: str, step: int) -> None:

@@ -16,6 +16,7 @@ from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils import tensordict_utils as tu
 from verl.utils.dataset.rl_dataset import collate_fn
 
+from ..adapters import check_version
 from . import guard
 from . import rows as queue
 from .buffer import AllotReplayBuffer, NothingToTrain
@@ -37,7 +38,7 @@ class AllotTrainer(PPOTrainerSync):  # type: ignore[misc, unused-ignore]
         self.settings = Settings.of(
             OmegaConf.to_container(section, resolve=True) if section is not None else None
         )
-        guard.check_version(self.settings.untested)
+        check_version("verl", self.settings.untested, "+allot.untested=true")
         guard.check_class(PPOTrainerSync, guard.TRAINER)
         guard.refuse_settings(config)
         with open_dict(config):  # read by the workers

@@ -3,6 +3,7 @@
 import allot
 import pytest
 import world
+from allot import adapters
 from allot.verl import guard
 from allot.verl.candidates import Candidates, view
 from allot.verl.settings import Settings
@@ -61,12 +62,14 @@ def test_filter_groups_needs_log_probabilities(folder):
         guard.refuse_settings(world.configured(folder, *changes))
 
 
-def test_another_version_is_refused_with_a_hint(monkeypatch):
-    guard.check_version(untested=False)
-    monkeypatch.setattr(guard, "version", lambda name: "0.10.0")
-    with pytest.raises(allot.ConfigError, match="0.10.0.*untested"):
-        guard.check_version(untested=False)
-    guard.check_version(untested=True)
+def test_adapter_h_another_version_is_refused_with_a_hint(folder, monkeypatch):
+    from allot.verl.trainer import AllotTrainer
+
+    monkeypatch.setattr(adapters, "installed", lambda name: "0.10.0")
+    said = r"verl 0\.10\.0 is installed; >=0\.9\.1,<0\.9\.2 is what.*allot\.untested=true"
+    with pytest.raises(allot.ConfigError, match=said):
+        AllotTrainer(world.configured(folder))
+    assert AllotTrainer(world.configured(folder, "+allot.untested=true"))
 
 
 def test_a_missing_name_is_named():
@@ -133,7 +136,7 @@ def test_the_same_question_with_another_answer_is_another_prompt():
     assert len(candidates([*data, other]).index) == 3
 
 
-def test_a_key_that_two_different_rows_share_is_refused():
+def test_adapter_i_a_key_that_two_different_rows_share_is_refused():
     data = rows(3)
     assert len(candidates(data, key="extra_info.name").index) == 3
     data[2]["extra_info"]["name"] = "row-0"
