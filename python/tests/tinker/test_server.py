@@ -76,8 +76,7 @@ def test_uniform_is_the_plain_loop(server):
             answer = sampler.sample(tinker.ModelInput.from_ints(prompt), 8, params).result()
             texts = [tokenizer.decode(s.tokens, skip_special_tokens=True) for s in answer.sequences]
             rewards = np.array(reward(texts))
-            spread = rewards.std()
-            advantages = (rewards - rewards.mean()) / (spread + 1e-6 if spread else 1)
+            advantages = (rewards - rewards.mean()) / (rewards.std(ddof=1) + 1e-4)
             for one, advantage in zip(answer.sequences, advantages):
                 made.append((prompt, list(one.tokens), list(one.logprobs), advantage))
         batch = []
