@@ -98,6 +98,19 @@ def test_doctor_shows_what_each_of_them_serves():
         assert limited == set(entry.conditions)
 
 
+def test_every_adapter_has_the_tests_that_the_page_lists():
+    """For the two adapters of the table, in the files that it names."""
+    rows = re.findall(
+        r"^\| ([a-j]) \| .* \| (.*) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.M
+    )
+    assert "".join(letter for letter, *_ in rows) == "abcdefghij"
+    for letter, *cells in rows:
+        for host, files in zip(("tinker", "verl"), cells):
+            for file in re.findall("`(.*?)`", files):
+                text = (ROOT / "python" / "tests" / host / file).read_text(encoding="utf-8")
+                assert f"def test_adapter_{letter}_" in text, (letter, host, file)
+
+
 def test_declarations():
     for entry in adapters.adapters():
         assert entry.level in ("run", "unit", "recipe", "none")

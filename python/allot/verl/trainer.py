@@ -24,10 +24,8 @@ from .estimator import in_force
 from .session import Session
 from .settings import Settings
 
-MODE = "allot"
 
-
-@register_trainer(MODE)
+@register_trainer(guard.MODE)
 class AllotTrainer(PPOTrainerSync):  # type: ignore[misc, unused-ignore]
     """PPOTrainerSync, whose rollouts are spent by a method of allot; the section `allot` of the
     configuration says which (settings.py). `session` has the state, `session.owner` the actor that

@@ -156,6 +156,10 @@ class Service:
     def __init__(self, server: Server) -> None:
         self.server = server
 
+    def get_server_capabilities(self) -> Any:
+        found = SimpleNamespace(supported_models=[SimpleNamespace(model_name="fake")])
+        return self.server.answer("capabilities", lambda _: found).result()
+
     def create_lora_training_client(self, base_model: str, rank: int, seed: int) -> Trainer:
         draw = np.random.Generator(np.random.PCG64(seed))
         weights = draw.normal(0, 0.3, (2, VOCABULARY, VOCABULARY))

@@ -4,6 +4,7 @@ outcome is counted twice, and no decision depends on what went wrong."""
 from concurrent.futures import ThreadPoolExecutor
 
 import allot
+import allot.tinker
 import pytest
 import tinker
 import world
@@ -197,6 +198,36 @@ def test_adapter_h_an_untested_version(monkeypatch):
     with pytest.raises(allot.ConfigError, match=r"tinker 0\.38\.0 is installed; >=0\.24\.1,<0\.25"):
         world.run(Server(), "aero")
     world.run(Server(), "aero", 1, untested=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("die", r"\[tinker\] the server does not answer: Gone.*Hint: base_url"),
+        ("drop", r"does not answer: TimeoutError: no answer within 0\.4 s"),
+    ],
+)
+def test_a_server_that_is_down_is_noticed_at_once(fault, said):
+    server = Server(fault=lambda call, number: fault)
+    with pytest.raises(allot.SamplerError, match=said):
+        world.run(server, timeout_s=SOON_S)
+    assert set(server.calls) == {"capabilities"}
+
+
+def test_a_server_that_does_not_know_its_capabilities_is_taken_as_it_is():
+    server = Server(fault=lambda call, number: "refuse" if call == "capabilities" else None)
+    assert world.same(world.run(server, "aero").weights, world.run(Server(), "aero").weights)
+
+
+def test_a_model_that_the_server_does_not_have():
+    with pytest.raises(allot.ConfigError, match=r"base_model is 'faek'; one of fake is needed"):
+        allot.tinker.Engine(world.Watched(Server()), "faek", 8, allot.tinker.Settings())
+    server = Server(fault=lambda call, number: "refuse" if call == "create" else None)
+    said = (
+        r"create_lora_training_client\(base_model='fake', rank=32, seed=0\) failed: Refused.*Hint"
+    )
+    with pytest.raises(allot.SamplerError, match=said):
+        world.run(server)
 
 
 def test_a_client_without_a_call(monkeypatch):

@@ -253,6 +253,7 @@ def test_text_and_messages():
     ("changes", "error", "said"),
     [
         ({"data": []}, allot.DataError, r"has no rows"),
+        ({"data": ["1 + 1"]}, allot.DataError, r"first row of the data is '1 \+ 1'; a mapping is"),
         ({"data": [{"prompt": []}]}, allot.DataError, r"a prompt has no token"),
         ({"data": [{"text": [1]}]}, allot.DataError, r"columns text; 'prompt' is needed"),
         ({"method": "optpo"}, allot.ConfigError, r"optpo"),
@@ -260,6 +261,11 @@ def test_text_and_messages():
         ({"method": {"method": "grpo", "group_size": 2}}, allot.ConfigError, r"are one thing"),
         ({"method": "none"}, allot.ConfigError, r"none"),
         ({"loss": "cispo"}, allot.ConfigError, r"loss is 'cispo'; one of importance_sampling, ppo"),
+        (
+            {"grops": 3},
+            allot.ConfigError,
+            r"grops is neither .* a setting. Hint: did you mean groups",
+        ),
         ({"groups": 0}, allot.ConfigError, r"groups is 0; 1 or more is needed"),
         ({"timeout_s": 0}, allot.ConfigError, r"timeout_s is 0"),
     ],

@@ -6,6 +6,7 @@ import world
 from allot import adapters
 from allot.verl import guard
 from allot.verl.candidates import Candidates, view
+from allot.verl.session import options_of
 from allot.verl.settings import Settings
 from omegaconf import OmegaConf
 
@@ -91,6 +92,28 @@ def test_a_method_that_verl_cannot_serve_is_refused_before_anything_starts():
 
     with pytest.raises(allot.ConfigError, match="optpo.*cancel|cancel.*optpo"):
         Owner("optpo", {}, {"cancel": False, "grain": "request"})
+
+
+@pytest.mark.parametrize("mode", ["sync", "colocate_async", "separate_async"])
+def test_our_agent_loops_under_another_trainer_are_refused_before_anything_starts(folder, mode):
+    from allot.verl.manager import AllotManager
+
+    overlaps = ".*steps that overlap" if "async" in mode else ""
+    said = f"trainer_mode is '{mode}'{overlaps}.*Hint: trainer.v1.trainer_mode=allot"
+    with pytest.raises(allot.ConfigError, match=said):
+        AllotManager(config=world.configured(folder, f"trainer.v1.trainer_mode={mode}"))
+
+
+def test_a_group_of_one_and_held_rollouts_without_log_probabilities(folder):
+    config = world.configured(folder, "actor_rollout_ref.rollout.n=1")
+    with pytest.raises(
+        allot.ConfigError, match=r"rollout\.n is 1; 2 or more.*Hint: .*rollout\.n=8"
+    ):
+        options_of(config, Settings())
+    assert options_of(config, Settings.of({"group_size": 4}))["group_size"] == 4
+    guard.refuse_held("aero", {})
+    with pytest.raises(allot.ConfigError, match="ar3po .*Hint: .*calculate_log_probs=true"):
+        guard.refuse_held("ar3po", {})
 
 
 # ---- prompts
