@@ -45,9 +45,7 @@ class Rank:
         self.rank, self.ranks = rank, ranks
         torch.manual_seed(0)  # the same weights everywhere
         sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
-        config = LlamaConfig(
-            vocab_size=PAD + 1, num_hidden_layers=1, pad_token_id=PAD, use_cache=True, **sizes
-        )
+        config = LlamaConfig(vocab_size=PAD + 1, num_hidden_layers=1, pad_token_id=PAD, **sizes)
         self.model = LlamaForCausalLM(config)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-2)
         torch.manual_seed(1 + rank)  # other samples on every rank
@@ -91,13 +89,9 @@ class Rank:
             found = self.gather([(i, p, answer) for (i, p), answer in zip(mine, answers)])
             made.update((i, (PROMPTS[prompt], answer)) for i, prompt, answer in found)
             ids = [i for i, _ in wanted]
-            plan = self.controller.observe(
-                {
-                    "id": ids,
-                    "reward": [reward(*made[i]) for i in ids],
-                    "tokens": [len(made[i][1]) for i in ids],
-                }
-            )
+            rewards = [reward(*made[i]) for i in ids]
+            tokens = [len(made[i][1]) for i in ids]
+            plan = self.controller.observe({"id": ids, "reward": rewards, "tokens": tokens})
         batch = self.controller.finalize()
         if len(batch) > 0:
             self.update(batch, [made[i] for i in batch.rollout.tolist()])

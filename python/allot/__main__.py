@@ -11,7 +11,7 @@ from pathlib import Path
 
 import allot
 
-from .adapters import Found, adapters, found, installed
+from .adapters import Found, adapters, capabilities, conditions, found, installed
 from .audit import audit, math_verify, report
 
 
@@ -47,6 +47,7 @@ def doctor() -> str:
         if entry.tried:
             tried = (f"{t.version} {'passed' if t.passed else 'failed'}" for t in entry.tried)
             lines.append(f"{entry.host} tried: {', '.join(tried)}")
+    lines += ["", table(capabilities()), *conditions()]
     return "\n".join(lines)
 
 
@@ -70,6 +71,7 @@ def doctor_json() -> str:
                 "what": entry.what,
                 "level": entry.level,
                 "primitives": list(entry.primitives),
+                "conditions": entry.conditions,
                 "packages": packages,
                 "tried": [asdict(trial) for trial in entry.tried],
             }

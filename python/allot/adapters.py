@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import allot
+
 NOT_PLANNED_YET = "not part of this version"
 
 
@@ -37,6 +39,7 @@ class Adapter:
     level: str
     packages: dict[str, str]  # name to tested range
     primitives: tuple[str, ...]
+    conditions: dict[str, str]  # of a primitive that is served with something alone
     tried: tuple[Trial, ...]
 
 
@@ -59,9 +62,13 @@ class Found:
         return "ok" if in_range(self.version, self.tested) else "outside the tested range"
 
 
+def declared() -> dict[str, Any]:
+    text = (Path(__file__).parent / "adapters.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
 def adapters() -> list[Adapter]:
     """Every adapter declared, planned ones too."""
-    text = (Path(__file__).parent / "adapters.json").read_text(encoding="utf-8")
     return [
         Adapter(
             host=entry["host"],
@@ -69,17 +76,42 @@ def adapters() -> list[Adapter]:
             level=entry["level"],
             packages=entry["packages"],
             primitives=tuple(entry["primitives"]),
+            conditions=entry["conditions"],
             tried=tuple(
                 Trial(trial["version"], trial["passed"], trial["note"]) for trial in entry["tried"]
             ),
         )
-        for entry in json.loads(text)["adapters"]
+        for entry in declared()["adapters"]
     ]
 
 
 def adapter(host: str) -> Adapter:
     """The adapter to one host, e.g. "trl"."""
     return next(entry for entry in adapters() if entry.host == host)
+
+
+def capabilities() -> list[list[str]]:
+    """What every adapter serves, as a table: a row for each primitive, a column for each adapter;
+    "if": with what `conditions` names alone."""
+    every = adapters()
+    rows = [["", "a trainer can", *(entry.host for entry in every)]]
+    for primitive, meaning in declared()["primitives"].items():
+        rows.append([primitive, meaning, *(served(entry, primitive) for entry in every)])
+    return rows
+
+
+def served(entry: Adapter, primitive: str) -> str:
+    if primitive not in entry.primitives:
+        return "no"
+    return "if" if primitive in entry.conditions else "yes"
+
+
+def conditions() -> list[str]:
+    return [
+        f"{entry.host} {primitive} if: {needed}"
+        for entry in adapters()
+        for primitive, needed in entry.conditions.items()
+    ]
 
 
 def installed(package: str) -> str:
@@ -97,6 +129,17 @@ def found() -> list[Found]:
         for entry in adapters()
         for package, tested in entry.packages.items()
     ]
+
+
+def check_version(host: str, untested: bool, otherwise: str) -> None:
+    """Refuses a version of the host that its adapter was not tested with, unless `untested`, which
+    the user sets by what `otherwise` says."""
+    version, tested = installed(host), adapter(host).packages[host]
+    if not untested and not in_range(version, tested):
+        raise allot.ConfigError(
+            f"[{host}] {host} {version} is installed; {tested} is what the adapter was tested "
+            f"with. Hint: pip install '{host}{tested}', or {otherwise}"
+        )
 
 
 def missing_calls(host: Any, calls: Mapping[str, tuple[str, ...]]) -> list[str]:

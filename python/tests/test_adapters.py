@@ -11,7 +11,8 @@ import allot
 import pytest
 from allot import adapters
 
-PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+ROOT = Path(__file__).resolve().parents[2]
+PYPROJECT, PAGE = ROOT / "pyproject.toml", ROOT / "docs" / "adapters.md"
 
 
 def run(*arguments, path=""):
@@ -54,6 +55,7 @@ def test_doctor_says_the_same_in_json(other_hosts):
     assert trl["packages"][0]["found"] == "0.99.0"
     assert trl["packages"][0]["verdict"] == "outside the tested range"
     assert (tinker["level"], verl["level"]) == ("run", "unit")
+    assert verl["conditions"] == {"P6": "rollout.calculate_log_probs=true"}
 
 
 def test_ranges():
@@ -74,6 +76,39 @@ def test_what_pip_installs_is_what_was_tested():
         if listed:
             wanted = re.findall(r'"([\w-]+)([<>=,.0-9]+)"', listed.group(1))
             assert dict(wanted) == dict(entry.packages), entry.host
+
+
+def test_doctor_shows_what_each_of_them_serves():
+    """Also where nothing is installed; the page has the same table."""
+    said = run("doctor").stdout
+    page = PAGE.read_text(encoding="utf-8")
+    rows = adapters.capabilities()
+    assert [row[0] for row in rows[1:]] == [f"P{i}" for i in range(1, 9)]
+    for row in rows:
+        assert re.search(" +".join(map(re.escape, row)), said), row
+        assert f"\n| {' | '.join(row)} |\n" in page, row
+    for condition in adapters.conditions():
+        assert f"\n{condition}\n" in said and f"\n- {condition}\n" in page
+    assert max(map(len, said.splitlines())) <= 100
+    cells = {host: [row[i] for row in rows[1:]] for i, host in enumerate(rows[0]) if i > 1}
+    for entry in adapters.adapters():
+        served = [f"P{i}" for i, cell in enumerate(cells[entry.host], 1) if cell != "no"]
+        assert served == list(entry.primitives)
+        limited = {f"P{i}" for i, cell in enumerate(cells[entry.host], 1) if cell == "if"}
+        assert limited == set(entry.conditions)
+
+
+def test_every_adapter_has_the_tests_that_the_page_lists():
+    """For the two adapters of the table, in the files that it names."""
+    rows = re.findall(
+        r"^\| ([a-j]) \| .* \| (.*) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.M
+    )
+    assert "".join(letter for letter, *_ in rows) == "abcdefghij"
+    for letter, *cells in rows:
+        for host, files in zip(("tinker", "verl"), cells):
+            for file in re.findall("`(.*?)`", files):
+                text = (ROOT / "python" / "tests" / host / file).read_text(encoding="utf-8")
+                assert f"def test_adapter_{letter}_" in text, (letter, host, file)
 
 
 def test_declarations():

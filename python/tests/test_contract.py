@@ -3,7 +3,8 @@
 import allot
 import numpy as np
 import pytest
-from world import World, columns, events, records, trace
+from decisions import trace
+from world import World, columns, events, records
 
 NAMES = [method.name for method in allot.methods()] + ["mopps+aero", "greso+ar3po"]
 

@@ -88,23 +88,3 @@ def events(
         yield "finalize", batch
         controller.feedback(len(batch) > 0)
         yield "feedback", controller.policy
-
-
-def trace(event: tuple[str, Any]) -> Any:
-    """What an event decided, as plain values that can be compared."""
-    kind, value = event
-    if kind in ("plan", "observe"):
-        rows = [(r.prompt, r.first, r.n, r.first_seq, r.tag, r.round) for r in value.generate]
-        return kind, rows, value.cancel.tolist(), value.refill, value.done
-    if kind == "finalize":
-        return (
-            kind,
-            value.rollout.tolist(),
-            value.advantage.tolist(),
-            value.weight.tolist(),
-            value.anchor.tolist(),
-            value.offsets.tolist(),
-            value.hold.tolist(),
-            value.norm,
-        )
-    return kind, value

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import allot
@@ -12,6 +13,7 @@ import numpy as np
 import tinker
 from numpy.typing import NDArray
 
+from ..adapters import check_version
 from ..deadline import Deadline
 from . import guard
 from .rows import Row, datum
@@ -19,6 +21,7 @@ from .rule import Rule
 from .settings import Settings
 
 Logps = NDArray[np.float32]
+FIRST_ANSWER_S = 30.0  # a server that has nothing to do yet
 AGAIN = "the run goes on from its last checkpoint when it is started again"
 
 
@@ -43,20 +46,24 @@ class Engine:
         state: str | None = None,
         init_seed: int = 0,
     ) -> None:
-        guard.check_version(settings.untested)
+        check_version("tinker", settings.untested, "untested=True")
         guard.check(service, guard.SERVICE)
+        reach(service, base_model, settings.timeout_s)
         self.settings = settings
         self._deadline = Deadline(settings.timeout_s)
         self.rule: Rule | None = None  # by what the server divides its loss
         self.with_weights = True  # whether the server is sent weights
         self._sampler: Any = None
         if state is None:
-            create = service.create_lora_training_client
-            trainer = self._made(create, base_model=base_model, rank=rank, seed=init_seed)
+            create = partial(
+                service.create_lora_training_client,
+                base_model=base_model,
+                rank=rank,
+                seed=init_seed,
+            )
         else:
-            resume = service.create_training_client_from_state_with_optimizer
-            trainer = self._made(resume, path=state)
-        self.trainer = guard.check(trainer, guard.TRAINER)
+            create = partial(service.create_training_client_from_state_with_optimizer, path=state)
+        self.trainer = guard.check(self._client(create), guard.TRAINER)
 
     @property
     def known_rule(self) -> Rule:
@@ -74,7 +81,8 @@ class Engine:
     def sampler(self) -> Any:
         """The sampling client of the present weights, the same object until they change."""
         if self._sampler is None:
-            made = self._made(self.trainer.save_weights_and_get_sampling_client)
+            create = self.trainer.save_weights_and_get_sampling_client
+            made = guarded(create.__name__, lambda: self._deadline.call(create))
             self._sampler = guard.check(made, guard.SAMPLER)
         return self._sampler
 
@@ -140,13 +148,44 @@ class Engine:
             )
         return found
 
-    def _made(self, create: Any, **arguments: Any) -> Any:
-        """A client, from a call that has no time limit of its own."""
-        name = create.__name__
-        return guarded(name, lambda: self._deadline.call(create, **arguments))
+    def _client(self, create: Any) -> Any:
+        """A training client, from a call that has no time limit of its own."""
+        try:
+            return self._deadline.call(create)
+        except Exception as error:
+            given = ", ".join(f"{name}={value!r}" for name, value in create.keywords.items())
+            raise allot.SamplerError(
+                f"[tinker] {create.func.__name__}({given}) failed: {described(error)}; a training "
+                f"client is needed. Hint: does the server know what was named, allow that rank, "
+                f"and have a place free? Those of ended clients are freed after some minutes"
+            ) from error
 
     def _result(self, call: str, submit: Any) -> Any:
         return guarded(call, lambda: submit().result(timeout=self.settings.timeout_s))
+
+
+def reach(service: Any, base_model: str, timeout_s: float) -> None:
+    """Refuses a server that does not answer, or that names its models and this one is none of them;
+    a server that does not know the question is taken as it is."""
+    ask = getattr(service, "get_server_capabilities", None)
+    if ask is None:
+        return
+    try:
+        found = Deadline(min(timeout_s, FIRST_ANSWER_S)).call(ask)
+    except Exception as error:
+        if getattr(error, "status_code", None) is not None:
+            return
+        raise allot.SamplerError(
+            f"[tinker] the server does not answer: {described(error)}; one that runs is needed. "
+            f"Hint: base_url and api_key of the ServiceClient; a local server is asked by "
+            f"curl URL/api/v1/healthz"
+        ) from error
+    names = [one.model_name for one in found.supported_models if one.model_name]
+    if names and base_model not in names:
+        raise allot.ConfigError(
+            f"[tinker] base_model is {base_model!r}; one of {', '.join(names)} is needed. "
+            f"Hint: it is spelled as it was for the server"
+        )
 
 
 def guarded(call: str, make: Any) -> Any:

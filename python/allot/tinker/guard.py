@@ -1,4 +1,4 @@
-"""What the adapter needs of the tinker client: a tested version, and the calls it makes."""
+"""What the adapter needs of the tinker client: the calls it makes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 
 import allot
 
-from ..adapters import adapter, in_range, missing_calls
-
-TESTED = adapter("tinker").packages["tinker"]
+from ..adapters import missing_calls
 
 SERVICE = {
     "create_lora_training_client": ("base_model", "rank", "seed"),
@@ -25,15 +23,6 @@ TRAINER = {
     "save_weights_and_get_sampling_client": (),
 }
 SAMPLER = {"sample": ("prompt", "num_samples", "sampling_params")}
-
-
-def check_version(untested: bool) -> None:
-    found = version("tinker")
-    if not untested and not in_range(found, TESTED):
-        raise allot.ConfigError(
-            f"[tinker] tinker {found} is installed; {TESTED} is what the adapter was tested with. "
-            f"Hint: pip install 'tinker{TESTED}', or untested=True"
-        )
 
 
 def check(client: Any, calls: Mapping[str, tuple[str, ...]]) -> Any:

@@ -11,12 +11,21 @@ from ..identity import Identity, Index
 from .settings import Settings
 
 
-def index_of(data: Sequence[Mapping[str, Any]], settings: Settings) -> Index:
+def check_data(data: Any) -> None:
     if not hasattr(data, "__len__") or not hasattr(data, "__getitem__") or not len(data):
         raise allot.DataError(
             "[tinker] the data cannot be indexed or has no rows; a list of rows, or a data set "
             "with length and index, is needed"
         )
+    if not isinstance(data[0], Mapping):
+        raise allot.DataError(
+            f"[tinker] the first row of the data is {str(data[0])[:80]!r}; a mapping is needed. "
+            f"Hint: {{'prompt': .., 'answer': ..}}, with any columns that the reward wants"
+        )
+
+
+def index_of(data: Sequence[Mapping[str, Any]], settings: Settings) -> Index:
+    check_data(data)
     columns = getattr(data, "column_names", None) or list(data[0])
     return Index(data, Identity(settings.key, columns, "tinker"))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import allot
@@ -78,6 +79,19 @@ class Settings:
     embedding: str = "embedding"
     replay_mib: float = 256
     untested: bool = False
+
+    @classmethod
+    def of(cls, **given: Any) -> Settings:
+        """Settings, with a word on names that are none."""
+        known = [one.name for one in fields(cls)]
+        for name in given:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]}?" if near else "help(allot.tinker.Settings)"
+                raise allot.ConfigError(
+                    f"[tinker] {name} is neither an argument of train nor a setting. Hint: {hint}"
+                )
+        return cls(**given)
 
     def __post_init__(self) -> None:
         least = {

@@ -11,7 +11,7 @@ import allot
 
 from .. import statefile
 from .engine import Engine
-from .inputs import token_ids
+from .inputs import check_data, token_ids
 from .probe import measure, repeats
 from .rule import Rule
 from .scoring import Reward
@@ -54,7 +54,8 @@ def train(
         on_step: called after every step with its number and metrics.
         settings: see Settings.
     """
-    chosen = Settings(**settings)
+    chosen = Settings.of(**settings)
+    check_data(data)
     saved = None
     if folder is not None and (Path(folder) / statefile.FILE).exists():
         saved = statefile.load(folder, "tinker", WITHOUT)[0]["server_state"]

@@ -1,4 +1,4 @@
-"""What the adapter needs of TRL: a tested version, and the private names it uses."""
+"""What the adapter needs of TRL: the private names it uses."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 
 import allot
 
-from ..adapters import adapter, in_range, missing_calls
-
-TESTED = adapter("trl").packages["trl"]
+from ..adapters import missing_calls
 
 # Methods of GRPOTrainer with the parameters the adapter gives them or takes over from them.
 METHODS = {
@@ -56,15 +54,6 @@ ATTRIBUTES = (
     "_step",
     "_tokenizer",
 )
-
-
-def check_version(untested: bool) -> None:
-    found = version("trl")
-    if not untested and not in_range(found, TESTED):
-        raise allot.ConfigError(
-            f"[trl] TRL {found} is installed; {TESTED} is what the adapter was tested with. "
-            f"Hint: pip install 'trl{TESTED}', or Allocation(..., untested=True)"
-        )
 
 
 def check_class(trainer: type) -> None:

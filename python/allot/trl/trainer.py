@@ -11,6 +11,7 @@ import trl
 from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from ..adapters import check_version
 from . import guard, loss
 from .allocation import Allocation
 from .session import Session
@@ -35,7 +36,7 @@ class GRPOTrainer(trl.GRPOTrainer):  # type: ignore[misc, unused-ignore]
         self, *args: Any, allocation: str | Mapping[str, Any] | Allocation = DEFAULT, **kwargs: Any
     ) -> None:
         chosen = Allocation.of(allocation)
-        guard.check_version(chosen.untested)
+        check_version("trl", chosen.untested, "Allocation(..., untested=True)")
         guard.check_class(trl.GRPOTrainer)
         super().__init__(*args, **kwargs)
         guard.check_ready(self)

@@ -1,4 +1,4 @@
-"""What the adapter needs of verl: a tested version, the names it uses, settings it can serve."""
+"""What the adapter needs of verl: the names it uses, settings it can serve."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import allot
 
-from ..adapters import adapter, in_range, missing_calls
+from ..adapters import missing_calls
 
 ESTIMATOR = "allot"
-TESTED = adapter("verl").packages["verl"]
+MODE = "allot"  # of trainer.v1.trainer_mode
 
 # Methods of the synchronous trainer and of the agent-loop worker with the parameters used.
 TRAINER = {
@@ -32,15 +32,6 @@ WORKER = {
     "_agent_loop_postprocess": ("output", "validate"),
     "_compute_score": ("outputs", "kwargs"),
 }
-
-
-def check_version(untested: bool) -> None:
-    found = version("verl")
-    if not untested and not in_range(found, TESTED):
-        raise allot.ConfigError(
-            f"[verl] verl {found} is installed; {TESTED} is what the adapter was tested with. "
-            f"Hint: pip install 'verl{TESTED}', or +allot.untested=true"
-        )
 
 
 def check_class(kind: type, methods: dict[str, tuple[str, ...]]) -> None:
@@ -83,6 +74,29 @@ def refuse_settings(config: Any) -> None:
     found = [name for name, given in refusals.items() if given]
     if found:
         raise allot.ConfigError(f"[verl] {'; '.join(found)}: not served by the allot trainer")
+
+
+def refuse_other_trainers(config: Any) -> None:
+    """Our agent loops wait for the owner that allot's trainer makes: under another trainer every
+    prompt would fail."""
+    mode = config.trainer.v1.trainer_mode
+    if mode == MODE and "owner" in (config.get("allot") or {}):
+        return
+    overlap = " (steps that overlap are not served; docs/verl.md)" if "async" in mode else ""
+    raise allot.ConfigError(
+        f"[verl] trainer.v1.trainer_mode is {mode!r}{overlap}; AllotManager works with the trainer "
+        f"{MODE!r} alone. Hint: trainer.v1.trainer_mode={MODE}, or no agent_loop_manager_class"
+    )
+
+
+def refuse_held(method: str, options: dict[str, Any]) -> None:
+    """For a run without the sampler's log-probabilities."""
+    if allot.Controller(method, **options).needs.hold:
+        raise allot.ConfigError(
+            f"[verl] {method} trains on rollouts of earlier steps, and without "
+            f"rollout.calculate_log_probs their policy is not known. "
+            f"Hint: actor_rollout_ref.rollout.calculate_log_probs=true"
+        )
 
 
 def refuse_data(dataset: Any, data_config: Any) -> None:

@@ -99,8 +99,9 @@ class AllotWorker(Worker):  # type: ignore[misc, valid-type, unused-ignore]
         if found is not None and not isinstance(end, BaseException):
             return found
         failed = isinstance(end, VerifierFailed)
-        log.warning("[verl] rollout %d of %s: %s", seq, uid, end or "no output")
+        log.warning("[verl] rollout %d of %s: %s", seq, uid, described(end))
         out = outcome(seq, "ok" if failed else "failed", "verifier_error" if failed else "scored")
+        out["failure"] = described(end)
         if self._correct is not None:
             out["correct"] = False
         return out
@@ -165,6 +166,14 @@ def outcome(
     }
 
 
+def described(end: Any) -> str:
+    """Why a rollout has no score."""
+    if isinstance(end, VerifierFailed):
+        return str(end)
+    failed = isinstance(end, BaseException)
+    return f"{type(end).__name__}: {end}"[:300] if failed else "its agent loop had no output"
+
+
 def number(value: Any) -> float | None:
     """A reward that can be computed with; None where there is none."""
     if value is None or float(value) != float(value):
@@ -178,6 +187,7 @@ class AllotManager(AgentLoopManagerTQ):  # type: ignore[misc, unused-ignore]
 
     serves_allot = True
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
+        guard.refuse_other_trainers(config)
+        super().__init__(config, *args, **kwargs)
         self.agent_loop_workers_class = ray.remote(AllotWorker)

@@ -88,6 +88,7 @@ class Owner:
     def _reset(self) -> None:
         self._ids: dict[tuple[str, int], int] = {}  # (uid, sequence number): rollout
         self._made: dict[int, Made] = {}  # of the step, as far as reported
+        self._failures: list[str] = []  # why rollouts of the step have no score
         self._wanted: dict[str, list[Wanted]] = {}  # not fetched by their worker yet
         self._starts: list[Start] = []  # not fetched by the trainer yet
         self._running: dict[str, int] = {}  # uid: its prompt
@@ -140,6 +141,12 @@ class Owner:
             self._changed.notify_all()
 
     async def finalize(self) -> Shipment:
+        """Raises DataError where every rollout of the step failed."""
+        if self._made and len(self._failures) == len(self._made):
+            raise allot.DataError(
+                f"[verl] none of the {len(self._made)} rollouts of the step could be generated and "
+                f"scored: {self._failures[0]}; a score for some of them is needed"
+            )
         batch = self.controller.finalize()
         everything = {**self._held, **self._made}
         hold, release = batch.hold.copy(), batch.release.copy()
@@ -198,7 +205,8 @@ class Owner:
     async def observe(self, uid: str, outcomes: Sequence[Mapping[str, Any]]) -> list[Wanted]:
         """Reports rollouts of a prompt; returns what else is wanted of it, in time; none: no more.
 
-        outcomes: seq, tokens, status, scoring, reward, metric, correct, mean_logprob.
+        outcomes: seq, tokens, status, scoring, reward, metric, correct, mean_logprob; failure: why
+        it was not generated, or not scored.
         """
         rows = [self._row(uid, one) for one in outcomes]
         async with self._changed:
@@ -230,6 +238,8 @@ class Owner:
         )
         row = {"id": rollout, **outcome}
         del row["seq"], row["metric"]
+        failure = row.pop("failure", None)
+        self._failures += [failure] if failure else []
         return row
 
     def _decide(self, outcomes: Any, more: list[allot.Prompt] | None = None) -> None:

@@ -11,8 +11,10 @@ import ray
 import torch
 from transfer_queue import KVBatchMeta
 
+from ..causes import CauseWarnings
 from ..held import Held
 from ..replay import Ready, ReadyGroup, Replay
+from . import guard
 from . import rows as queue
 from .candidates import Candidates
 from .estimator import Aggregation, Table
@@ -52,6 +54,8 @@ class Session:
             "success_threshold": settings.success_threshold,
         }
         options = options_of(config, settings)
+        if not rollout.calculate_log_probs:
+            guard.refuse_held(settings.method, options)
         Owner(
             settings.method, options, host, **arguments
         )  # a mistake is told here, not by an actor
@@ -72,6 +76,7 @@ class Session:
         self._surplus: dict[int, queue.Rows] = {}  # of groups that wait
         self._shipments: list[Shipment] = []  # of the step
         self._items: dict[str, Ready] = {}
+        self._causes = CauseWarnings("verl")
         self._policy = 0
         self.aggregation = self._aggregation(config)
         self._candidates: Candidates | None = None
@@ -120,6 +125,7 @@ class Session:
             self._serve()
             shipment: Shipment = ray.get(self.owner.finalize.remote())
             metrics.update(shipment.metrics)
+            self._causes.step(shipment.metrics, self._trainer.global_steps)
             self._shipments.append(shipment)
             flat = shipment.flat if self._fill else set()
             self.replay.add(group for group in shipment.groups if group.prompt not in flat)
@@ -211,7 +217,10 @@ class Session:
             "rows": {i: vars(one) for i, one in kept.items()},
         }
         path, aside = os.path.join(folder, FILE), os.path.join(folder, f".{FILE}.part")
-        torch.save(state, aside)
+        with open(aside, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(aside, path)
 
     def load(self, folder: str, step: int) -> None:
@@ -243,7 +252,14 @@ class Session:
 
 def options_of(config: Any, settings: Settings) -> dict[str, Any]:
     """The method's options, with what verl's own settings say."""
-    host: dict[str, Any] = {"group_size": config.actor_rollout_ref.rollout.n}
+    n = config.actor_rollout_ref.rollout.n
+    if n < 2 and "group_size" not in settings.options:
+        raise allot.ConfigError(
+            f"[verl] actor_rollout_ref.rollout.n is {n}; 2 or more is needed: it is the number of "
+            f"rollouts per prompt that a method aims at on average. "
+            f"Hint: actor_rollout_ref.rollout.n=8"
+        )
+    host: dict[str, Any] = {"group_size": n}
     scaled = config.algorithm.get("norm_adv_by_std_in_grpo", True)
     if not scaled and "adv" not in settings.options:
         host["adv_scale"] = "none"

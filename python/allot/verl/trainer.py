@@ -16,6 +16,7 @@ from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils import tensordict_utils as tu
 from verl.utils.dataset.rl_dataset import collate_fn
 
+from ..adapters import check_version
 from . import guard
 from . import rows as queue
 from .buffer import AllotReplayBuffer, NothingToTrain
@@ -23,10 +24,8 @@ from .estimator import in_force
 from .session import Session
 from .settings import Settings
 
-MODE = "allot"
 
-
-@register_trainer(MODE)
+@register_trainer(guard.MODE)
 class AllotTrainer(PPOTrainerSync):  # type: ignore[misc, unused-ignore]
     """PPOTrainerSync, whose rollouts are spent by a method of allot; the section `allot` of the
     configuration says which (settings.py). `session` has the state, `session.owner` the actor that
@@ -37,7 +36,7 @@ class AllotTrainer(PPOTrainerSync):  # type: ignore[misc, unused-ignore]
         self.settings = Settings.of(
             OmegaConf.to_container(section, resolve=True) if section is not None else None
         )
-        guard.check_version(self.settings.untested)
+        check_version("verl", self.settings.untested, "+allot.untested=true")
         guard.check_class(PPOTrainerSync, guard.TRAINER)
         guard.refuse_settings(config)
         with open_dict(config):  # read by the workers

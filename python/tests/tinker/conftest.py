@@ -13,6 +13,22 @@ spec = importlib.util.find_spec("tinker")
 collect_ignore_glob = [] if spec and spec.origin else ["test_*.py"]
 
 
+@pytest.fixture
+def logs(monkeypatch):
+    """Of every session that is made in the test, what its Controller decides."""
+    import decisions
+    from allot.tinker import session
+
+    made, controller_of = [], session.controller_of
+
+    def logged(*given):
+        made.append(decisions.Log(controller_of(*given)))
+        return made[-1]
+
+    monkeypatch.setattr(session, "controller_of", logged)
+    return made
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """A real one, started once for all tests; a test that kills it starts it again."""

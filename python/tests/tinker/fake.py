@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import tinker
+from allot.tinker.probe import SEED
 
 VOCABULARY = 8
 END = 0
@@ -33,6 +34,8 @@ FAULTS = (
     "copies",  # all sequences are the first one
     "kill",  # the client's process ends before the call
     "kill after",  # the server has carried it out, and the client's process ends
+    "die",  # the server ends before it has carried it out, and answers nobody until start()
+    "die after",  # after it has carried it out, and before anybody is told
 )
 LATE_S = 0.6
 
@@ -43,6 +46,10 @@ class Killed(BaseException):
 
 class Refused(Exception):
     status_code = 400
+
+
+class Gone(ConnectionError):
+    """There is no server."""
 
 
 @dataclass
@@ -79,29 +86,49 @@ class Server:
     calls: Counter[str] = field(default_factory=Counter)
     log: list[tuple[Any, ...]] = field(default_factory=list)
     most_in_flight: int = 0
+    losses: list[list[float]] = field(default_factory=list)  # of every call, by row
     sampled: int = 0
+    answers: dict[tuple[int, ...], Any] = field(default_factory=dict)  # by prompt and seed
+    up: bool = True
+    life: int = 0  # how often it was started again; it knows no client of an earlier life
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._in_flight = self._models = 0
 
-    def answer(self, call: str, work: Callable[[str | None], Any]) -> Future[Any]:
-        """A future of work(fault), done or not as the fault has it."""
+    def start(self) -> None:
+        """After it has died, with what was saved and nothing else."""
+        self.up, self.life = True, self.life + 1
+
+    def answer(
+        self, call: str, work: Callable[[str | None], Any], life: int | None = None
+    ) -> Future[Any]:
+        """A future of work(fault), done or not as the fault has it. `life`: that in which the
+        client was made; None: it is being made."""
         with self._lock:
-            fault = self.fault(call, self.calls[call])
-            self.calls[call] += 1
+            up = self.up
+            fault = self.fault(call, self.calls[call]) if up else None
+            self.calls[call] += up
             self._in_flight += call == "sample"
             self.most_in_flight = max(self.most_in_flight, self._in_flight)
         if fault == "kill":
             raise Killed(call)
         future: Future[Any] = Future()
         try:
+            if not up or fault == "die":
+                self.up = False
+                raise Gone(call)
+            if life not in (None, self.life):
+                raise Refused("no such model")
             if fault in ("error", "refuse"):
                 raise {"error": RuntimeError, "refuse": Refused}[fault]("the server says no")
             with self._lock:
                 value = work(fault)
             if fault == "kill after":
                 raise Killed(call)
+            if fault == "die after":
+                self.up = False
+                raise Gone(call)
             if fault == "late":
                 threading.Timer(LATE_S, future.set_result, [value]).start()
             elif fault != "drop":
@@ -113,6 +140,13 @@ class Server:
                 self._in_flight -= call == "sample"
         return future
 
+    def keep(self, prompt: list[int], seed: int, made: list[Any]) -> None:
+        """One seed has one answer, however often it is asked for; but that of the start-up, which
+        is asked for under other weights."""
+        found = [(list(one.tokens), list(one.logprobs)) for one in made]
+        if seed != SEED:
+            assert self.answers.setdefault((*prompt, seed), found) == found
+
     def logps(self, weights: np.ndarray, tokens: list[int]) -> np.ndarray:
         """[positions, vocabulary] of the token after each."""
         return log_softmax(weights[0][tokens] + weights[1][tokens[0]])
@@ -121,6 +155,10 @@ class Server:
 class Service:
     def __init__(self, server: Server) -> None:
         self.server = server
+
+    def get_server_capabilities(self) -> Any:
+        found = SimpleNamespace(supported_models=[SimpleNamespace(model_name="fake")])
+        return self.server.answer("capabilities", lambda _: found).result()
 
     def create_lora_training_client(self, base_model: str, rank: int, seed: int) -> Trainer:
         draw = np.random.Generator(np.random.PCG64(seed))
@@ -140,10 +178,14 @@ class Service:
 class Trainer:
     def __init__(self, server: Server, name: str, model: Model) -> None:
         self.server, self.name, self.model = server, name, model
+        self.life = server.life
+
+    def _answer(self, call: str, work: Callable[[str | None], Any]) -> Future[Any]:
+        return self.server.answer(call, work, self.life)
 
     def save_weights_and_get_sampling_client(self) -> Sampler:
         weights = self.model.weights.copy()
-        return self.server.answer("sampler", lambda _: Sampler(self.server, weights)).result()
+        return self._answer("sampler", lambda _: Sampler(self.server, weights)).result()
 
     def save_state(self, name: str) -> Future[Any]:
         def work(fault: str | None) -> Any:
@@ -152,25 +194,25 @@ class Trainer:
             self.server.saved[path] = self.model.copy()
             return SimpleNamespace(path=path)
 
-        return self.server.answer("save_state", work)
+        return self._answer("save_state", work)
 
     def load_state_with_optimizer(self, path: str) -> Future[Any]:
         def work(fault: str | None) -> Any:
             self.model = self.server.saved[path].copy()
             return SimpleNamespace(path=path)
 
-        return self.server.answer("load_state", work)
+        return self._answer("load_state", work)
 
     def forward(self, data: Any, loss_fn: str, loss_fn_config: Any = None) -> Future[Any]:
-        return self.server.answer("forward", lambda fault: self._pass(data, loss_fn, fault, False))
+        return self._answer("forward", lambda fault: self._pass(data, loss_fn, fault, False))
 
     def forward_backward(self, data: Any, loss_fn: str, loss_fn_config: Any = None) -> Future[Any]:
-        return self.server.answer(
+        return self._answer(
             "forward_backward", lambda fault: self._pass(data, loss_fn, fault, True)
         )
 
     def optim_step(self, adam_params: Any) -> Future[Any]:
-        return self.server.answer("optim_step", lambda fault: self._step(adam_params, fault))
+        return self._answer("optim_step", lambda fault: self._step(adam_params, fault))
 
     def _pass(self, data: Any, loss_fn: str, fault: str | None, backward: bool) -> Any:
         assert data, "no rows"
@@ -179,7 +221,7 @@ class Trainer:
             raise Refused("unknown input weights")
         rows = [{key: value.tolist() for key, value in one.loss_fn_inputs.items()} for one in data]
         masks = [np.array(row.get("weights", np.ones(len(row["target_tokens"])))) for row in rows]
-        total, outputs = np.zeros_like(weights), []
+        total, outputs, losses = np.zeros_like(weights), [], list[float]()
         largest = max(np.abs(row["advantages"]).max() for row in rows) or 1
         for one, row, mask in zip(data, rows, masks):
             tokens, targets = one.model_input.to_ints(), np.array(row["target_tokens"])
@@ -194,7 +236,9 @@ class Trainer:
                 advantage = advantage / sum(m.sum() for m in masks)
             if server.divisor == "rows":
                 advantage = advantage / len(rows)
-            slope = slopes(np.exp(logps - row["logprobs"]), advantage, loss_fn)
+            ratio = np.exp(logps - row["logprobs"])
+            losses.append(-surrogates(ratio, advantage, loss_fn).sum())
+            slope = slopes(ratio, advantage, loss_fn)
             for t, token in enumerate(tokens):
                 push = -np.exp(every[t])
                 push[targets[t]] += 1
@@ -207,6 +251,7 @@ class Trainer:
             before = 0 if self.model.gradient is None else self.model.gradient
             self.model.gradient = before + total  # of what is maximised
             self.model.rows += len(rows)
+            server.losses.append(losses)
             server.log.append(("rows", len(rows)))
         return SimpleNamespace(loss_fn_outputs=outputs[: -1 if fault == "fewer" else None])
 
@@ -230,6 +275,12 @@ class Trainer:
         return SimpleNamespace(metrics=norm if self.server.names_norm else {})
 
 
+def surrogates(ratio: np.ndarray, advantage: np.ndarray, loss: str) -> np.ndarray:
+    """What is maximised, [positions]."""
+    clipped = ratio if loss == "importance_sampling" else ratio.clip(0.8, 1.2)
+    return np.minimum(ratio * advantage, clipped * advantage)
+
+
 def slopes(ratio: np.ndarray, advantage: np.ndarray, loss: str) -> np.ndarray:
     """Derivative of the surrogate by the log-probability, [positions]."""
     if loss == "importance_sampling":
@@ -241,7 +292,7 @@ def slopes(ratio: np.ndarray, advantage: np.ndarray, loss: str) -> np.ndarray:
 
 class Sampler:
     def __init__(self, server: Server, weights: np.ndarray) -> None:
-        self.server, self.weights = server, weights
+        self.server, self.weights, self.life = server, weights, server.life
 
     def sample(self, prompt: Any, num_samples: int, sampling_params: Any) -> Future[Any]:
         assert num_samples > 0, "a real server never answers this"
@@ -249,6 +300,7 @@ class Sampler:
 
         def work(fault: str | None) -> Any:
             made = [self._sequence(tokens, sampling_params, i) for i in range(num_samples)]
+            self.server.keep(tokens, sampling_params.seed, made)
             made = [made[0]] * num_samples if fault == "copies" else made
             made = made * 2 if fault == "double" else made
             made = made[1:] if fault == "fewer" else made
@@ -258,7 +310,7 @@ class Sampler:
             self.server.log.append(("sample", tuple(tokens), num_samples, sampling_params.seed))
             return SimpleNamespace(sequences=made)
 
-        return self.server.answer("sample", work)
+        return self.server.answer("sample", work, self.life)
 
     def _sequence(self, prompt: list[int], params: Any, i: int) -> Any:
         draw = np.random.Generator(np.random.PCG64([params.seed, i]))

@@ -26,10 +26,12 @@ ANSWERS = (
 
 
 class Watch:
-    """`kill`: {(call, number): "kill" or "kill after"}; taken from it when it strikes."""
+    """`kill`: {(call, number): "kill" or "kill after"}; taken from it when it strikes.
+    `server`: what is killed at the same moment."""
 
-    def __init__(self, kill: dict[tuple[str, int], str] | None = None) -> None:
-        self.kill = kill or {}
+    def __init__(self, server: Any = None) -> None:
+        self.kill: dict[tuple[str, int], str] = {}
+        self.server = server
         self.calls: Counter[str] = Counter()
         self.samples: dict[int, Any] = {}  # by seed: what was sampled, the same every time
         self.lock = threading.Lock()
@@ -42,8 +44,13 @@ class Watch:
             self.calls[call] += 1
             kind = self.kill.pop(place, None)
         if kind == "kill":
-            raise Killed(place)
+            self.strike(call)
         return kind == "kill after"
+
+    def strike(self, call: str) -> None:
+        if self.server is not None:
+            self.server.kill()
+        raise Killed(call)
 
     def sampled(self, seed: int, answer: Any) -> None:
         found = [(list(one.tokens), list(one.logprobs)) for one in answer.sequences]
@@ -71,7 +78,7 @@ class Proxy:
             if ends:
                 if name in ANSWERS:
                     answer.result(timeout=120)
-                raise Killed(name)
+                self._watch.strike(name)
             return Proxy(answer, self._watch) if name in CREATES else answer
 
         return watched

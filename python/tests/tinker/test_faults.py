@@ -1,7 +1,10 @@
 """Servers that misbehave: a request is repeated until its answer is whole, or the run stops; no
 outcome is counted twice, and no decision depends on what went wrong."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import allot
+import allot.tinker
 import pytest
 import tinker
 import world
@@ -128,6 +131,22 @@ def test_pieces():
     assert session.controller.metrics()["rollouts/generated"] == 48
 
 
+def test_adapter_g_two_clients_have_equal_plans(logs):
+    """Of the same run, side by side on one server, which fails every fifth time: neither has
+    its answers in the order of the other."""
+    server = Server(fault=every(5, "error"))
+    with ThreadPoolExecutor(2) as pool:
+        start = [
+            pool.submit(world.run, server, "ar3po", 6, in_flight=n, samples_per_request=2)
+            for n in (3, 8)
+        ]
+    one, other = (run.result() for run in start)
+    assert logs[0].steps == logs[1].steps and len(logs[0].steps) == 6
+    assert world.same(one.weights, other.weights)
+    sent = [len(events[-1][1]) for _, events in logs[0].steps]  # rows of the batches
+    assert len(set(sent)) > 1, "nothing was decided"
+
+
 @pytest.mark.parametrize("method", ["vip", "cero", "dapo", "speed", "mopps"])
 def test_never_a_request_for_nothing(method):
     """The fake asserts it: no sample of 0, no forward_backward of no rows."""
@@ -140,7 +159,7 @@ def test_never_a_request_for_nothing(method):
     assert all(one[2] > 0 for one in server.log if one[0] == "sample")
 
 
-def test_a_step_without_signal_is_no_update():
+def test_adapter_e_a_step_without_signal_is_no_update():
     server = Server()
     session = world.run(server, "grpo", 3, reward=lambda completions, **_: [0.0] * len(completions))
     assert server.calls["optim_step"] == 7  # of the probe
@@ -172,13 +191,43 @@ def test_answers_without_a_token(monkeypatch):
     assert session.controller.step == 6
 
 
-def test_an_untested_version(monkeypatch):
-    from allot.tinker import guard
+def test_adapter_h_an_untested_version(monkeypatch):
+    from allot import adapters
 
-    monkeypatch.setattr(guard, "version", lambda name: "0.38.0")
+    monkeypatch.setattr(adapters, "installed", lambda name: "0.38.0")
     with pytest.raises(allot.ConfigError, match=r"tinker 0\.38\.0 is installed; >=0\.24\.1,<0\.25"):
         world.run(Server(), "aero")
     world.run(Server(), "aero", 1, untested=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("die", r"\[tinker\] the server does not answer: Gone.*Hint: base_url"),
+        ("drop", r"does not answer: TimeoutError: no answer within 0\.4 s"),
+    ],
+)
+def test_a_server_that_is_down_is_noticed_at_once(fault, said):
+    server = Server(fault=lambda call, number: fault)
+    with pytest.raises(allot.SamplerError, match=said):
+        world.run(server, timeout_s=SOON_S)
+    assert set(server.calls) == {"capabilities"}
+
+
+def test_a_server_that_does_not_know_its_capabilities_is_taken_as_it_is():
+    server = Server(fault=lambda call, number: "refuse" if call == "capabilities" else None)
+    assert world.same(world.run(server, "aero").weights, world.run(Server(), "aero").weights)
+
+
+def test_a_model_that_the_server_does_not_have():
+    with pytest.raises(allot.ConfigError, match=r"base_model is 'faek'; one of fake is needed"):
+        allot.tinker.Engine(world.Watched(Server()), "faek", 8, allot.tinker.Settings())
+    server = Server(fault=lambda call, number: "refuse" if call == "create" else None)
+    said = (
+        r"create_lora_training_client\(base_model='fake', rank=32, seed=0\) failed: Refused.*Hint"
+    )
+    with pytest.raises(allot.SamplerError, match=said):
+        world.run(server)
 
 
 def test_a_client_without_a_call(monkeypatch):

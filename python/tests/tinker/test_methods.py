@@ -42,8 +42,9 @@ def test_the_reward_rises(method):
     assert first < 0.65 < 0.85 < last, (first, last)
 
 
-def test_rows_are_the_batch(monkeypatch):
-    """Row by row: advantage, weight and normaliser of the Controller, times the divisor."""
+@pytest.fixture
+def updates(monkeypatch):
+    """Of every update its batch, the rollouts that it may name, and the rows that were sent."""
     from allot.tinker import session as module
 
     seen = []
@@ -64,9 +65,14 @@ def test_rows_are_the_batch(monkeypatch):
         return done
 
     monkeypatch.setattr(module, "update", spied)
+    return seen
+
+
+def test_adapter_b_rows_are_the_batch(updates):
+    """Row by row: advantage, weight and normaliser of the Controller, times the divisor."""
     world.run(Server("skyrl"), "vip", 6, data=embedded(), group_size=8)
     sizes = set()
-    for batch, rollouts, calls in seen:
+    for batch, rollouts, calls in updates:
         items = [rollouts[i] for i in batch.rollout.tolist()]
         omega = batch.token_weights([len(item.tokens) for item in items])
         assert [row.tokens for row in calls] == [item.tokens for item in items]
@@ -75,6 +81,22 @@ def test_rows_are_the_batch(monkeypatch):
             assert row.advantage == pytest.approx(float(wanted), rel=1e-6)
         sizes |= set(batch.groups.count.tolist())
     assert len(sizes) > 1, "groups of one size show nothing"
+
+
+@pytest.mark.parametrize(("method", "norm"), [("aero", "per_group"), ("dapo", "per_token")])
+def test_adapter_c_dropped_rows_count_in_no_denominator(updates, method, norm):
+    """What a token comes to at the server, with the normaliser over the trained rows by hand."""
+    session = world.run(Server("skyrl"), method, 6)
+    for batch, rollouts, calls in updates:
+        assert batch.norm == norm
+        counts = [len(rollouts[i].tokens) for i in batch.rollout.tolist()]
+        sizes = [n for n in batch.groups.count.tolist() for _ in range(n)]
+        for i, row in enumerate(calls):
+            by = {"per_token": sum(counts), "per_group": counts[i] * sizes[i] * len(batch.groups)}
+            served = row.advantage / len(row.tokens) / len(calls)  # a mean of means
+            assert served == pytest.approx(batch.advantage[i] * batch.weight[i] / by[norm], 1e-5)
+    dropped = sum(one["rollouts/generated"] - one["tinker/rows"] for one in session.decisions)
+    assert dropped > 10
 
 
 @pytest.mark.parametrize(("method", "behaviour"), [("ar3po", False), ("dapo", True)])
@@ -163,7 +185,7 @@ def test_an_async_reward():
     assert world.same(world.run(Server(), "aero", reward=reward).weights, plain.weights)
 
 
-def test_failed_verifiers_reach_no_update():
+def test_adapter_f_failed_verifiers_reach_no_update(updates):
     """Their rollouts are in no baseline and in no row."""
 
     def reward(completions, floor, **_):
@@ -172,8 +194,21 @@ def test_failed_verifiers_reach_no_update():
 
     server = Server()
     session = world.run(server, {"method": "grpo", "ship_zero": True}, 3, reward=reward)
-    for one in session.decisions:
-        assert one["rollouts/generated"] == 24 and one["tinker/rows"] <= 18
+    for (batch, rollouts, calls), one in zip(updates, session.decisions, strict=True):
+        failed = {i for i, rollout in rollouts.items() if rollout.error}
+        assert len(failed) == 6 == one["verifier/error"] and one["rollouts/generated"] == 24
+        assert len(calls) == len(batch) == 18 and not failed & set(batch.rollout.tolist())
+        for begin, end in zip(batch.offsets.tolist(), batch.offsets.tolist()[1:]):
+            rewards = [rollouts[i].reward for i in batch.rollout.tolist()[begin:end]]
+            mean = sum(rewards) / len(rewards)  # of the three that have one
+            assert all((a > 0) == (r > mean) for a, r in zip(batch.advantage[begin:end], rewards))
+
+
+def test_adapter_i_two_rows_with_one_key_are_refused():
+    rows = [{"id": 1, "prompt": [1]}, {"id": 1, "prompt": [2]}]
+    said = r"rows 0 and 1 .* have one key \(1\) and differ.*Hint: .*allot\.tinker\.content"
+    with pytest.raises(allot.DataError, match=said):
+        world.run(Server(), data=rows)
 
 
 class Tokenizer:
@@ -218,18 +253,19 @@ def test_text_and_messages():
     ("changes", "error", "said"),
     [
         ({"data": []}, allot.DataError, r"has no rows"),
+        ({"data": ["1 + 1"]}, allot.DataError, r"first row of the data is '1 \+ 1'; a mapping is"),
         ({"data": [{"prompt": []}]}, allot.DataError, r"a prompt has no token"),
         ({"data": [{"text": [1]}]}, allot.DataError, r"columns text; 'prompt' is needed"),
-        (
-            {"data": [{"id": 1, "prompt": [1]}, {"id": 1, "prompt": [2]}]},
-            allot.DataError,
-            r"rows 0 and 1 .* have one key \(1\) and differ.*Hint: .*allot\.tinker\.con",
-        ),
         ({"method": "optpo"}, allot.ConfigError, r"optpo"),
         ({"method": {"explore": 2}}, allot.ConfigError, r"has explore and no 'method'"),
         ({"method": {"method": "grpo", "group_size": 2}}, allot.ConfigError, r"are one thing"),
         ({"method": "none"}, allot.ConfigError, r"none"),
         ({"loss": "cispo"}, allot.ConfigError, r"loss is 'cispo'; one of importance_sampling, ppo"),
+        (
+            {"grops": 3},
+            allot.ConfigError,
+            r"grops is neither .* a setting. Hint: did you mean groups",
+        ),
         ({"groups": 0}, allot.ConfigError, r"groups is 0; 1 or more is needed"),
         ({"timeout_s": 0}, allot.ConfigError, r"timeout_s is 0"),
     ],

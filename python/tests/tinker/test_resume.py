@@ -1,45 +1,84 @@
 """A run that is killed anywhere goes on as if it had not been."""
 
 import allot
+import decisions
 import pytest
 import world
 from fake import Killed, Sampler, Server
 
-METHODS = ["aero", "ar3po", "speed", "cero"]
 STEPS = 6
+FEW = {"steps": 3, "groups": 3}  # of the runs that are ended at each of their calls
+CLIENT, SERVER = ("kill", "kill after"), ("die", "die after")
+CASES = [
+    ("aero", CLIENT, 1),
+    ("ar3po", CLIENT, 1),
+    ("ar3po", SERVER, 1),
+    ("cero", SERVER, 1),
+    ("speed", CLIENT, 5),  # one in five of its many calls
+]
 
 
-def until_done(folder, method, server, faults):
-    """Starts the run again after every kill. Decisions of all starts, a step may be there twice."""
-    kills, decisions = 0, []
+def until_done(folder, method, server, faults, steps=STEPS, **changes):
+    """Starts the run again after every end, and the server where it is gone. Metrics of all starts,
+    a step may be there twice."""
+    ends, metrics = 0, []
     # Each fault once: the number counts over all starts.
     server.fault = lambda call, number: faults.pop((call, number), None)
     while True:
         try:
-            session = world.run(server, method, STEPS, decisions=decisions, folder=folder)
-            return session, kills
+            session = world.run(server, method, steps, metrics, folder=folder, **changes)
+            return session, ends
         except Killed:
-            kills += 1
+            ends += 1
+        except allot.SamplerError:
+            assert not server.up
+            server.start()
+            ends += 1
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_killed_between_any_two_calls(tmp_path, method):
-    """At every call of a whole run once, before it or after it."""
+@pytest.mark.parametrize(("method", "ends", "stride"), CASES)
+def test_adapter_d_ended_between_any_two_calls(tmp_path, logs, method, ends, stride):
+    """At every call of a whole run, before it is carried out and after: the same samples, weights,
+    metrics and decisions."""
     server = Server()
-    whole = world.run(server, method, STEPS, folder=tmp_path / "whole")
-    counts = dict(server.calls)
-    assert counts["optim_step"] > STEPS
-    places = [(call, number) for call, count in counts.items() for number in range(count)]
-    for i, place in enumerate(places):
-        if place[0] == "sample" and i % 9:  # one in nine of the many
-            continue
-        kind = ("kill", "kill after")[i % 2]
-        session, kills = until_done(tmp_path / f"{i}", method, Server(), {place: kind})
-        assert kills == 1, place
-        assert world.same(session.weights, whole.weights), place
-        steps = [one["step"] for one in session.decisions]
-        assert set(steps) == set(range(STEPS)) and len(steps) <= STEPS + 2
-        assert all(one == whole.decisions[one["step"]] for one in session.decisions), place
+    whole = world.run(server, method, folder=tmp_path / "whole", **FEW)
+    samples, log = server.answers, logs.pop()
+    places = [(call, number) for call, count in server.calls.items() for number in range(count)]
+    assert len(places) > 36 and server.calls["sample"] > 8
+    for i, place in enumerate(places[::stride]):
+        for kind in ends:
+            logs.clear()
+            server, faults = Server(), {place: kind}
+            session, count = until_done(tmp_path / f"{i} {kind}", method, server, faults, **FEW)
+            assert count == 1 and not faults, (place, kind)
+            assert world.same(session.weights, whole.weights), (place, kind)
+            assert server.answers == samples, (place, kind)
+            steps = [one["step"] for one in session.decisions]
+            assert set(steps) == set(range(FEW["steps"])) and len(steps) <= FEW["steps"] + 2
+            assert all(one == whole.decisions[one["step"]] for one in session.decisions)
+            decisions.check_same(logs, log)
+
+
+@pytest.mark.parametrize("call", ["savez", "fsync", "replace"])
+def test_killed_while_the_file_is_written(tmp_path, logs, monkeypatch, call):
+    """The checkpoint before it stays whole until the new one is."""
+    from allot import statefile
+
+    whole = world.run(Server(), "ar3po", STEPS, folder=tmp_path / "whole")
+    log, server = logs.pop(), Server()
+    place = statefile.np if call == "savez" else statefile.os
+    real, left = getattr(place, call), [2]  # the third time it is called
+
+    def struck(*given, **named):
+        left[0] -= 1
+        if left[0] == -1:
+            raise Killed(call)
+        return real(*given, **named)
+
+    monkeypatch.setattr(place, call, struck)
+    session, ends = until_done(tmp_path / "run", "ar3po", server, {})
+    assert ends == 1 and world.same(session.weights, whole.weights)
+    decisions.check_same(logs, log)
 
 
 def test_killed_again_and_again(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import allot
 import allot.tinker
+import decisions
 import numpy as np
 import pytest
 import tinker
@@ -28,12 +29,12 @@ SETTINGS = {
 SIX = ["aero", "ar3po", "reinforce_ada", "cero", "vip", "evidence"]
 
 
-def run(server, watch, method="grpo", steps=STEPS, decisions=None, **changes):
-    """The session, and what it decided. The probe is spared where it is not looked at."""
-    decisions = [] if decisions is None else decisions
+def run(server, watch, method="grpo", steps=STEPS, metrics=None, **changes):
+    """The session, and the metrics of its steps. The probe is spared where it is not looked at."""
+    metrics = [] if metrics is None else metrics
 
-    def note(step, metrics):
-        decisions.append({"step": step, **metrics})
+    def note(step, found):
+        metrics.append({"step": step, **found})
 
     session = allot.tinker.train(
         Proxy(server.service(), watch),
@@ -50,7 +51,7 @@ def run(server, watch, method="grpo", steps=STEPS, decisions=None, **changes):
             **changes,
         },
     )
-    return session, decisions
+    return session, metrics
 
 
 def weights(session):
@@ -59,7 +60,7 @@ def weights(session):
     return np.array(session.engine.forward(rows))
 
 
-def test_uniform_is_the_plain_loop(server):
+def test_adapter_a_uniform_is_the_plain_loop(server):
     """Advantages by group, one update per step, the server's divisor put in by hand."""
     rows = make_data()[:4]
     session, _ = run(server, Watch(), {"method": "grpo", "ship_zero": True}, data=rows, rule=None)
@@ -76,8 +77,7 @@ def test_uniform_is_the_plain_loop(server):
             answer = sampler.sample(tinker.ModelInput.from_ints(prompt), 8, params).result()
             texts = [tokenizer.decode(s.tokens, skip_special_tokens=True) for s in answer.sequences]
             rewards = np.array(reward(texts))
-            spread = rewards.std()
-            advantages = (rewards - rewards.mean()) / (spread + 1e-6 if spread else 1)
+            advantages = (rewards - rewards.mean()) / (rewards.std(ddof=1) + 1e-4)
             for one, advantage in zip(answer.sequences, advantages):
                 made.append((prompt, list(one.tokens), list(one.logprobs), advantage))
         batch = []
@@ -111,20 +111,20 @@ def test_uniform_is_the_plain_loop(server):
 @pytest.mark.parametrize("method", SIX)
 def test_ten_steps(server, method):
     watch = Watch()
-    session, decisions = run(server, watch, method, 10)
-    assert session.controller.step == 10 and len(decisions) == 10
-    assert max(one.get("tinker/logprob_gap", 0) for one in decisions) < 1e-4
+    session, metrics = run(server, watch, method, 10)
+    assert session.controller.step == 10 and len(metrics) == 10
+    assert max(one.get("tinker/logprob_gap", 0) for one in metrics) < 1e-4
     generated = sum(len(sampled) for sampled in watch.samples.values())
     assert session.controller.metrics()["rollouts/generated_total"] == generated
 
 
 def test_the_reward_rises(server):
-    _, decisions = run(server, Watch(), "ar3po", 16, groups=8)
-    curve = [one["reward/first_round"] for one in decisions]
+    _, metrics = run(server, Watch(), "ar3po", 16, groups=8)
+    curve = [one["reward/first_round"] for one in metrics]
     assert np.mean(curve[:2]) < 0.7 < 0.85 < np.mean(curve[-4:]), curve
 
 
-KILLS = {
+CLIENT_ENDS = {
     ("sample", 9): "kill",
     ("forward_backward", 2): "kill after",
     ("optim_step", 3): "kill",
@@ -132,54 +132,52 @@ KILLS = {
     ("save_state", 1): "kill after",
     ("save_weights_and_get_sampling_client", 8): "kill",
 }
+BOTH_END = {
+    ("sample", 14): "kill after",
+    ("forward_backward", 2): "kill after",
+    ("save_state", 2): "kill",
+}
 
 
-def test_the_client_is_killed(server, tmp_path):
-    """At several calls of one run: the same decisions, samples and weights, bit by bit."""
-    watch = Watch()
-    whole, wanted = run(server, watch, "ar3po", folder=tmp_path / "whole")
-    watch.calls.clear()
-    watch.kill = dict(KILLS)
-    decisions, session = [], None
+def run_until_done(server, watch, method, folder):
+    """Starts the run again after every end, and the server where it is gone; the metrics are those
+    of all starts."""
+    metrics, session = [], None
     while session is None:
         try:
-            session, _ = run(server, watch, "ar3po", folder=tmp_path / "run", decisions=decisions)
-        except Killed:
-            print("killed; left:", watch.kill)
+            session, _ = run(server, watch, method, folder=folder, metrics=metrics)
+        except Killed as struck:
+            print("ended at", struck, "left:", watch.kill)
+            if server.process.poll() is not None:
+                server.start()
     assert not watch.kill
-    assert {one["step"] for one in decisions} == set(range(STEPS))
-    assert all(one == wanted[one["step"]] for one in decisions)
-    assert np.array_equal(weights(session), weights(whole))
+    return session, metrics
 
 
-def test_the_server_is_killed(server, tmp_path):
-    """And started again with what it had written: the run goes on from its checkpoint."""
+@pytest.mark.parametrize(
+    ("method", "ends"), [("ar3po", CLIENT_ENDS), ("aero", BOTH_END)], ids=["client", "both"]
+)
+def test_adapter_d_ended_at_several_calls(server, tmp_path, logs, method, ends):
+    """The client alone, or the server with it: it is started again with what it had written. The
+    same decisions, samples and weights, bit by bit."""
     watch = Watch()
-    whole, wanted = run(server, watch, "aero", folder=tmp_path / "whole")
-    kept = weights(whole)
-    decisions = []
-
-    def strike(step, one):
-        decisions.append({"step": step, **one})
-        if step == 2 and len(decisions) == 3:
-            server.kill()
-            raise Killed
-
-    with pytest.raises(Killed):
-        run(server, watch, "aero", folder=tmp_path / "run", on_step=strike)
-    server.start()
-    session, _ = run(server, watch, "aero", folder=tmp_path / "run", decisions=decisions)
-    assert [one["step"] for one in decisions] == [0, 1, 2, 2, 3]
-    assert all(one == wanted[one["step"]] for one in decisions)
+    whole, wanted = run(server, watch, method, folder=tmp_path / "whole")
+    log, kept = logs.pop(), weights(whole)
+    watch.calls.clear()
+    watch.kill, watch.server = dict(ends), server if ends is BOTH_END else None
+    session, metrics = run_until_done(server, watch, method, tmp_path / "run")
+    assert {one["step"] for one in metrics} == set(range(STEPS))
+    assert all(one == wanted[one["step"]] for one in metrics)
     assert np.array_equal(weights(session), kept)
+    decisions.check_same(logs, log)
 
 
 def test_a_sharded_server(tmp_path_factory):
     """Two virtual devices: the same rule, and log-probabilities on which both sides agree."""
     sharded = SkyRL(tmp_path_factory.mktemp("sharded"), devices=2)
     try:
-        session, decisions = run(sharded, Watch(), "ar3po", 2, rule=None)
+        session, metrics = run(sharded, Watch(), "ar3po", 2, rule=None)
         assert session.engine.rule == RULE
-        assert all(one["tinker/logprob_gap"] < 1e-4 for one in decisions)
+        assert all(one["tinker/logprob_gap"] < 1e-4 for one in metrics)
     finally:
         sharded.kill()

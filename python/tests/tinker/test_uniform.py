@@ -13,9 +13,10 @@ STEPS = 5
 
 
 def plain_loop(server: Server, loss: str, rows: list[dict[str, Any]]) -> np.ndarray:
-    """GRPO without allot: n answers of every prompt, advantages by group, one update per step. The
-    loss is the mean over groups of the mean over answers of the mean over tokens; written down for
-    a server that sums, with the divisor of the "skyrl" server put in by hand."""
+    """GRPO without allot: n answers of every prompt, advantages by group over the deviation of the
+    sample, one update per step. The loss is the mean over groups of the mean over answers of the
+    mean over tokens; written down for a server that sums, with the divisor of the "skyrl" server
+    put in by hand."""
     n, size = world.SETTINGS["group_size"], len(rows)
     trainer = Service(server).create_lora_training_client("fake", 32, 0)
     for step in range(STEPS):
@@ -27,8 +28,7 @@ def plain_loop(server: Server, loss: str, rows: list[dict[str, Any]]) -> np.ndar
             prompt = tinker.ModelInput.from_ints(row["prompt"])
             group = sampler.sample(prompt, n, params).result().sequences
             rewards = np.array([float(one.tokens[0] >= row["floor"]) for one in group])
-            spread = rewards.std()
-            advantages = (rewards - rewards.mean()) / (spread + 1e-6 if spread else 1)
+            advantages = (rewards - rewards.mean()) / (rewards.std(ddof=1) + 1e-4)
             for one, advantage in zip(group, advantages):
                 tokens = row["prompt"] + one.tokens
                 before, count = len(row["prompt"]) - 1, len(one.tokens)
@@ -57,13 +57,19 @@ def plain_loop(server: Server, loss: str, rows: list[dict[str, Any]]) -> np.ndar
 
 @pytest.mark.parametrize("loss", ["importance_sampling", "ppo"])
 @pytest.mark.parametrize("divisor", ["sum", "skyrl"])
-def test_uniform_is_the_plain_loop(divisor, loss):
+def test_adapter_a_uniform_is_the_plain_loop(divisor, loss):
+    """The same losses, row by row, and the same weights."""
     rows = world.data(6)  # as many as a step wants: every prompt, in every step
-    wanted = plain_loop(Server(divisor), loss, rows)
+    plain, server = Server(divisor), Server(divisor)
+    wanted = plain_loop(plain, loss, rows)
     uniform = {"method": "grpo", "ship_zero": True}
-    session = world.run(Server(divisor), uniform, STEPS, data=rows, loss=loss)
+    session = world.run(server, uniform, STEPS, data=rows, loss=loss)
     np.testing.assert_allclose(session.weights, wanted, rtol=0, atol=1e-5)
     assert np.abs(wanted).max() > 0.05
+    of_the_run = server.losses[-STEPS:]  # those before are the probe's
+    for found, losses in zip(of_the_run, plain.losses, strict=True):
+        np.testing.assert_allclose(sorted(found), sorted(losses), rtol=0, atol=1e-6)
+        assert max(losses) > 0.01
 
 
 def test_the_divisor_of_the_server_does_not_show():
@@ -78,7 +84,7 @@ def test_the_divisor_of_the_server_does_not_show():
             np.testing.assert_allclose(weights, runs[0], rtol=0, atol=2e-5)
 
 
-def test_evaluation_between_steps_changes_nothing():
+def test_adapter_j_evaluation_between_steps_changes_nothing():
     alone = world.run(Server(), "aero")
     steps = []
 

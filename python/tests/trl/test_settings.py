@@ -7,6 +7,7 @@ import allot.trl
 import pytest
 import tiny
 import trl
+from allot import adapters
 from allot.trl import Allocation, guard
 
 
@@ -51,12 +52,13 @@ def test_images(tmp_path):
         make(tmp_path, "aero", rows=rows)
 
 
-def test_version(monkeypatch):
-    monkeypatch.setattr(guard, "version", lambda package: "2.3.0")
-    message = rf"TRL 2\.3\.0 is installed; {re.escape(guard.TESTED)} is what.*untested=True"
+def test_version(monkeypatch, tmp_path):
+    monkeypatch.setattr(adapters, "installed", lambda package: "2.3.0")
+    tested = re.escape(adapters.adapter("trl").packages["trl"])
+    message = rf"trl 2\.3\.0 is installed; {tested} is what.*untested=True"
     with pytest.raises(allot.ConfigError, match=message):
-        guard.check_version(untested=False)
-    guard.check_version(untested=True)
+        make(tmp_path)
+    assert make(tmp_path, Allocation("grpo", untested=True))
 
 
 def test_missing_names(monkeypatch):

@@ -69,9 +69,11 @@ def shipped(method, seed):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("method", ["grpo", "dapo", "aero"])
-def test_one_mini_batch_has_the_loss_of_the_method_whatever_the_mode(mode, method):
-    """Against the contract's sum, written out; padding rows are among those of verl."""
+def test_adapter_c_the_loss_is_divided_by_what_is_trained_whatever_the_mode(mode, method):
+    """Against the contract's sum, written out; padding rows are among those of verl, and
+    rows that were dropped count in no divisor."""
     batch, lengths = shipped(method, 1)
+    assert 0 < len(batch) < 24
     groups = groups_of(batch, dict(zip(batch.rollout.tolist(), lengths)).get, lambda i: 0)
     items = [one for group in groups for one in group.items]
     keys = [f"p_{one.rollout}_0" for one in items] + ["pad_0_0", "pad_1_0"]

@@ -195,6 +195,20 @@ def test_an_error_of_the_controller_reaches_the_trainer_and_lets_workers_go():
     assert asyncio.run(run()) == []
 
 
+def test_a_step_in_which_everything_failed_is_an_error():
+    async def run():
+        own = owner("grpo")
+        await own.plan([(1, 0, None)], {}, [])
+        (start,) = (await own.wait()).starts
+        (wanted,) = await own.start(start.uid)
+        failed = {"status": "failed", "tokens": 0, "failure": "ValueError: no engine"}
+        await own.observe(start.uid, [outcome(i, None, **failed) for i in range(wanted.n)])
+        await own.finalize()
+
+    with pytest.raises(allot.DataError, match="none of the 4 rollouts.*ValueError: no engine"):
+        asyncio.run(run())
+
+
 def test_a_method_that_cancels_is_refused():
     with pytest.raises(allot.ConfigError, match="cancel"):
         owner("optpo")

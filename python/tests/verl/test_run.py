@@ -52,7 +52,8 @@ def real_keys(update):
     return sorted(key for key, pad in zip(update["keys"], update["padding"]) if not pad)
 
 
-def test_uniform_is_verls_own_grpo_row_by_row_and_weight_by_weight(folder):
+def test_adapter_a_uniform_is_verls_own_grpo(folder):
+    """Advantages row by row, the loss of every mini-batch, the weights."""
     ours = run(folder, "+allot={method: grpo, ship_zero: true, normalizer: host, adv_eps: 1e-6}")
     stock = run(
         folder,
@@ -66,50 +67,82 @@ def test_uniform_is_verls_own_grpo_row_by_row_and_weight_by_weight(folder):
         expected, _ = compute_grpo_outcome_advantage(
             update["rm_scores"].clone(), update["response_mask"], np.array(update["uid"])
         )
-        assert torch.allclose(update["advantages"], expected, atol=1e-4)
+        assert torch.allclose(update["advantages"], expected, atol=1e-5)
         assert sorted(update["prompt"]) == sorted(other["prompt"])
         assert float(update["rm_scores"].sum()) == float(other["rm_scores"].sum())
     weights = [one.actor_rollout_wg.table.logits.detach() for one in (ours, stock)]
     assert torch.allclose(*weights, atol=1e-4) and weights[0].abs().max() > 0.1
+    losses = [one.actor_rollout_wg.losses for one in (ours, stock)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6) and len(losses[0]) == 3
     assert ours.left == {} == stock.left
 
 
-def test_rounds_drops_and_padding_and_it_learns(folder):
-    """AERO: two explored, more for prompts without success, wrong ones dropped."""
-    trainer = run(
+@pytest.fixture(scope="module")
+def aero(folder):
+    """Two explored, more for prompts without success, wrong ones dropped."""
+    return run(
         folder,
         "+allot={method: aero, explore: 2, normalizer: host}",
         "trainer.total_training_steps=12",
         "trainer.test_freq=6",
         kind=Bold,
     )
+
+
+def batches(trainer):
+    """What the Controller shipped, as it logged it: by rollout, advantage times weight."""
+    for _, events in trainer.decided:
+        for kind, *batch in (event for event in events if event[0] == "finalize"):
+            rollouts, advantages, weights = batch[:3]
+            yield {i: a * w for i, a, w in zip(rollouts, advantages, weights)}
+
+
+def test_adapter_b_every_row_has_the_advantage_that_was_decided(aero):
+    """Groups of different sizes, over two ranks; rows that fill up the mini-batches have none."""
     sizes, padding = set(), 0
-    for update, table in zip(trainer.actor_rollout_wg.updates, trainer.tables):
+    updates = aero.actor_rollout_wg.updates
+    for update, table, worth in zip(updates, aero.tables, batches(aero), strict=True):
         assert update["keys"] == list(table.keys)
+        found = set()
         for i, key in enumerate(update["keys"]):
             item = table.items.get(key.rsplit("_", 1)[0])
             assert (item is None) == update["padding"][i]
-            worth = item.advantage * item.weight if item else 0.0
             row = update["advantages"][i, : update["lengths"][i]]
             mask = update["response_mask"][i, : update["lengths"][i]]
-            assert torch.allclose(row, worth * mask)
+            assert torch.allclose(row, (worth[item.rollout] if item else 0.0) * mask)
+            found |= {item.rollout} if item else set()
+        assert found == set(worth)
         sizes |= {len(rows) for rows in groups(update).values()}
         padding += sum(update["padding"])
         assert len(update["keys"]) % 32 == 0  # lcm of two ranks and mini-batches of 8 x 4
     assert len(sizes) > 1 and padding > 0
-    history = trainer.history
-    assert any(step["alloc/rounds"] > 1 for step in history)
-    assert sum(step["rollouts/discarded"] for step in history) > 0
-    before, after = world.accuracy(world.Table()), world.accuracy(trainer.actor_rollout_wg.table)
+
+
+def test_rounds_and_drops_and_it_learns(aero):
+    assert any(step["alloc/rounds"] > 1 for step in aero.history)
+    assert sum(step["rollouts/discarded"] for step in aero.history) > 0
+    before, after = world.accuracy(world.Table()), world.accuracy(aero.actor_rollout_wg.table)
     assert before < 0.4 and after > before + 0.2, (before, after)
+    assert aero.left == {}
+
+
+def test_adapter_j_evaluation_is_verls_own(aero):
+    """With its own n and temperature, and nothing else is generated than what was decided."""
     accuracies = [
         value
-        for step in history
+        for step in aero.history
         for name, value in step.items()
         if name.startswith("val-core/") and "mean@1" in name
     ]
-    assert len(accuracies) == 2  # verl's own path, with its own n and temperature
-    assert trainer.left == {}
+    assert len(accuracies) == 2
+    decided = sum(
+        n
+        for _, events in aero.decided
+        for kind, *plan in events
+        if kind != "finalize"
+        for _, _, n, *_ in plan[0]
+    )
+    assert aero.asked == decided + 2 * 4  # four prompts, an answer each
 
 
 def test_filter_groups_fills_the_batch_and_keeps_the_surplus(folder):
@@ -137,31 +170,59 @@ def test_filter_groups_fills_the_batch_and_keeps_the_surplus(folder):
     assert trainer.left == {}
 
 
-def test_saved_and_resumed_it_is_as_if_never_stopped(folder):
-    """A method that keeps answers of earlier steps, and a verifier that fails for some prompts."""
+AGAIN = ("+allot.method=ar3po", "trainer.save_freq=2", "trainer.total_training_steps=4")
+
+
+@pytest.fixture(scope="module")
+def again(folder):
+    """The world with a verifier that fails for some prompts."""
     again = folder / "again"
     again.mkdir()
     world.make(again, raise_on="4")
-    changes = ("+allot.method=ar3po", "trainer.save_freq=2", "trainer.total_training_steps=4")
-    whole = run(again, *changes, ONE_WORKER)
+    return again
+
+
+@pytest.fixture(scope="module")
+def whole(again):
+    """A method that keeps answers of earlier steps; with checkpoints."""
+    return run(again, *AGAIN, ONE_WORKER)
+
+
+def test_adapter_d_saved_and_resumed_it_is_as_if_never_stopped(again, whole):
+    """Decisions, rows and weights."""
     other = run(
         again,
-        *changes,
+        *AGAIN,
         ONE_WORKER,
         "trainer.resume_mode=resume_path",
         f"trainer.resume_from_path={again}/checkpoints/global_step_2",
     )
+    assert other.decided == whole.decided[2:] and len(other.decided) == 2
     assert len(other.actor_rollout_wg.updates) == 2
     for update, same in zip(other.actor_rollout_wg.updates, whole.actor_rollout_wg.updates[2:]):
         assert real_keys(update) == real_keys(same)
     weights = [one.actor_rollout_wg.table.logits.detach() for one in (other, whole)]
     assert torch.allclose(*weights, atol=1e-5)
+
+
+def test_adapter_f_failed_verifiers_reach_no_update(whole):
     prompts = [p for update in whole.actor_rollout_wg.updates for p in update["prompt"]]
     assert prompts and not any(prompt.endswith("4=") for prompt in prompts)
     assert sum(step["verifier/error"] for step in whole.history) > 0
 
 
-def test_a_step_without_signal_makes_no_update_and_does_not_hang(folder):
+def test_adapter_g_two_ranks_have_equal_plans(again, whole):
+    """One owner decides for two agent-loop workers and two ranks: the plans are those of one
+    worker, and every batch can be halved."""
+    both = run(again, "+allot.method=ar3po", "trainer.total_training_steps=2")
+    assert (whole.workers, both.workers) == (1, 2)
+    assert both.decided == whole.decided[:2] and len(both.decided) == 2
+    for update, same in zip(both.actor_rollout_wg.updates, whole.actor_rollout_wg.updates):
+        assert real_keys(update) == real_keys(same) and len(update["keys"]) % 2 == 0
+        assert len(real_keys(update)) < len(update["keys"]), "no row was added"
+
+
+def test_adapter_e_a_step_without_signal_makes_no_update_and_does_not_hang(folder):
     hopeless = folder / "hopeless"
     hopeless.mkdir()
     world.make(hopeless, prompts=40)

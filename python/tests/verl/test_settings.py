@@ -3,8 +3,10 @@
 import allot
 import pytest
 import world
+from allot import adapters
 from allot.verl import guard
 from allot.verl.candidates import Candidates, view
+from allot.verl.session import options_of
 from allot.verl.settings import Settings
 from omegaconf import OmegaConf
 
@@ -61,12 +63,14 @@ def test_filter_groups_needs_log_probabilities(folder):
         guard.refuse_settings(world.configured(folder, *changes))
 
 
-def test_another_version_is_refused_with_a_hint(monkeypatch):
-    guard.check_version(untested=False)
-    monkeypatch.setattr(guard, "version", lambda name: "0.10.0")
-    with pytest.raises(allot.ConfigError, match="0.10.0.*untested"):
-        guard.check_version(untested=False)
-    guard.check_version(untested=True)
+def test_adapter_h_another_version_is_refused_with_a_hint(folder, monkeypatch):
+    from allot.verl.trainer import AllotTrainer
+
+    monkeypatch.setattr(adapters, "installed", lambda name: "0.10.0")
+    said = r"verl 0\.10\.0 is installed; >=0\.9\.1,<0\.9\.2 is what.*allot\.untested=true"
+    with pytest.raises(allot.ConfigError, match=said):
+        AllotTrainer(world.configured(folder))
+    assert AllotTrainer(world.configured(folder, "+allot.untested=true"))
 
 
 def test_a_missing_name_is_named():
@@ -88,6 +92,28 @@ def test_a_method_that_verl_cannot_serve_is_refused_before_anything_starts():
 
     with pytest.raises(allot.ConfigError, match="optpo.*cancel|cancel.*optpo"):
         Owner("optpo", {}, {"cancel": False, "grain": "request"})
+
+
+@pytest.mark.parametrize("mode", ["sync", "colocate_async", "separate_async"])
+def test_our_agent_loops_under_another_trainer_are_refused_before_anything_starts(folder, mode):
+    from allot.verl.manager import AllotManager
+
+    overlaps = ".*steps that overlap" if "async" in mode else ""
+    said = f"trainer_mode is '{mode}'{overlaps}.*Hint: trainer.v1.trainer_mode=allot"
+    with pytest.raises(allot.ConfigError, match=said):
+        AllotManager(config=world.configured(folder, f"trainer.v1.trainer_mode={mode}"))
+
+
+def test_a_group_of_one_and_held_rollouts_without_log_probabilities(folder):
+    config = world.configured(folder, "actor_rollout_ref.rollout.n=1")
+    with pytest.raises(
+        allot.ConfigError, match=r"rollout\.n is 1; 2 or more.*Hint: .*rollout\.n=8"
+    ):
+        options_of(config, Settings())
+    assert options_of(config, Settings.of({"group_size": 4}))["group_size"] == 4
+    guard.refuse_held("aero", {})
+    with pytest.raises(allot.ConfigError, match="ar3po .*Hint: .*calculate_log_probs=true"):
+        guard.refuse_held("ar3po", {})
 
 
 # ---- prompts
@@ -133,7 +159,7 @@ def test_the_same_question_with_another_answer_is_another_prompt():
     assert len(candidates([*data, other]).index) == 3
 
 
-def test_a_key_that_two_different_rows_share_is_refused():
+def test_adapter_i_a_key_that_two_different_rows_share_is_refused():
     data = rows(3)
     assert len(candidates(data, key="extra_info.name").index) == 3
     data[2]["extra_info"]["name"] = "row-0"

@@ -12,12 +12,14 @@ import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import ray
 import torch
 import transfer_queue as tq
 from hydra import compose, initialize_config_module
+from logged_owner import LoggedOwner
 from omegaconf import OmegaConf, open_dict
 from tensordict import TensorDict
 
@@ -183,6 +185,7 @@ class WorkerGroup:
         self.table = Table()
         self.optimizer = torch.optim.SGD(self.table.parameters(), lr=learning_rate)
         self.updates: list[dict[str, Any]] = []  # what was trained on
+        self.losses: list[float] = []  # of every mini-batch
 
     def _logps(self, data: Any, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         prompts = [data["prompts"][i].tolist() for i in rows]
@@ -235,14 +238,16 @@ class WorkerGroup:
             ratio = (logps - old).exp()
             loss = -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
             self.optimizer.zero_grad()
-            agg_loss(
+            total = agg_loss(
                 loss,
                 mask,
                 actor.loss_agg_mode,
                 batch_num_tokens=int(mask.sum()) or 1,
                 global_batch_size=size,
                 loss_scale_factor=actor.get("loss_scale_factor"),
-            ).backward()
+            )
+            total.backward()
+            self.losses.append(float(total))
             norm = float(self.table.logits.grad.norm())
             self.optimizer.step()
         return {"metrics": {"mfu": [0.0], "grad_norm": [norm]}}
@@ -341,7 +346,8 @@ def start_ray() -> None:
     # behind whatever else the machine does.
     for name in ("prestart_worker_first_driver", "enable_worker_prestart", "worker_niceness"):
         os.environ[f"RAY_{name}"] = "0"
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    here = Path(__file__).parent
+    paths = [str(here), str(here.parent), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     variables = {
         "PYTHONPATH": os.environ["PYTHONPATH"],
@@ -359,13 +365,15 @@ def start_ray() -> None:
 
 
 def run(kind: type, manager: type, config: Any) -> Any:
-    """A whole run; returns the trainer."""
+    """A whole run; returns the trainer, with what was `decided` in its steps, how many answers the
+    model was `asked` for, the number of `workers`, and what is `left` in the queue."""
     tq.init(config.transfer_queue)
     loops = trainer = None
     try:
         trainer = without_gpu(kind)(config)
         trainer.history = []
-        trainer.init()
+        with mock.patch("allot.verl.session.Owner", LoggedOwner):
+            trainer.init()
         loops = manager.create(
             config=config,
             llm_client=trainer.get_llm_client(),
@@ -373,6 +381,10 @@ def run(kind: type, manager: type, config: Any) -> Any:
             reward_loop_worker_handles=trainer.get_reward_handles(),
         )
         trainer.fit(loops)
+        trainer.asked = ray.get(trainer.server.count.remote())
+        trainer.workers = len(loops.agent_loop_workers)
+        if hasattr(trainer, "session"):
+            trainer.decided = ray.get(trainer.session.owner.decided.remote())
         trainer.left = {name: rows for name, rows in (tq.kv_list() or {}).items() if rows}
         return trainer
     finally:

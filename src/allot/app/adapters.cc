@@ -13,15 +13,19 @@ namespace allot {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using Row = std::vector<std::string>;
+
+Json declared() { return Json::parse(adapters_file); }
 
 std::vector<Adapter> read_adapters() {
   std::vector<Adapter> read;
-  const Json declared = Json::parse(adapters_file);
-  for (const Json& entry : declared.at("adapters")) {
+  const Json file = declared();
+  for (const Json& entry : file.at("adapters")) {
     Adapter adapter{entry.at("host"), entry.at("what"), entry.at("level")};
     for (const auto& [name, tested] : entry.at("packages").items())
       adapter.packages.push_back({name, tested});
     entry.at("primitives").get_to(adapter.primitives);
+    entry.at("conditions").get_to(adapter.conditions);
     for (const Json& trial : entry.at("tried"))
       adapter.tried.push_back({trial.at("version"), trial.at("passed"), trial.at("note")});
     read.push_back(std::move(adapter));
@@ -50,12 +54,12 @@ std::string found_version(const AdapterPackage& package, const InstalledPackages
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
 // Every column but the last as wide as its widest cell.
-std::string aligned(const std::vector<std::array<std::string, 6>>& rows) {
-  std::array<std::size_t, 6> widths = {};
-  for (const auto& row : rows)
+std::string aligned(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   std::string text;
-  for (const auto& row : rows) {
+  for (const Row& row : rows) {
     std::string line = " ";
     for (std::size_t i = 0; i < row.size(); ++i)
       line += concat(" ", row[i], std::string(widths[i] - row[i].size() + 1, ' '));
@@ -65,7 +69,43 @@ std::string aligned(const std::vector<std::array<std::string, 6>>& rows) {
   return text;
 }
 
+std::string packages_text(const InstalledPackages& installed) {
+  std::vector<Row> rows = {{"adapter", "level", "package", "found", "tested", ""}};
+  for (const Adapter& adapter : adapters())
+    for (const AdapterPackage& package : adapter.packages)
+      rows.push_back({adapter.host, adapter.level, package.name,
+                      or_dash(found_version(package, installed)), or_dash(package.tested),
+                      adapter_verdict(adapter, package, installed)});
+  return aligned(rows);
+}
+
+std::string served(const Adapter& adapter, const std::string& primitive) {
+  const std::vector<std::string>& all = adapter.primitives;
+  if (std::find(all.begin(), all.end(), primitive) == all.end()) return "no";
+  return adapter.conditions.count(primitive) > 0 ? "if" : "yes";
+}
+
+std::string capabilities_text() {
+  std::vector<Row> rows = {{"", "a trainer can"}};
+  for (const Adapter& adapter : adapters()) rows.front().push_back(adapter.host);
+  for (const auto& [primitive, meaning] : primitives()) {
+    Row row = {primitive, meaning};
+    for (const Adapter& adapter : adapters()) row.push_back(served(adapter, primitive));
+    rows.push_back(std::move(row));
+  }
+  std::string text = aligned(rows);
+  for (const Adapter& adapter : adapters())
+    for (const auto& [primitive, condition] : adapter.conditions)
+      text += concat("  ", adapter.host, " ", primitive, " if: ", condition, "\n");
+  return text;
+}
+
 }  // namespace
+
+const std::map<std::string, std::string>& primitives() {
+  static const auto all = declared().at("primitives").get<std::map<std::string, std::string>>();
+  return all;
+}
 
 const std::vector<Adapter>& adapters() {
   static const std::vector<Adapter> all = read_adapters();
@@ -105,14 +145,7 @@ std::string adapter_verdict(const Adapter& adapter, const AdapterPackage& packag
 }
 
 std::string adapters_text(const InstalledPackages& installed) {
-  std::vector<std::array<std::string, 6>> rows = {
-      {"adapter", "level", "package", "found", "tested", ""}};
-  for (const Adapter& adapter : adapters())
-    for (const AdapterPackage& package : adapter.packages)
-      rows.push_back({adapter.host, adapter.level, package.name,
-                      or_dash(found_version(package, installed)), or_dash(package.tested),
-                      adapter_verdict(adapter, package, installed)});
-  std::string text = aligned(rows);
+  std::string text = packages_text(installed);
   for (const Adapter& adapter : adapters()) {
     std::string tried;
     for (const AdapterTrial& trial : adapter.tried)
@@ -120,7 +153,7 @@ std::string adapters_text(const InstalledPackages& installed) {
           concat(tried.empty() ? " " : ", ", trial.version, trial.passed ? " passed" : " failed");
     if (!tried.empty()) text += concat("  ", adapter.host, " tried:", tried, "\n");
   }
-  return text;
+  return concat(text, "\n", capabilities_text());
 }
 
 std::string adapters_json(const InstalledPackages& installed) {
@@ -140,6 +173,7 @@ std::string adapters_json(const InstalledPackages& installed) {
                     {"what", adapter.what},
                     {"level", adapter.level},
                     {"primitives", adapter.primitives},
+                    {"conditions", adapter.conditions},
                     {"packages", std::move(packages)},
                     {"tried", std::move(tried)}});
   }

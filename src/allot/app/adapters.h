@@ -26,11 +26,15 @@ struct Adapter {
   std::string what;   // the part of the host that it drives
   std::string level;  // run, unit, recipe; none: not part of this version
   std::vector<AdapterPackage> packages;
-  std::vector<std::string> primitives;  // of docs/adapters.md, P1 to P8
+  std::vector<std::string> primitives;            // of docs/adapters.md, P1 to P8
+  std::map<std::string, std::string> conditions;  // of a primitive served with something alone
   std::vector<AdapterTrial> tried;
 };
 
 const std::vector<Adapter>& adapters();
+
+// What a trainer may be able to do, by the name of the primitive: "P1", "choose the prompts .."
+const std::map<std::string, std::string>& primitives();
 
 // What a Python interpreter says it has; whoever may start programs asks it.
 struct InstalledPackages {
@@ -50,7 +54,8 @@ std::string adapter_verdict(const Adapter& adapter, const AdapterPackage& packag
 // preview of an untested release is not taken for the one before. Bounds are >= and <.
 bool version_in_range(std::string_view version, std::string_view range);
 
-// One line per package, aligned; and the same as a JSON list.
+// One line per package, aligned, then a table of primitives by adapters with "yes", "no" or, where
+// there is a condition, "if"; and the same as a JSON list.
 std::string adapters_text(const InstalledPackages& installed);
 std::string adapters_json(const InstalledPackages& installed);
 

@@ -1,11 +1,13 @@
 #include "allot/app/adapters.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "allot/app/doctor.h"
+#include "allot/core/error.h"
 
 namespace allot {
 namespace {
@@ -60,6 +62,33 @@ TEST(Adapters, EveryPackageGetsItsVerdict) {
   EXPECT_EQ(verdict("trl", "trl"), "not looked for");
 }
 
+// The table is read back, and says of every adapter what the file declares.
+TEST(Adapters, DoctorShowsWhatEachOfThemServes) {
+  const std::string text = adapters_text({});
+  std::size_t served = 0;
+  for (const auto& [primitive, meaning] : primitives()) {
+    const std::size_t begin = text.find(concat("\n  ", primitive, "  ", meaning, " "));
+    ASSERT_NE(begin, std::string::npos) << primitive << text;
+    const std::size_t cells = begin + 5 + primitive.size() + meaning.size();
+    std::istringstream row(text.substr(cells, text.find('\n', cells) - cells));
+    for (const Adapter& one : adapters()) {
+      const bool declared = std::count(one.primitives.begin(), one.primitives.end(), primitive) > 0;
+      const auto condition = one.conditions.find(primitive);
+      const bool limited = condition != one.conditions.end();
+      std::string cell;
+      row >> cell;
+      EXPECT_EQ(cell, !declared ? "no" : limited ? "if" : "yes") << one.host << primitive;
+      if (limited)
+        EXPECT_NE(text.find(concat(one.host, " ", primitive, " if: ", condition->second, "\n")),
+                  std::string::npos);
+      served += declared;
+    }
+  }
+  std::size_t listed = 0;
+  for (const Adapter& one : adapters()) listed += one.primitives.size();
+  EXPECT_EQ(served, listed) << "a primitive without a meaning";
+}
+
 TEST(Adapters, DoctorShowsThem) {
   const InstalledPackages here{"/bin/python3", "", {{"trl", "1.15.0"}}};
   const std::vector<DoctorRow> rows = {{"allot", "1"}};
@@ -67,6 +96,8 @@ TEST(Adapters, DoctorShowsThem) {
   EXPECT_NE(text.find("  python  /bin/python3\n"), std::string::npos) << text;
   EXPECT_NE(text.find("1.15.0"), std::string::npos) << text;
   EXPECT_NE(text.find("outside the tested range\n"), std::string::npos) << text;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
 
   const auto json = nlohmann::json::parse(doctor_json(rows, here));
   EXPECT_EQ(json["ok"], true);
