@@ -10,7 +10,7 @@ import allot
 import numpy as np
 from numpy.typing import NDArray
 
-from .identity import Index
+from .identity import Index, prior_pass_rate
 
 Row = dict[str, Any]
 
@@ -97,12 +97,24 @@ class Draws:
         self._order = generator.permutation(len(self._index))
 
     def _prompt(self, prompt: int, epoch: int) -> allot.Prompt:
+        rate = self._prior(prompt)
         if self._embedding is None:
-            return allot.Prompt(prompt, epoch=max(epoch, 0))
+            return allot.Prompt(prompt, epoch=max(epoch, 0), prior_pass_rate=rate)
         row = self.row(prompt)
         if row.get(self._embedding) is None:
             raise allot.DataError(
                 f"[{self._host}] the method needs an embedding of every prompt and a row has none "
                 f"in the column '{self._embedding}'. The row: {str(row)[:200]}"
             )
-        return allot.Prompt(prompt, epoch=max(epoch, 0), embedding=row[self._embedding])
+        return allot.Prompt(
+            prompt,
+            epoch=max(epoch, 0),
+            embedding=row[self._embedding],
+            prior_pass_rate=rate,
+        )
+
+    def _prior(self, prompt: int) -> float | None:
+        row = self._shown.get(prompt)
+        if row is not None:
+            return prior_pass_rate(row, self._host)
+        return None if self._index is None else self._index.prior_pass_rate(prompt)

@@ -39,6 +39,19 @@ def digest(row: Row) -> int:
     return allot.prompt_id(content(row))
 
 
+def prior_pass_rate(row: Row, host: str) -> float | None:
+    """What the data set says of the prompt before its first rollout; None where it says nothing."""
+    value = row.get("prior_pass_rate")
+    if value is None or value != value:  # NaN is how tables write a missing number
+        return None
+    if isinstance(value, (int, float, np.number)) and 0 <= value <= 1:
+        return float(value)
+    raise allot.DataError(
+        f"[{host}] prior_pass_rate of a row is {value!r}; a number from 0 to 1 is needed. "
+        f"The row: {content(row)[:200]}"
+    )
+
+
 class Identity:
     """Gives every row its prompt id, below 2**63, the same in every run and on every rank; `host`
     is the adapter that messages name."""
@@ -84,14 +97,21 @@ class Identity:
 
 
 class Index:
-    """The rows of a data set that can be indexed, by prompt id. 16 bytes per row."""
+    """The rows of a data set that can be indexed, by prompt id. 16 bytes per row, and 4 more where
+    rows have a prior_pass_rate."""
 
     def __init__(self, rows: Any, identity: Identity) -> None:
         self._rows, self._hint, self._host = rows, identity.hint, identity.host
         self._log = logging.getLogger(f"allot.{identity.host}")
         count = len(rows)
         ids, texts = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self._rates: NDArray[np.float32] | None = None
         for i, row in enumerate(rows):
+            rate = prior_pass_rate(row, self._host)
+            if rate is not None:
+                if self._rates is None:
+                    self._rates = np.full(count, np.nan, np.float32)
+                self._rates[i] = rate
             ids[i] = identity(row)
             texts[i] = allot.prompt_id(prompt_text(row, self._host))
         order = np.argsort(ids, kind="stable")
@@ -121,6 +141,12 @@ class Index:
 
     def row(self, prompt: int) -> dict[str, Any]:
         return dict(self._rows[self.position(prompt)])
+
+    def prior_pass_rate(self, prompt: int) -> float | None:
+        if self._rates is None:
+            return None
+        rate = float(self._rates[self.position(prompt)])
+        return None if rate != rate else rate
 
     def position(self, prompt: int) -> int:
         """Where the data set has the prompt, its first place if it is repeated."""

@@ -1,5 +1,6 @@
 #include "bindings/prompts.h"
 
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
@@ -23,9 +24,16 @@ std::string_view bytes_of(nb::handle value) {
   return nb::cast<std::string_view>(value);
 }
 
-Prompt make_prompt(nb::handle id, std::uint32_t epoch, nb::handle embedding) {
+Prompt make_prompt(nb::handle id, std::uint32_t epoch, nb::handle embedding, nb::handle prior) {
   Prompt prompt{.id = prompt_id_of(id, {"Prompt.id"}), .epoch = epoch};
   if (!embedding.is_none()) prompt.embedding = floats_of(embedding, "Prompt.embedding");
+  if (!prior.is_none()) {
+    constexpr std::string_view kRate = "a number from 0 to 1";
+    const Place place{"Prompt.prior_pass_rate"};
+    const double rate = number(prior, place, kRate);
+    if (!(rate >= 0 && rate <= 1)) refuse_value(place, prior, kRate);
+    prompt.prior_pass_rate = static_cast<float>(rate);
+  }
   return prompt;
 }
 
@@ -83,17 +91,19 @@ void bind_prompts(nb::module_& m) {
   nb::class_<Prompt>(m, "Prompt", "A prompt that is shown to plan() or observe().")
       .def(
           "__init__",
-          [](Prompt* self, nb::handle id, std::uint32_t epoch, nb::handle embedding) {
-            new (self) Prompt(make_prompt(id, epoch, embedding));
-          },
+          [](Prompt* self, nb::handle id, std::uint32_t epoch, nb::handle embedding,
+             nb::handle prior) { new (self) Prompt(make_prompt(id, epoch, embedding, prior)); },
           nb::arg("id"), nb::arg("epoch") = 0, nb::arg("embedding") = nb::none(),
+          nb::arg("prior_pass_rate") = nb::none(),
           nb::sig("def __init__(self, id: int | str | bytes, epoch: int = 0, "
-                  "embedding: object = None) -> None"),
+                  "embedding: object = None, prior_pass_rate: float | None = None) -> None"),
           "id: below 2**63, or text that is hashed (allot.prompt_id). epoch: passes over the data "
-          "so far. embedding: numbers [dimensions], for methods that need one.")
+          "so far. embedding: numbers [dimensions], for methods that need one. prior_pass_rate: "
+          "what is believed of it before its first rollout, from 0 to 1 (alloc.prior_strength).")
       .def_ro("id", &Prompt::id)
       .def_ro("epoch", &Prompt::epoch)
       .def_ro("embedding", &Prompt::embedding)
+      .def_ro("prior_pass_rate", &Prompt::prior_pass_rate)
       .def("__repr__", [](const Prompt& prompt) {
         return concat("allot.Prompt(id=", prompt.id, ", epoch=", prompt.epoch, ")");
       });

@@ -1,6 +1,7 @@
 // Prompts from Python: an id below 2^63, a string (hashed as in core/prompt_id.h), or allot.Prompt.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "allot/core/types.h"
@@ -13,8 +14,9 @@ struct Prompt {
   PromptId id = 0;
   std::uint32_t epoch = 0;
   std::vector<float> embedding;
+  std::optional<float> prior_pass_rate;
 
-  PromptRef ref() const { return {id, epoch, embedding}; }
+  PromptRef ref() const { return {id, epoch, embedding, prior_pass_rate}; }
 };
 
 PromptId prompt_id_of(nb::handle value, const Place& place);

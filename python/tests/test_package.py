@@ -69,6 +69,18 @@ def test_prompts_of_all_kinds():
     assert first([]) == []
 
 
+def test_prior_pass_rates_decide_before_the_first_rollout():
+    def asked(rate):
+        mopps = allot.Controller("mopps", prior_strength=1000)
+        shown = [allot.Prompt(i, prior_pass_rate=0.5 if i < 4 else rate) for i in range(64)]
+        return set(mopps.plan(shown, budget=allot.Budget(groups=4)).generate.prompt.tolist())
+
+    assert asked(1) == asked(np.float32(0)) == {0, 1, 2, 3}
+    assert asked(0.5) != {0, 1, 2, 3}
+    assert allot.Prompt(1).prior_pass_rate is None
+    assert allot.Prompt(1, prior_pass_rate=0.25).prior_pass_rate == 0.25
+
+
 def test_prompt_ids_are_pinned():
     assert allot.prompt_id("aime-24-3") == allot.prompt_id(b"aime-24-3") < 2**63
     assert allot.prompt_id("ab", "c") != allot.prompt_id("a", "bc")

@@ -26,7 +26,7 @@ constexpr int kDefaultKills = 4;
 
 bool is_time(const std::string& name) {
   for (const char* start :
-       {"time/", "speed/", "verifier/p99_us", "step_time", "timing_s/", "perf/"})
+       {"time/", "speed/", "verifier/p50_us", "verifier/p99_us", "step_time", "timing_s/", "perf/"})
     if (name.starts_with(start)) return true;
   return false;
 }

@@ -236,8 +236,9 @@ TEST_F(Trust, EveryMetricThatAppliesIsLogged) {
         "length/mean", "length/min", "length/max", "length/terminated_mean",
         "length/terminated_min", "length/terminated_max", "length/truncated_frac", "prompt/mean",
         "prompt/max", "prompt/overlong", "verifier/correct", "verifier/wrong", "verifier/no_answer",
-        "verifier/not_scorable", "verifier/error", "verifier/p99_us", "time/step", "time/generate",
-        "time/score", "time/train", "speed/tokens_per_s", "train/epoch",
+        "verifier/not_scorable", "verifier/error", "verifier/p50_us", "verifier/p99_us",
+        "time/step", "time/generate", "time/score", "time/train", "speed/tokens_per_s",
+        "train/epoch",
         // TRL's names
         "reward", "reward_std", "rewards/task/mean", "num_tokens", "loss", "policy_loss", "entropy",
         "grad_norm", "learning_rate", "completions/mean_length", "completions/clipped_ratio",

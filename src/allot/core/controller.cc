@@ -154,6 +154,9 @@ void Controller::State::check_prompts(std::span<const PromptRef> prompts, const 
     if (needs.embedding && prompt.embedding.empty())
       misuse(verb, concat("prompt ", prompt.id, " has no embedding; method '", options.method,
                           "' needs one"));
+    if (prompt.prior_pass_rate && !(*prompt.prior_pass_rate >= 0 && *prompt.prior_pass_rate <= 1))
+      misuse(verb, concat("prompt ", prompt.id, " has the prior pass rate ",
+                          *prompt.prior_pass_rate, "; a number from 0 to 1 is needed"));
     checked.push_back(prompt.id);
   }
   // A whole pool comes in ascending order: then this is one pass.

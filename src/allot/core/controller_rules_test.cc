@@ -118,10 +118,11 @@ TEST_F(Rules, PolicyVersionsNeverFall) {
   EXPECT_SAYS(c.plan(prompts, {}, 2), "version 2 was given after version 3");
 }
 
-TEST_F(Rules, EmbeddingsMustBeThereWhereNeeded) {
+TEST_F(Rules, WhatComesWithAPromptIsChecked) {
+  prompts[1].prior_pass_rate = 1.5f;
+  EXPECT_SAYS(make().plan(prompts, {}, 0), "prompt 2 has the prior pass rate 1.5");
   puppet.needs.embedding = true;
-  Controller c = make();
-  EXPECT_SAYS(c.plan(prompts, {}, 0), "no embedding");
+  EXPECT_SAYS(make().plan(prompts, {}, 0), "no embedding");
 }
 
 TEST_F(Rules, FurtherPromptsAnswerAWish) {

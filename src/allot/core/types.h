@@ -55,6 +55,8 @@ struct PromptRef {
   PromptId id = 0;
   std::uint32_t epoch = 0;
   std::span<const float> embedding{};
+  // What the data set says: the pass rate of another model, or of an earlier run, in [0, 1].
+  std::optional<float> prior_pass_rate{};
 };
 
 // What is LEFT to spend. The Controller keeps the account.

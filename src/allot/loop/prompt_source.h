@@ -1,7 +1,9 @@
 // Where prompts come from: one of the five interfaces of the training step.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +29,7 @@ struct Prompt {
   std::vector<std::string> accepted;  // further reference answers, of which any may match
   std::string verifier;               // preset of the math verifier; empty: as the task is judged
   float weight = 1;  // of its rollouts in the loss, beside those of the method; >= 0
+  std::optional<float> prior_pass_rate;  // as in PromptRef
 };
 
 // Ids are distinct within one step, its refills included; a smaller pool gives fewer candidates.
@@ -42,7 +45,11 @@ class PromptSource {
   // Tells the source that a new step begins, so that ids may be shown again. `step` keys Uniform.
   virtual void begin_step(std::uint64_t step) = 0;
 
-  virtual const Prompt& get(PromptId id) const = 0;  // throws Error(Data) for an unknown id
+  // Throws Error(Data) for an unknown id, or if the prompt can no longer be read. The prompt stays
+  // where it is until the next begin_step() after it was last asked for, and outside of steps until
+  // kStay further prompts were asked for: a source may read prompts from a file as they are wanted.
+  virtual const Prompt& get(PromptId id) const = 0;
+  static constexpr std::size_t kStay = 4096;
   virtual std::size_t size() const = 0;
 
   virtual std::string save() const = 0;  // the cursor

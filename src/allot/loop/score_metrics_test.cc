@@ -12,20 +12,23 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 class ScoreMetrics : public ::testing::Test {
  protected:
-  void add(std::vector<float> parts, Scoring scoring = Scoring::Scored, double seconds = 0) {
+  void add(Score score) {
     Rollout rollout;
     rollout.id = ids_.size() + 10;
+    ids_.push_back(rollout.id);
+    store_.add(std::move(rollout), std::move(score), 0);
+  }
+  void add(std::vector<float> parts, Scoring scoring = Scoring::Scored) {
     Score score;
     score.scoring = scoring;
     score.reward = parts[0];
     score.parts = std::move(parts);
-    score.seconds = seconds;
-    ids_.push_back(rollout.id);
-    store_.add(std::move(rollout), std::move(score), 0);
+    add(std::move(score));
   }
-  std::map<std::string, double> metrics(std::vector<std::string> functions) const {
+  std::map<std::string, double> metrics(std::vector<std::string> functions,
+                                        std::vector<std::string> marks = {}) const {
     std::map<std::string, double> all;
-    for (const Metric& metric : score_metrics(store_, ids_, functions))
+    for (const Metric& metric : score_metrics(store_, ids_, functions, marks))
       all[metric.name] = metric.value;
     return all;
   }
@@ -59,24 +62,42 @@ TEST_F(ScoreMetrics, WhatHasNoValueIsAbsent) {
   EXPECT_TRUE(metrics({"a", "b"}).empty());
 }
 
-TEST_F(ScoreMetrics, WhyAnAnswerCouldNotBeRead) {
-  for (const char* reason : {"unparseable", "unparseable, two boxes", "limit", "no_answer", ""}) {
-    Rollout rollout;
-    rollout.id = ids_.size() + 10;
+TEST_F(ScoreMetrics, MarksAreCountedByTheirNames) {
+  for (const std::uint32_t marks : {0b001u, 0b101u, 0b1000u, 0u}) {
     Score score;
-    score.parsed = false;
-    score.reason = reason;
-    ids_.push_back(rollout.id);
-    store_.add(std::move(rollout), std::move(score), 0);
+    score.scoring = marks == 0b101u ? Scoring::NotScorable : Scoring::Scored;  // counts as well
+    score.marks = marks;
+    add(std::move(score));
   }
-  const auto m = metrics({});
-  EXPECT_EQ(m.at("verifier/unparseable"), 2);
-  EXPECT_EQ(m.at("verifier/limit"), 1);
+  const auto m = metrics({}, {"limit", "tier/0", "flag/conflict"});
+  EXPECT_EQ(m,
+            (std::map<std::string, double>{{"verifier/limit", 2}, {"verifier/flag/conflict", 1}}))
+      << "a mark that no rollout has, and a bit without a name, are absent";
 }
 
-TEST_F(ScoreMetrics, TheSlowestOfAHundred) {
-  for (int i = 1; i <= 200; ++i) add({0}, Scoring::Scored, i * 1e-6);
-  EXPECT_NEAR(metrics({}).at("verifier/p99_us"), 198, 1e-6);  // two of 200 are slower
+TEST_F(ScoreMetrics, TheMiddleAndTheSlowestOfAHundred) {
+  for (int i = 1; i <= 200; ++i) {
+    Score score;
+    score.seconds = i * 1e-6;
+    if (i % 2 == 1) score.steps = static_cast<std::uint32_t>(1000 - i);
+    add(std::move(score));
+  }
+  const auto m = metrics({});
+  EXPECT_NEAR(m.at("verifier/p50_us"), 100, 1e-6);
+  EXPECT_NEAR(m.at("verifier/p99_us"), 198, 1e-6);  // two of 200 are slower
+  // 801, 803, .. 999: a hundred values.
+  EXPECT_EQ(m.at("verifier/p50_steps"), 899);
+  EXPECT_EQ(m.at("verifier/p99_steps"), 997);
+}
+
+TEST_F(ScoreMetrics, AVerdictWithoutWorkCountsAndOneThatIsNotCountedDoesNot) {
+  Score score;
+  score.steps = 0;
+  add(score);
+  add(Score{});
+  const auto m = metrics({});
+  EXPECT_EQ(m.at("verifier/p99_steps"), 0);
+  EXPECT_FALSE(m.contains("verifier/p50_us"));
 }
 
 }  // namespace

@@ -188,7 +188,7 @@ void StepRun::record(const TrainBatch& batch, const Feedback& feedback) {
   metrics.push_back({"train/updates", static_cast<double>(version())});
   std::sort(generated_.begin(), generated_.end());
   const std::vector<std::string> functions = w_.verifier.part_names();
-  for (Metric& metric : score_metrics(w_.store, generated_, functions))
+  for (Metric& metric : score_metrics(w_.store, generated_, functions, w_.verifier.mark_names()))
     metrics.push_back(std::move(metric));
   if (w_.controller.needs().hold)
     for (Metric& metric : held_metrics(step_, batch, feedback, w_.store, evicted_))

@@ -1,6 +1,8 @@
 // What scores rollouts: one of the five interfaces of the training step.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,7 +21,11 @@ struct Score {
   bool correct = false, parsed = true;
   std::string answer;  // what was read as the answer; "" if none
   std::string reason;  // for people: why it is wrong, or what the verifier's error said
-  double seconds = 0;  // spent on it, for metrics only and never saved; 0 = not measured
+
+  // For metrics only, never saved.
+  double seconds = 0;                  // spent on it; 0 = not measured
+  std::optional<std::uint32_t> steps;  // of the verifier's work budget; none = not counted
+  std::uint32_t marks = 0;             // bit i: Verifier::mark_names()[i] applies
 };
 
 // A mistake in a reward function, as against a failure of it: the wrong number of values, an
@@ -41,6 +47,11 @@ class Verifier {
 
   // Names of the values in Score::parts, for metrics; one name: of the reward itself.
   virtual std::vector<std::string> part_names() const { return {}; }
+
+  // What the bits of Score::marks mean, at most 32 names: circumstances of a verdict that metrics
+  // count, as verifier/NAME. None of "correct", "wrong", "no_answer", "not_scorable", "error",
+  // which are counted for every verifier.
+  virtual std::vector<std::string> mark_names() const { return {}; }
 };
 
 }  // namespace allot

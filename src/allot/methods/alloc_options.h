@@ -58,6 +58,7 @@ struct AllocOptions {
   std::string method = "grpo";
   int group_size = 8;
   int n_min = 0, n_max = 0;
+  double prior_strength = 0;
   BudgetOptions budget;
   RefillOptions refill;
   std::vector<std::pair<std::string, MethodSection>> sections;  // one per registered method
@@ -73,6 +74,9 @@ struct AllocOptions {
       "rollouts per prompt that the method aims at on average");
     v("n_min", n_min, Range{0, 65536}, "least rollouts of a planned prompt; 0 = the method's own");
     v("n_max", n_max, Range{0, 65536}, "most rollouts of a prompt in a step; 0 = the method's own");
+    v("prior_strength", prior_strength, Range{0, 1e6},
+      "rollouts that a prompt's prior_pass_rate counts for, in methods that keep a belief of pass "
+      "rates; 0 = as many as the method's own prior");
     v("budget", budget);
     v("refill", refill);
     for (auto& [name, section] : sections) v(name.c_str(), section);

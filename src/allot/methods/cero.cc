@@ -60,9 +60,9 @@ class Cero final : public Method {
  public:
   Cero(const AllocOptions& alloc, const AdvantageOptions& adv)
       : options_(alloc.section("cero").as<CeroOptions>()),
-        prior_{options_.prior_a, options_.prior_b},
         unit_(static_cast<std::uint32_t>(alloc.group_size / options_.units)),
         rule_(advantage_rule(adv, GroupKind::Plain)),
+        pool_({options_.prior_a, options_.prior_b}, alloc.prior_strength),
         price_(options_.price) {}
 
   Needs needs() const override { return {.role = Role::Chooser, .draw = Draw::Pool}; }
@@ -72,7 +72,7 @@ class Cero final : public Method {
     visits_.clear();
     std::vector<PromptId> ids = ids_of(view.candidates);
     if (!std::is_sorted(ids.begin(), ids.end())) std::sort(ids.begin(), ids.end());
-    pool_.admit(ids, prior_, view.seed);
+    pool_.admit(ids, view.candidates, view.seed);
     horizon_.open(view, unit_ * static_cast<std::uint32_t>(options_.units));
     scale_ = scale();
     const RoundLimits limits = limits_of(view.budget);
@@ -93,7 +93,7 @@ class Cero final : public Method {
       planned += visit.planned, executed += visit.executed;
     }
     metrics_ = cero_round_metrics(pool_, visits_, groups_);
-    pool_.learn(visits_, prior_, options_.keep, scale_);
+    pool_.learn(visits_, options_.keep, scale_);
     price_ = next_price(price_, static_cast<double>(planned), scale_);
     horizon_.close(executed * unit_);
     skipped_ += executed == 0;
@@ -102,14 +102,14 @@ class Cero final : public Method {
     metrics_.set("catch_up", executed > planned ? executed - planned : 0);
     metrics_.set("skipped_rounds", skipped_);
     metrics_.set("surplus_vs_uniform", horizon_.surplus());
-    set_pool_metrics(metrics_, pool_.summary(prior_), scale_);
+    set_pool_metrics(metrics_, pool_.summary(), scale_);
     visits_.clear();
     return batch;
   }
 
   std::vector<Metric> metrics() const override { return metrics_.all(); }
-  std::string save() const override { return save_state("cero", 1, *this); }
-  void load(std::string_view blob, std::uint64_t) override { load_state("cero", 1, blob, *this); }
+  std::string save() const override { return save_state("cero", 2, *this); }
+  void load(std::string_view blob, std::uint64_t) override { load_state("cero", 2, blob, *this); }
 
   template <class V>
   void state(V& v) {
@@ -173,7 +173,6 @@ class Cero final : public Method {
   }
 
   CeroOptions options_;
-  BetaPrior prior_;
   std::uint32_t unit_;  // rollouts
   AdvantageRule rule_;
   GroupPool groups_;

@@ -8,6 +8,7 @@
 #include "allot/core/prompt_table.h"
 #include "allot/core/shared_metric.h"
 #include "allot/core/state.h"
+#include "allot/methods/parts/stated_rates.h"
 
 namespace allot {
 namespace {
@@ -42,6 +43,8 @@ class Combination final : public Method {
     chosen_.clear();
     wanted_.clear();
     first_round_.clear();
+    stated_.clear();
+    stated_.show(view.candidates);
     choosing_ = true;
     BatchView seen = view;
     seen.lost = dropped_;
@@ -52,6 +55,7 @@ class Combination final : public Method {
     left_ = events.left;
     if (choosing_) {
       if (events.deadline) return {.done = true};
+      stated_.show(events.prompts);
       return choose(chooser_->observe({.prompts = events.prompts, .left = events.left}));
     }
     for (const Outcome& outcome : events.outcomes)
@@ -98,12 +102,12 @@ class Combination final : public Method {
 
   std::string save() const override {
     return save_state("combination", 1,
-                      Blobs{chooser_->save(), inner_->save(), save_state("pair", 1, *this)});
+                      Blobs{chooser_->save(), inner_->save(), save_state("pair", 2, *this)});
   }
   void load(std::string_view blob, std::uint64_t dataset_hash) override {
     Blobs blobs;
     load_state("combination", 1, blob, blobs);
-    load_state("pair", 1, blobs.own, *this);
+    load_state("pair", 2, blobs.own, *this);
     chooser_->load(blobs.chooser, dataset_hash);
     inner_->load(blobs.inner, dataset_hash);
   }
@@ -119,6 +123,7 @@ class Combination final : public Method {
     v(chosen_);
     v(wanted_);
     v(first_round_);
+    v(stated_);
     v(choosing_);
   }
 
@@ -149,7 +154,8 @@ class Combination final : public Method {
   Decision start_inner() {
     choosing_ = false;
     std::vector<PromptRef> candidates;
-    for (const PromptId prompt : chosen_) candidates.push_back({prompt});
+    for (const PromptId prompt : chosen_)
+      candidates.push_back({.id = prompt, .prior_pass_rate = stated_.rate(prompt)});
     return inner_->plan({.step = step_,
                          .policy = policy_,
                          .seed = seed_,
@@ -183,6 +189,7 @@ class Combination final : public Method {
   std::vector<PromptId> chosen_;       // in the chooser's order
   PromptTable<std::uint32_t> wanted_;  // rollouts that the chooser asked for
   std::vector<OwnedOutcome> first_round_;
+  StatedRates stated_;     // of the prompts shown in this step
   bool choosing_ = false;  // the inner method has not started its step
 };
 

@@ -51,6 +51,10 @@ StreamSettings stream(std::uint64_t seed) {
   s.arrivals_per_call = static_cast<std::uint32_t>(random.below(9));
   if (random.uniform() < 0.3)  // every prompt comes back within the run
     s.prompts = 12 + static_cast<std::uint32_t>(random.below(8));
+  if (seed % 3 == 1)  // some prompts come with a rate, right or not
+    s.prior_pass_rate = [](PromptId id) {
+      return id % 4 == 0 ? std::nullopt : std::optional(static_cast<float>(id % 4 - 1) / 2);
+    };
   return s;
 }
 

@@ -122,6 +122,7 @@ class Evidence final : public Method {
   Evidence(const AllocOptions& alloc, const AdvantageOptions&)
       : options_(alloc.section("evidence").as<EvidenceOptions>()),
         group_size_(alloc.group_size),
+        memory_(alloc.prior_strength),
         economy_(options_.first_block, options_.rule(noise_).evidence(0.5), options_.first_price) {
     s_.rule = options_.rule(noise_);
   }
@@ -181,9 +182,9 @@ class Evidence final : public Method {
   }
 
   std::vector<Metric> metrics() const override { return metrics_.all(); }
-  std::string save() const override { return save_state("evidence", 3, *this); }
+  std::string save() const override { return save_state("evidence", 4, *this); }
   void load(std::string_view blob, std::uint64_t) override {
-    load_state("evidence", 3, blob, *this);
+    load_state("evidence", 4, blob, *this);
   }
 
   template <class V>
@@ -204,6 +205,7 @@ class Evidence final : public Method {
     return std::max(rollouts / 8, 1.0) * rule.weight(balanced);
   }
   void show(std::span<const PromptRef> prompts) {
+    memory_.show(prompts);
     for (const PromptRef& prompt : prompts) {
       waiting_.push_back(prompt.id);
       if (options_.prior == EvidencePrior::Embedding)
@@ -211,6 +213,7 @@ class Evidence final : public Method {
     }
   }
   BetaBelief prior(PromptId prompt) const {
+    if (const auto stated = memory_.stated_prior(prompt, s_.prior)) return *stated;
     if (options_.prior == EvidencePrior::Pool) return s_.prior;
     return regression_.prior(shown_.at(prompt)).value_or(s_.prior);
   }

@@ -10,6 +10,7 @@
 #include "allot/methods/parts/choosing.h"
 #include "allot/methods/parts/metric_list.h"
 #include "allot/methods/parts/requests.h"
+#include "allot/methods/parts/stated_rates.h"
 #include "allot/methods/registry.h"
 
 namespace allot {
@@ -52,7 +53,8 @@ class Mopps final : public Method {
   Mopps(const AllocOptions& alloc, const AdvantageOptions& adv)
       : group_size_(static_cast<std::uint32_t>(alloc.group_size)),
         options_(alloc.section("mopps").as<MoppsOptions>()),
-        rule_(advantage_rule(adv, GroupKind::Plain)) {}
+        rule_(advantage_rule(adv, GroupKind::Plain)),
+        stated_(alloc.prior_strength) {}
 
   Needs needs() const override {
     return {.role = Role::Chooser,
@@ -62,6 +64,8 @@ class Mopps final : public Method {
 
   Decision plan(const BatchView& view) override {
     pool_.clear();
+    stated_.clear();
+    stated_.show(view.candidates);
     const std::vector<PromptId> chosen = choose(view);
     return ask(request_each(chosen, within_bounds(group_size_, view.budget),
                             affordable_rollouts(view.budget), pool_));
@@ -85,13 +89,14 @@ class Mopps final : public Method {
   }
 
   std::vector<Metric> metrics() const override { return metrics_.all(); }
-  std::string save() const override { return save_state("mopps", 1, *this); }
-  void load(std::string_view blob, std::uint64_t) override { load_state("mopps", 1, blob, *this); }
+  std::string save() const override { return save_state("mopps", 2, *this); }
+  void load(std::string_view blob, std::uint64_t) override { load_state("mopps", 2, blob, *this); }
 
   template <class V>
   void state(V& v) {
     v(pool_);
     v(beliefs_);
+    v(stated_);
     v(metrics_);
   }
 
@@ -123,16 +128,17 @@ class Mopps final : public Method {
     return chosen;
   }
 
+  BetaPrior prior(PromptId prompt) const { return stated_.prior(prompt, options_.prior); }
   BetaBelief believed(PromptId prompt) const {
     const BetaBelief* belief = beliefs_.find(prompt);
-    return belief ? *belief : BetaBelief(options_.prior);
+    return belief ? *belief : BetaBelief(prior(prompt));
   }
 
   // A prompt without a single score was not visited: nothing is forgotten either.
   void learn(const GroupReport& report) {
     if (report.counted_n == 0) return;
     BetaBelief belief = believed(report.prompt);
-    belief.forget(options_.decay, options_.prior);
+    belief.forget(options_.decay, prior(report.prompt));
     belief.add(report.counted_sum, report.counted_n - report.counted_sum);
     beliefs_[report.prompt] = belief;
   }
@@ -142,6 +148,7 @@ class Mopps final : public Method {
   AdvantageRule rule_;
   GroupPool pool_;
   PromptTable<BetaBelief> beliefs_;  // of visited prompts
+  StatedRates stated_;               // of this step's candidates
   MetricList metrics_;
 };
 

@@ -13,6 +13,7 @@
 #include "allot/methods/parts/proportional.h"
 #include "allot/methods/parts/requests.h"
 #include "allot/methods/parts/sampled_pool.h"
+#include "allot/methods/parts/stated_rates.h"
 #include "allot/methods/registry.h"
 
 namespace allot {
@@ -61,6 +62,7 @@ class ReinforceAdaEst final : public Method {
  public:
   ReinforceAdaEst(const AllocOptions& alloc, const AdvantageOptions& adv)
       : options_(alloc.section("reinforce_ada_est").as<ReinforceAdaEstOptions>().resolved(alloc)),
+        prior_strength_(alloc.prior_strength),
         resolution_(adv.resolution) {}
 
   Needs needs() const override { return {}; }
@@ -77,8 +79,8 @@ class ReinforceAdaEst final : public Method {
     std::vector<double> weights;
     double rates = 0;
     for (const PromptRef& prompt : view.candidates.first(planned)) {
-      rates += rate(prompt.id);
-      weights.push_back(1 / std::sqrt(rate(prompt.id) + options_.eps));
+      rates += rate(prompt);
+      weights.push_back(1 / std::sqrt(rate(prompt) + options_.eps));
     }
     const auto counts = proportional_counts(weights, total, low, high);
     Decision decision;
@@ -136,10 +138,12 @@ class ReinforceAdaEst final : public Method {
   }
 
  private:
-  double rate(PromptId prompt) const {
-    const Counts* counts = counts_.find(prompt);
+  double rate(const PromptRef& prompt) const {
+    const Counts* counts = counts_.find(prompt.id);
     const Counts seen = counts ? *counts : Counts{};
-    return posterior_mean(seen.successes, seen.trials, options_.prior_a, options_.prior_b);
+    const BetaPrior prior =
+        stated_prior(prompt.prior_pass_rate, {options_.prior_a, options_.prior_b}, prior_strength_);
+    return posterior_mean(seen.successes, seen.trials, prior.a, prior.b);
   }
 
   // The step's rollouts, or the candidates' share of them where the source has fewer than wanted.
@@ -149,6 +153,7 @@ class ReinforceAdaEst final : public Method {
   }
 
   ReinforceAdaEstOptions options_;
+  double prior_strength_;
   double resolution_;
   GroupPool pool_;
   PromptTable<Counts> counts_;

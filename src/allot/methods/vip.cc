@@ -15,6 +15,7 @@
 #include "allot/methods/parts/heap_planner.h"
 #include "allot/methods/parts/metric_list.h"
 #include "allot/methods/parts/requests.h"
+#include "allot/methods/parts/stated_rates.h"
 #include "allot/methods/parts/variance_metrics.h"
 #include "allot/methods/parts/variance_split.h"
 #include "allot/methods/registry.h"
@@ -85,6 +86,7 @@ class Vip final : public Method {
   Vip(const AllocOptions& alloc, const AdvantageOptions& adv)
       : options_(alloc.section("vip").as<VipOptions>().resolved(alloc)),
         n_(static_cast<std::uint32_t>(alloc.group_size)),
+        prior_strength_(alloc.prior_strength),
         rule_(estimator_of(options_, adv)),
         process_(options_.process) {}
 
@@ -104,7 +106,8 @@ class Vip final : public Method {
         feasible_step(ids.size(), {unsigned(options_.least), unsigned(options_.most)}, allowed,
                       step_rollouts(view.budget, ids.size(), n_));
     ids.resize(step.prompts);
-    for (const PromptId id : ids) predicted_.push_back(rate_of(id));
+    for (const PromptRef& prompt : view.candidates.first(step.prompts))
+      predicted_.push_back(rate_of(prompt));
     const auto gain = [&](std::size_t i, std::uint32_t n) {
       return variance_gain(options_.rule, reward_spread(predicted_[i]), n);
     };
@@ -156,15 +159,18 @@ class Vip final : public Method {
       belief_ = shown[0].embedding.empty() ? VipBelief::History : VipBelief::Embedding;
   }
 
-  double rate_of(PromptId prompt) const {
-    if (belief_ == VipBelief::Embedding) return process_.rate(prompt);
-    const DecayedCounts* counts = history_.find(prompt);
-    return posterior_mean(counts ? counts->successes : 0, counts ? counts->trials : 0,
-                          options_.prior_a, options_.prior_b);
+  double rate_of(const PromptRef& prompt) const {
+    if (belief_ == VipBelief::Embedding) return process_.rate(prompt.id);
+    const DecayedCounts* counts = history_.find(prompt.id);
+    const BetaPrior prior =
+        stated_prior(prompt.prior_pass_rate, {options_.prior_a, options_.prior_b}, prior_strength_);
+    return posterior_mean(counts ? counts->successes : 0, counts ? counts->trials : 0, prior.a,
+                          prior.b);
   }
 
   VipOptions options_;
   std::uint32_t n_;
+  double prior_strength_;
   AdvantageRule rule_;
   GroupPool groups_;
   std::vector<double> predicted_;       // pass rates of the planned prompts, parallel to the groups

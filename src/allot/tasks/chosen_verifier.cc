@@ -30,6 +30,8 @@ verify::MathOptions preset_options(std::string_view preset, verify::MathOptions 
 ChosenVerifier::ChosenVerifier(std::unique_ptr<Verifier> others, verify::MathOptions options)
     : others_(std::move(others)), options_(std::move(options)) {}
 
+std::vector<std::string> ChosenVerifier::mark_names() const { return math_mark_names(); }
+
 // Rollouts that follow each other and name the same preset are judged together.
 std::vector<Score> ChosenVerifier::score(std::span<const Rollout> rollouts,
                                          const PromptSource& prompts) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/error.h"
+#include "allot/tasks/math_verifier.h"
 #include "allot/tasks/prompt_set.h"
 #include "allot/tasks/scored_verifier.h"
 
@@ -43,6 +44,12 @@ TEST(ChosenVerifier, JudgesEachPromptAsItNamesIt) {
   for (std::size_t i = 0; i < scores.size(); ++i)
     EXPECT_EQ(scores[i].correct, expected[i]) << rollouts[i].text << ": " << scores[i].reason;
   EXPECT_EQ(scores.back().scoring, Scoring::VerifierError);
+  // Text is judged without marks, mathematics with those that are named.
+  EXPECT_EQ(scores[0].marks, 0u);
+  EXPECT_EQ(scores[1].marks,
+            MathVerifier({}).score(std::span(rollouts).subspan(1, 1), set)[0].marks);
+  EXPECT_NE(scores[1].marks, 0u);
+  EXPECT_EQ(verifier.mark_names(), math_mark_names());
 }
 
 TEST(ChosenVerifier, KnowsItsPresets) {

@@ -114,6 +114,8 @@ class PromptReader {
       out_.prompt.demonstration = cell->text;
     }
     read_weight();
+    read_prior();
+    if (!out_.problem.empty()) return;
     const Cell* cell = find_path(row_, columns_.verifier);
     if (cell == nullptr || cell->kind != Cell::Kind::Text) return;
     out_.prompt.verifier = verifier_preset(cell->text);
@@ -121,18 +123,34 @@ class PromptReader {
       problem(concat("'verifier' is '", cell->text, "', which is no preset of the verifier"));
   }
 
+  // -1: it is no number of at least 0.
+  static float magnitude(const Cell& cell) {
+    float value = -1;
+    if (cell.kind != Cell::Kind::Number && cell.kind != Cell::Kind::Text) return -1;
+    const char* end = cell.text.data() + cell.text.size();
+    const auto [stop, error] = std::from_chars(cell.text.data(), end, value);
+    return error == std::errc() && stop == end && value >= 0 && std::isfinite(value) ? value : -1;
+  }
+
   void read_weight() {
     const Cell* cell = find_path(row_, columns_.weight);
     if (cell == nullptr || cell->kind == Cell::Kind::Null) return;
-    float value = -1;
-    if (cell->kind == Cell::Kind::Number || cell->kind == Cell::Kind::Text) {
-      const char* end = cell->text.data() + cell->text.size();
-      const auto [stop, error] = std::from_chars(cell->text.data(), end, value);
-      if (error != std::errc() || stop != end) value = -1;
-    }
-    if (!(value >= 0 && std::isfinite(value)))
-      return fail(columns_.weight, *cell, "a finite number of at least 0 is needed");
+    const float value = magnitude(*cell);
+    if (value < 0) return fail(columns_.weight, *cell, "a finite number of at least 0 is needed");
     out_.prompt.weight = value;
+  }
+
+  // An empty text is what CSV has for a row without one.
+  void read_prior() {
+    const Cell* cell = find_path(row_, columns_.prior_pass_rate);
+    if (cell == nullptr || cell->kind == Cell::Kind::Null) return;
+    if (cell->kind == Cell::Kind::Text && cell->text.empty()) return;
+    const float value = magnitude(*cell);
+    if (value < 0 || value > 1)
+      return problem(concat("'", columns_.prior_pass_rate, "' is ", kind_name(cell->kind),
+                            cell->text.empty() ? "" : ": ", cell->text,
+                            "; a number from 0 to 1 is needed"));
+    out_.prompt.prior_pass_rate = value;
   }
 
   void read_id() {
@@ -175,9 +193,13 @@ class PromptReader {
 }  // namespace
 
 std::vector<std::pair<const char*, std::string>> DataColumns::mapped() const {
-  std::vector<std::pair<const char*, std::string>> all = {
-      {"prompt", prompt},     {"answer", answer}, {"id", id}, {"demonstration", demonstration},
-      {"verifier", verifier}, {"weight", weight}};
+  std::vector<std::pair<const char*, std::string>> all = {{"prompt", prompt},
+                                                          {"answer", answer},
+                                                          {"id", id},
+                                                          {"demonstration", demonstration},
+                                                          {"verifier", verifier},
+                                                          {"weight", weight},
+                                                          {"prior_pass_rate", prior_pass_rate}};
   std::erase_if(all, [](const auto& pair) { return pair.second.empty(); });
   return all;
 }
@@ -192,7 +214,8 @@ std::string DataColumns::text() const {
 std::vector<std::string> DataColumns::ignored(const Cell& row) const {
   std::set<std::string> names;
   for (const auto& [name, unused] : row.fields) names.insert(name);
-  for (const std::string* column : {&prompt, &answer, &id, &demonstration, &verifier, &weight}) {
+  for (const std::string* column :
+       {&prompt, &answer, &id, &demonstration, &verifier, &weight, &prior_pass_rate}) {
     names.erase(*column);
     names.erase(column->substr(0, column->find('.')));
   }
@@ -211,6 +234,7 @@ DataColumns find_columns(const Cell& row, const ColumnOptions& wanted) {
   columns.demonstration = wanted.demonstration;
   columns.verifier = wanted.verifier;
   columns.weight = wanted.weight;
+  columns.prior_pass_rate = wanted.prior_pass_rate;
   find_further_columns(row, columns);
   if (!wanted.prompt.empty() || !wanted.answer.empty())
     columns.style = "as data.columns says";
@@ -226,11 +250,12 @@ void find_further_columns(const Cell& row, DataColumns& columns) {
   if (columns.demonstration.empty()) columns.demonstration = first_of(row, {"demonstration"});
   if (columns.verifier.empty()) columns.verifier = first_of(row, {"verifier", "data_source"});
   if (columns.weight.empty()) columns.weight = first_of(row, {"weight"});
+  if (columns.prior_pass_rate.empty()) columns.prior_pass_rate = first_of(row, {"prior_pass_rate"});
 }
 
 std::string missing_column(const Cell& row, const ColumnOptions& wanted) {
   for (const std::string* name : {&wanted.prompt, &wanted.answer, &wanted.id, &wanted.demonstration,
-                                  &wanted.verifier, &wanted.weight})
+                                  &wanted.verifier, &wanted.weight, &wanted.prior_pass_rate})
     if (!name->empty() && find_path(row, *name) == nullptr) return *name;
   return "";
 }

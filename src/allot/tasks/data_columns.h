@@ -25,7 +25,7 @@ namespace allot {
 
 // Names of columns, with dots for what lies within one (extra_info.index). "" = found by name.
 struct ColumnOptions {
-  std::string prompt, answer, id, demonstration, verifier, weight;
+  std::string prompt, answer, id, demonstration, verifier, weight, prior_pass_rate;
 
   template <class V>
   void fields(V& v) {
@@ -41,12 +41,16 @@ struct ColumnOptions {
     v("weight", weight,
       "column with the weight of a prompt's rollouts in the loss; empty = weight, where there is "
       "one");
+    v("prior_pass_rate", prior_pass_rate,
+      "column with the pass rate that a prompt is believed to have before its first rollout; empty "
+      "= prior_pass_rate, where there is one");
   }
 };
 
 struct DataColumns {
   std::string style;  // "verl", "TRL", "questions and answers", "as data.columns says"
-  std::string prompt, answer, id, demonstration, verifier, weight;  // "" = there is none
+  // "" = there is none
+  std::string prompt, answer, id, demonstration, verifier, weight, prior_pass_rate;
 
   // Meaning and column of each that there is.
   std::vector<std::pair<const char*, std::string>> mapped() const;
@@ -59,8 +63,7 @@ struct DataColumns {
 // By the names in the first row. A prompt or answer that is missing is found out by to_prompt().
 DataColumns find_columns(const Cell& row, const ColumnOptions& wanted);
 
-// Columns that rows may lack (id, demonstration, verifier, weight) and a later row is the first to
-// have.
+// Columns that rows may lack (all but prompt and answer) and a later row is the first to have.
 void find_further_columns(const Cell& row, DataColumns& columns);
 
 // Name of a column that `wanted` names and the row lacks; "" where there is none.

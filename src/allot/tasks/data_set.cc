@@ -26,6 +26,7 @@ bool same_row(const Prompt& a, const Prompt& b) {
   };
   return a.text == b.text && a.answer == b.answer && a.demonstration == b.demonstration &&
          a.accepted == b.accepted && a.verifier == b.verifier && a.weight == b.weight &&
+         a.prior_pass_rate == b.prior_pass_rate &&
          std::equal(a.messages.begin(), a.messages.end(), b.messages.begin(), b.messages.end(),
                     same_message);
 }

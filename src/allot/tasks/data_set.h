@@ -2,8 +2,8 @@
 // of tasks/data_columns.h. Source: conventions, section 4.
 //
 // Columns: a prompt (text or messages) and an answer (text, number, or a list of which any may
-// match); optional id, demonstration and verifier. Other columns are ignored. The style is found in
-// the first row and said; data.columns overrides it.
+// match); optional id, demonstration, verifier, weight and prior_pass_rate. Other columns are
+// ignored. The style is found in the first row and said; data.columns overrides it.
 //
 // Memory is one row's text and the prompts themselves: the file is read once, row by row.
 #pragma once

@@ -207,6 +207,33 @@ TEST(DataSet, NamedColumnsComeFirst) {
   EXPECT_EQ(rows.ignored, (std::vector<std::string>{"answer", "prompt"}));
 }
 
+TEST(DataSet, PriorPassRates) {
+  const DataRows rows = parse(
+      "{\"prompt\":\"a\",\"answer\":\"1\"}\n"
+      "{\"prompt\":\"b\",\"answer\":\"1\",\"prior_pass_rate\":0.25}\n"
+      "{\"prompt\":\"c\",\"answer\":\"1\",\"prior_pass_rate\":1}\n"
+      "{\"prompt\":\"d\",\"answer\":\"1\",\"prior_pass_rate\":null}\n");
+  std::vector<std::optional<float>> rates;
+  for (const Prompt& prompt : rows.prompts) rates.push_back(prompt.prior_pass_rate);
+  EXPECT_EQ(rates, (std::vector<std::optional<float>>{std::nullopt, .25f, 1.f, std::nullopt}));
+  EXPECT_TRUE(rows.ignored.empty());
+  for (const char* bad : {"1.5", "-0.1", "\"high\"", "[0.5]", "1e999"})
+    EXPECT_THROW(parse(concat(R"({"prompt":"a","answer":"1","prior_pass_rate":)", bad, "}")), Error)
+        << bad;
+  try {
+    parse(std::string(kGood) + "\n" + R"({"prompt":"x","answer":"1","prior_pass_rate":1.5})");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("rows.jsonl:2] 'prior_pass_rate' is a number: 1.5"), std::string::npos)
+        << text;
+  }
+  std::istringstream csv("prompt,answer,prior_pass_rate\na,1,0.5\nb,2,\n");
+  const DataRows table = parse_data_set(csv, "rows.csv");
+  EXPECT_EQ(table.prompts[0].prior_pass_rate, .5f);
+  EXPECT_EQ(table.prompts[1].prior_pass_rate, std::nullopt);
+}
+
 TEST(DataSet, AListOfAnswersIsAcceptedInPart) {
   const DataRows rows = parse(R"({"prompt":"a","answer":["1", 2.50]})");
   EXPECT_EQ(rows.prompts[0].answer, "1");

@@ -2,16 +2,50 @@
 
 #include <chrono>
 #include <exception>
+#include <iterator>
 
 #include "allot/core/error.h"
 
 namespace allot {
+
+namespace {
+
+// Places of the marks: statuses, tiers, flags.
+constexpr verify::VerdictStatus kMarkedStatuses[] = {
+    verify::VerdictStatus::Unparseable, verify::VerdictStatus::Limit,
+    verify::VerdictStatus::GoldError, verify::VerdictStatus::Fault};
+constexpr int kTierMarks = std::size(kMarkedStatuses);
+constexpr int kFlagMarks = kTierMarks + static_cast<int>(verify::Tier::T5) + 1;
+static_assert(kFlagMarks + verify::kFlagCount <= 32, "Score::marks has 32 bits");
+
+std::uint32_t marks_of(const verify::Verdict& verdict) {
+  using Status = verify::VerdictStatus;
+  std::uint32_t marks = verdict.flags << kFlagMarks;
+  for (int i = 0; i < kTierMarks; ++i)
+    if (verdict.status == kMarkedStatuses[i]) marks |= 1U << i;
+  if (verdict.status == Status::Correct || verdict.status == Status::Wrong)
+    marks |= 1U << (kTierMarks + static_cast<int>(verdict.tier));
+  return marks;
+}
+
+}  // namespace
+
+std::vector<std::string> math_mark_names() {
+  std::vector<std::string> names;
+  for (const verify::VerdictStatus status : kMarkedStatuses)
+    names.emplace_back(verify::name(status));
+  for (int tier = 0; tier < kFlagMarks - kTierMarks; ++tier) names.push_back(concat("tier/", tier));
+  for (int bit = 0; bit < verify::kFlagCount; ++bit)
+    names.push_back(concat("flag/", verify::flag_name(bit)));
+  return names;
+}
 
 Score score_of(const verify::Verdict& verdict, const verify::Gold& gold) {
   using Status = verify::VerdictStatus;
   Score score;
   score.answer = verdict.extracted;
   score.reason = verify::name(verdict.status);
+  score.marks = marks_of(verdict);
   switch (verdict.status) {
     case Status::Correct:
       score.reward = 1;
@@ -34,6 +68,7 @@ Score score_of(const verify::Verdict& verdict, const verify::Gold& gold) {
       score.parsed = false;
       return score;
   }
+  score.steps = verdict.steps;
   if (verdict.status == Status::Correct || verdict.status == Status::Wrong)
     (score.reason += ": ") += verify::name(verdict.tier);
   for (int bit = 0; bit < verify::kFlagCount; ++bit)

@@ -8,6 +8,9 @@
 // | fault | VerifierError |
 //
 // Score::reason begins with the verdict's name. Manual: docs/verifier.md.
+//
+// Marks: the statuses that are not counted anyhow (unparseable, limit, gold_error, fault), the tier
+// of what was correct or wrong (tier/0 .. tier/5), and the flags (flag/conflict, ..).
 #pragma once
 
 #include <string>
@@ -20,12 +23,16 @@
 
 namespace allot {
 
+// Of the marks of score_of().
+std::vector<std::string> math_mark_names();
+
 // Thread-safe. Reads the reference answer once for rollouts of one prompt that follow each other.
 class MathVerifier final : public Verifier {
  public:
   explicit MathVerifier(verify::MathOptions options) : options_(std::move(options)) {}
 
   std::vector<Score> score(std::span<const Rollout> rollouts, const PromptSource& prompts) override;
+  std::vector<std::string> mark_names() const override { return math_mark_names(); }
 
  private:
   verify::MathOptions options_;

@@ -51,5 +51,35 @@ TEST(MathVerifier, TurnsVerdictsIntoScores) {
   EXPECT_EQ(scores[6].scoring, Scoring::NotScorable);
 }
 
+// Names of the marks of a score, in the order of math_mark_names().
+std::string marks_of(const Score& score) {
+  std::string all;
+  const std::vector<std::string> names = math_mark_names();
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if ((score.marks >> i & 1U) != 0) all += names[i] + " ";
+  return all;
+}
+
+TEST(MathVerifier, MarksStatusTierAndFlags) {
+  const auto judged = [](std::string gold, std::string response) {
+    Prompt prompt;
+    prompt.id = 1;
+    prompt.answer = std::move(gold);
+    const PromptSet prompts({prompt}, 0);
+    const std::vector<Rollout> rollouts = {said(1, std::move(response))};
+    return MathVerifier{{}}.score(rollouts, prompts)[0];
+  };
+  EXPECT_EQ(marks_of(judged("7", "\\boxed{7}")), "tier/0 ");
+  EXPECT_EQ(marks_of(judged("\\frac{1}{2}", "\\boxed{0.6}")), "tier/1 ");
+  EXPECT_EQ(marks_of(judged("35\\%", "\\boxed{0.35}")), "tier/1 flag/lenient_K1 ");
+  EXPECT_EQ(marks_of(judged("7", "\\boxed{6}, no, rather\n\n\\boxed{7}")), "tier/0 flag/conflict ");
+  EXPECT_EQ(marks_of(judged("7", "I do not know, and I will not guess. Sorry for that!!")), "");
+  EXPECT_EQ(marks_of(judged("7", "\\boxed{\\frac{1}{2}{3}^}")), "unparseable ");
+  EXPECT_EQ(marks_of(judged("\\frac{1}{", "\\boxed{1}")), "gold_error ");
+  EXPECT_TRUE(judged("7", "\\boxed{7}").steps.has_value());
+  EXPECT_GT(*judged("x^2-1", "\\boxed{(x-1)(x+1)}").steps, *judged("7", "\\boxed{7}").steps);
+  EXPECT_FALSE(judged("\\frac{1}{", "\\boxed{1}").steps.has_value()) << "there was no verdict";
+}
+
 }  // namespace
 }  // namespace allot

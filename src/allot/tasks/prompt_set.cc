@@ -95,6 +95,9 @@ PromptSet::PromptSet(std::vector<Prompt> prompts, std::uint64_t seed)
   }
   sorted_ = ids_;
   std::sort(sorted_.begin(), sorted_.end());
+  if (std::any_of(prompts_.begin(), prompts_.end(),
+                  [](const Prompt& prompt) { return prompt.prior_pass_rate.has_value(); }))
+    for (const PromptId id : sorted_) rates_.push_back(prompts_[index_.at(id)].prior_pass_rate);
   hash_ = hash_of(prompts_);
   cursor_->hash = hash_;
   cursor_->seed = seed_;
@@ -124,7 +127,8 @@ std::span<const PromptRef> PromptSet::candidates(std::size_t wanted, Draw draw) 
   const std::size_t unshown = size() - shown_.size();
   const std::size_t count = draw == Draw::Pool ? size() : std::min(wanted, unshown);
   if (draw == Draw::Pool)
-    for (const PromptId id : sorted_) answer_.push_back({id, cursor_->epoch});
+    for (std::size_t i = 0; i < size(); ++i)
+      answer_.push_back(ref(static_cast<std::uint32_t>(i), cursor_->epoch));
   if (draw == Draw::Stream) stream(count);
   if (draw == Draw::Uniform) {
     while (answer_.size() < count) {
@@ -193,9 +197,15 @@ std::uint32_t PromptSet::next_of_step() {
   return step_order_[place];
 }
 
+PromptRef PromptSet::ref(std::uint32_t position, std::uint32_t epoch) const {
+  PromptRef ref{sorted_[position], epoch};
+  if (!rates_.empty()) ref.prior_pass_rate = rates_[position];
+  return ref;
+}
+
 void PromptSet::show(std::uint32_t position, std::uint32_t epoch) {
   const PromptId id = sorted_[position];
-  answer_.push_back({id, epoch});
+  answer_.push_back(ref(position, epoch));
   cursor_->shown.push_back(id);
   shown_.insert(id);
 }

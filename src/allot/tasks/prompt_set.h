@@ -53,6 +53,7 @@ class PromptSet final : public PromptSource {
   void stream(std::size_t count);
   std::uint32_t next_of_epoch();  // position in sorted_, advances the stream cursor
   std::uint32_t next_of_step();   // position in sorted_, advances the keyed order
+  PromptRef ref(std::uint32_t position, std::uint32_t epoch) const;
   void show(std::uint32_t position, std::uint32_t epoch);
   void restart_uniform();
 
@@ -70,6 +71,7 @@ class PromptSet final : public PromptSource {
   std::vector<PromptRef> answer_;  // what candidates() returned last
   std::vector<float> embeddings_;  // [prompts as given][dimensions_], empty without any
   std::size_t dimensions_ = 0;
+  std::vector<std::optional<float>> rates_;  // prior_pass_rate of sorted_; empty without any
 };
 
 }  // namespace allot

@@ -48,6 +48,27 @@ rc::Gen<std::vector<std::vector<std::size_t>>> steps_of_draws() {
       rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(0, 9)));
 }
 
+TEST(PromptSet, CandidatesSayWhatTheDataSetSays) {
+  std::vector<Prompt> prompts = prompts_of(7);
+  std::map<PromptId, std::optional<float>> expected;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    if (i % 2 == 0) prompts[i].prior_pass_rate = static_cast<float>(i) / 8;
+    expected[prompts[i].id] = prompts[i].prior_pass_rate;
+  }
+  PromptSet set(prompts, 1);
+  for (const Draw draw : {Draw::Stream, Draw::Uniform, Draw::Pool}) {
+    set.begin_step(static_cast<std::uint64_t>(draw));
+    const auto shown = set.candidates(5, draw);
+    EXPECT_GE(shown.size(), 5u);
+    for (const PromptRef& ref : shown)
+      EXPECT_EQ(ref.prior_pass_rate, expected.at(ref.id)) << ref.id;
+  }
+  PromptSet silent(prompts_of(7), 1);
+  EXPECT_EQ(silent.hash(), set.hash());
+  for (const PromptRef& ref : silent.candidates(7, Draw::Stream))
+    EXPECT_FALSE(ref.prior_pass_rate.has_value());
+}
+
 TEST(PromptSetStream, EveryIdOncePerEpochAndNoRepeatInAStep) {
   const bool holds = rc::check([] {
     const auto size = *rc::gen::inRange<std::size_t>(1, 12);

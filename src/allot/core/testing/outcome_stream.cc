@@ -99,6 +99,7 @@ std::vector<PromptRef> StreamWorld::draw(std::uint64_t wanted, Draw draw, std::u
     if (refs.size() == wanted) break;
     if (shown.count(id)) continue;
     refs.push_back({id, 0, embeddings_[id - 1]});
+    if (settings_.prior_pass_rate) refs.back().prior_pass_rate = settings_.prior_pass_rate(id);
     shown_.push_back(id);
   }
   cursor_ = (cursor_ + refs.size()) % std::max(1u, settings_.prompts);

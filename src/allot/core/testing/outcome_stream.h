@@ -30,6 +30,9 @@ struct StreamSettings {
   // Chance of a correct answer. Unset: a quarter of the prompts 0, a quarter 1, the rest uniform.
   std::function<double(PromptId)> pass_rate;
 
+  // What the data set says of prompts; unset: nothing.
+  std::function<std::optional<float>(PromptId)> prior_pass_rate;
+
   // Shares of outcomes that end otherwise; the rest is Ok and Scored.
   double failed = 0, truncated = 0, not_scorable = 0, verifier_error = 0, no_answer = 0;
   double prompt_noise = 0.5;      // power of a prompt's direction over a rollout's noise, in probes

@@ -5,6 +5,11 @@
 
 namespace allot {
 
+BetaPrior prior_of_rate(double rate, double strength) {
+  const double within = std::clamp(rate, .02, .98);
+  return {within * strength, (1 - within) * strength};
+}
+
 double RecentVerdicts::last_rate() const {
   return last_n > 0 ? static_cast<double>(last_right) / last_n : 0;
 }

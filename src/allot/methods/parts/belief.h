@@ -14,6 +14,10 @@ struct BetaPrior {
   double a = 1, b = 1;
 };
 
+// Beta(r s, (1 - r) s) of a pass rate r that is taken for s rollouts. r counts within [.02, .98]:
+// no prior makes an outcome impossible.
+BetaPrior prior_of_rate(double rate, double strength);
+
 // A Beta distribution over the pass rate P.
 struct BetaBelief {
   double a = 1, b = 1;

@@ -51,11 +51,15 @@ class CeroPool {
  public:
   static constexpr std::size_t kBins = 5;  // of predicted pass rates, equal in width
 
+  // `own`: prior of prompts without a stated pass rate; `strength`: of stated_prior().
+  CeroPool(const BetaPrior& own, double strength) : own_(own), strength_(strength) {}
+
   std::size_t size() const { return table_.size(); }
   const CeroRecord* find(PromptId prompt) const { return table_.find(prompt); }
 
-  // Gives every new prompt of `ids` (ascending) a record: the prior, and the slope at no units.
-  void admit(std::span<const PromptId> ids, const BetaPrior& prior, std::uint64_t seed);
+  // Gives every new prompt of `ids` (ascending; those of `shown`) a record: its prior, and the
+  // slope at no units. A stated rate counts at the first showing.
+  void admit(std::span<const PromptId> ids, std::span<const PromptRef> shown, std::uint64_t seed);
 
   // The first `count` of `ids` (ascending, all admitted) in admission order.
   std::vector<Ranked> rank(std::span<const PromptId> ids, std::size_t count);
@@ -63,26 +67,31 @@ class CeroPool {
   const std::array<std::uint64_t, kBins>& bins() const { return bins_; }
   static std::size_t bin_of(const BetaBelief& belief);
 
-  // Ends a round for all prompts: beliefs move towards the prior by `kept`, take in the `visits`
+  // Ends a round for all prompts: beliefs move towards their prior by `kept`, take in the `visits`
   // (ascending by prompt), and every slope makes its step with the new value and the planned units.
-  void learn(std::span<const CeroVisit> visits, const BetaPrior& prior, double kept,
-             const CeroScale& scale);
+  void learn(std::span<const CeroVisit> visits, double kept, const CeroScale& scale);
 
   struct Summary {
     double slope_mean = 0, slope_max = 0;
     std::uint64_t tied = 0;            // prompts whose slope is that of an unvisited one
     std::vector<std::uint64_t> units;  // [u]: prompts with u executed units
   };
-  Summary summary(const BetaPrior& prior) const;
+  Summary summary() const;
 
   template <class V>
   void state(V& v) {
     v(table_);
+    v(stated_);
     for (std::uint64_t& bin : bins_) v(bin);
   }
 
  private:
+  class Priors;
+
+  BetaPrior own_;
+  double strength_;
   PromptTable<CeroRecord> table_;
+  PromptTable<float> stated_;  // pass rates of prompts that came with one
   std::array<std::uint64_t, kBins> bins_{};
 };
 

@@ -48,6 +48,12 @@ void EvidenceMemory::close(std::span<const Tally> step) {
   }
 }
 
+std::optional<BetaBelief> EvidenceMemory::stated_prior(PromptId prompt,
+                                                       const BetaBelief& prior) const {
+  if (!stated_.rate(prompt)) return std::nullopt;
+  return BetaBelief(stated_.prior(prompt, {prior.a, prior.b}));
+}
+
 BetaBelief EvidenceMemory::belief(PromptId prompt, const BetaBelief& prior) const {
   const PromptMemory* known = prompts_.find(prompt);
   return known ? BetaBelief{prior.a + known->correct, prior.b + known->wrong} : prior;

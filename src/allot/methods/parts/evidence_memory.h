@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 
 #include "allot/core/prompt_table.h"
 #include "allot/core/types.h"
 #include "allot/methods/parts/evidence_value.h"
+#include "allot/methods/parts/stated_rates.h"
 #include "allot/methods/parts/tally_pool.h"
 
 namespace allot {
@@ -31,6 +33,11 @@ struct PromptMemory {
 
 class EvidenceMemory {
  public:
+  // `prior_strength`: of stated_prior().
+  explicit EvidenceMemory(double prior_strength) : stated_(prior_strength) {}
+
+  // Takes note of what the data set says of prompts.
+  void show(std::span<const PromptRef> prompts) { stated_.show(prompts); }
   // Each outcome once. Counts are those of all rounds: which further rollouts were asked for
   // depends only on outcomes that are counted, so the likelihood, and with it the posterior, stays
   // right.
@@ -42,6 +49,8 @@ class EvidenceMemory {
 
   // Of prompts never met before; stays the same within a step.
   BetaBelief prior() const { return first_blocks_.prior(); }
+  // Of a prompt with a stated pass rate; `prior` gives its strength where no other is set.
+  std::optional<BetaBelief> stated_prior(PromptId prompt, const BetaBelief& prior) const;
   // `prior` and what is counted.
   BetaBelief belief(PromptId prompt, const BetaBelief& prior) const;
 
@@ -61,6 +70,7 @@ class EvidenceMemory {
   template <class V>
   void state(V& v) {
     v(prompts_);
+    v(stated_);
     v(first_blocks_);
     v(visits_);
     v(length_sum_);
@@ -71,6 +81,7 @@ class EvidenceMemory {
 
  private:
   PromptTable<PromptMemory> prompts_;
+  StatedRates stated_;
   FirstBlocks first_blocks_;
   std::map<std::uint32_t, std::uint64_t> visits_;  // rollouts so far -> prompts with so many
   double length_sum_ = 0, met_ = 0;                // of the mean lengths of prompts met

@@ -127,6 +127,10 @@ std::vector<std::string> RewardVerifier::part_names() const {
   return names;
 }
 
+std::vector<std::string> RewardVerifier::mark_names() const {
+  return functions_[described()].verifier->mark_names();
+}
+
 RewardVerifier::Values RewardVerifier::call_all(const std::shared_ptr<const Batch>& batch) {
   struct Part {
     std::size_t function, first, count;
@@ -163,13 +167,17 @@ RewardVerifier::Values RewardVerifier::call_all(const std::shared_ptr<const Batc
 }
 
 Score RewardVerifier::combined(const Values& values, std::size_t rollout) const {
-  Score score = values[judge_ < functions_.size() ? judge_ : 0][rollout];
+  Score score = values[described()][rollout];
   score.seconds = 0;
   std::vector<float> parts;
   for (const std::vector<Score>& of_function : values) {
     const Score& one = of_function[rollout];
     score.seconds += one.seconds;
-    if (one.scoring == Scoring::VerifierError) return one;
+    if (one.scoring == Scoring::VerifierError) {
+      Score failed = one;
+      failed.marks = score.marks, failed.steps = score.steps;
+      return failed;
+    }
     parts.push_back(one.scoring == Scoring::Scored ? one.reward : kNone);
   }
   const std::vector<float> given = parts;
@@ -188,7 +196,9 @@ Score RewardVerifier::combined(const Values& values, std::size_t rollout) const 
   const double verdict = is_judged ? given[judge_] : sum;
   if (!any || std::isnan(verdict)) {
     std::string reason = score.reason.empty() ? "no reward function had a value" : score.reason;
-    return without_reward(Scoring::NotScorable, std::move(reason));
+    Score missing = without_reward(Scoring::NotScorable, std::move(reason));
+    missing.marks = score.marks, missing.steps = score.steps;
+    return missing;
   }
   score.scoring = Scoring::Scored;
   score.reward = static_cast<float>(sum);

@@ -68,6 +68,8 @@ class RewardVerifier final : public Verifier {
   std::vector<Score> score(std::span<const Rollout> rollouts, const PromptSource& prompts) override;
 
   std::vector<std::string> part_names() const override;
+  // Those of the function that judges, else of the first one; so are the marks and steps of scores.
+  std::vector<std::string> mark_names() const override;
 
  private:
   struct Gate {
@@ -80,6 +82,7 @@ class RewardVerifier final : public Verifier {
   Values call_all(const std::shared_ptr<const Batch>& batch);
   Score combined(const Values& values, std::size_t rollout) const;
   std::size_t place(const std::string& name) const;
+  std::size_t described() const { return judge_ < functions_.size() ? judge_ : 0; }
 
   std::vector<RewardFunction> functions_;
   std::vector<Gate> gates_;

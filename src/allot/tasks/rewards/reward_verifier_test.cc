@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "allot/tasks/math_verifier.h"
 #include "allot/tasks/prompt_set.h"
 #include "allot/tasks/scored_verifier.h"
 
@@ -188,6 +189,32 @@ TEST(RewardVerifier, CorrectMeansAboveTheThresholdWhateverTheScale) {
   EXPECT_FALSE(scores[1].correct);
   EXPECT_FALSE(scores[2].correct);
   EXPECT_TRUE(scores[3].correct);
+}
+
+// Marks and steps say what the judge's verdict was, whatever the other functions make of it.
+TEST(RewardVerifier, MarksAreThoseOfTheJudge) {
+  RewardFunction math{"math", std::make_shared<MathVerifier>(verify::MathOptions{})};
+  math.judges = true;
+  const RewardFunction failing{"failing", verifier_of([](auto, const PromptSource&) {
+                                 if (true) throw std::runtime_error("no");
+                                 return std::vector<float>{};
+                               })};
+  const PromptSet prompts = two_prompts();
+  RewardVerifier verifier({constant("length", {1, 2, 3, 4}), math}, {});
+  EXPECT_EQ(verifier.mark_names(), math_mark_names());
+  const std::vector<Score> alone = math.verifier->score(responses(), prompts);
+  ASSERT_NE(alone[0].marks, 0u);
+  const std::vector<Score> scores = verifier.score(responses(), prompts);
+  const std::vector<Score> failed = RewardVerifier({math, failing}, {}).score(responses(), prompts);
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    EXPECT_EQ(scores[i].marks, alone[i].marks);
+    EXPECT_EQ(scores[i].steps, alone[i].steps);
+    EXPECT_EQ(failed[i].scoring, Scoring::VerifierError);
+    EXPECT_EQ(failed[i].marks, alone[i].marks);
+  }
+  EXPECT_TRUE(RewardVerifier({constant("length", {1, 2, 3, 4}), constant("x", {1, 2, 3, 4})}, {})
+                  .mark_names()
+                  .empty());
 }
 
 TEST(RewardVerifier, ARolloutWithoutAResponseIsNotShownToAnyFunction) {
