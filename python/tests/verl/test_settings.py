@@ -104,6 +104,13 @@ def test_our_agent_loops_under_another_trainer_are_refused_before_anything_start
         AllotManager(config=world.configured(folder, f"trainer.v1.trainer_mode={mode}"))
 
 
+def test_our_trainer_with_other_agent_loops_is_refused():
+    from allot.verl.trainer import AllotTrainer
+
+    with pytest.raises(allot.ConfigError, match="those of object; AllotManager is needed. Hint: "):
+        AllotTrainer.fit(AllotTrainer.__new__(AllotTrainer), object())
+
+
 def test_a_group_of_one_and_held_rollouts_without_log_probabilities(folder):
     config = world.configured(folder, "actor_rollout_ref.rollout.n=1")
     with pytest.raises(
