@@ -54,10 +54,13 @@ def prior_pass_rate(row: Row, host: str) -> float | None:
 
 class Identity:
     """Gives every row its prompt id, below 2**63, the same in every run and on every rank; `host`
-    is the adapter that messages name."""
+    is the adapter that messages name, `otherwise` what its user does to have rows hashed."""
 
-    def __init__(self, key: Key, columns: Sequence[str] | None, host: str) -> None:
+    def __init__(
+        self, key: Key, columns: Sequence[str] | None, host: str, otherwise: str | None = None
+    ) -> None:
         self.host = host
+        self._otherwise = otherwise or f"key=allot.{host}.content hashes whole rows"
         self.found = key is None and columns is not None and "id" in columns
         if self.found:
             key = "id"
@@ -90,10 +93,9 @@ class Identity:
 
     @property
     def hint(self) -> str:
-        content_key = f"key=allot.{self.host}.content hashes whole rows"
         if self.found:
-            return f"the column `id` was taken for the key; {content_key}"
-        return content_key
+            return f"the column `id` was taken for the key; {self._otherwise}"
+        return self._otherwise
 
 
 class Index:

@@ -22,6 +22,7 @@ Shown = tuple[int, int, "Sequence[float] | None"]  # id, epoch, embedding
 # What a prompt is: its messages and what its answer is judged by. Other columns (an index above
 # all) may differ between two rows of one prompt.
 CONTENT = ("reward_model", "data_source")
+HASHED = "without allot.key, messages, reward_model and data_source are hashed"
 
 
 def view(row: Mapping[str, Any], prompt_key: str, columns: Sequence[str]) -> dict[str, Any]:
@@ -76,7 +77,7 @@ class Candidates(Draws):
         columns = [settings.key] if settings.key else []
         columns += [settings.embedding] if needs["embedding"] else []
         table = Table(dataset, prompt_key, columns)
-        self._identity = Identity(settings.key, None, "verl")
+        self._identity = Identity(settings.key, None, "verl", HASHED)
         self.index = Index(table, self._identity)
         if not len(self.index):
             raise allot.DataError("[verl] the training data has no rows; prompts are needed")

@@ -41,6 +41,11 @@ class Settings:
     @classmethod
     def of(cls, section: Mapping[str, Any] | None) -> Settings:
         """From plain values, as OmegaConf.to_container gives them."""
+        if section is not None and not isinstance(section, Mapping):
+            raise allot.ConfigError(
+                f"[verl] the section allot is {section!r}; keys are needed. "
+                f"Hint: +allot.method={section}"
+            )
         own = {one.name for one in fields(cls)} - {"options"}
         given = dict(section or {})
         settings = cls(
@@ -57,10 +62,9 @@ class Settings:
                 f"is needed"
             )
         for name in ("max_staleness", "replay_mib"):
-            if not getattr(self, name) >= 0:
-                raise allot.ConfigError(
-                    f"[verl] allot.{name} is {getattr(self, name)}; 0 or more is needed"
-                )
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not value >= 0:
+                raise allot.ConfigError(f"[verl] allot.{name} is {value!r}; 0 or more is needed")
         known = [one.name for one in fields(self) if one.name != "options"]
         for name in self.options:
             near = difflib.get_close_matches(name, known, 1, 0.85)

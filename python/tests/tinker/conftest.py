@@ -1,6 +1,7 @@
 """These tests need tinker; without it none of them is looked at."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def server(tmp_path_factory):
     """A real one, started once for all tests; a test that kills it starts it again."""
     from real_server import SkyRL
 
-    started = SkyRL(tmp_path_factory.mktemp("skyrl"))
+    devices = int(os.environ.get("ALLOT_TINKER_DEVICES", "1"))  # virtual ones, to shard over
+    started = SkyRL(tmp_path_factory.mktemp("skyrl"), devices)
     yield started
     started.kill()

@@ -132,11 +132,7 @@ CLIENT_ENDS = {
     ("save_state", 1): "kill after",
     ("save_weights_and_get_sampling_client", 8): "kill",
 }
-BOTH_END = {
-    ("sample", 14): "kill after",
-    ("forward_backward", 2): "kill after",
-    ("save_state", 2): "kill",
-}
+BOTH_END = {("sample", 14): "kill after", ("forward_backward", 2): "kill after"}
 
 
 def run_until_done(server, watch, method, folder):

@@ -209,6 +209,20 @@ def test_a_step_in_which_everything_failed_is_an_error():
         asyncio.run(run())
 
 
+def test_a_worker_says_why_a_rollout_has_no_score():
+    from allot.verl.manager import AllotWorker, VerifierFailed
+
+    worker = AllotWorker.__new__(AllotWorker)
+    worker._outcomes, worker._correct = {}, None
+    ends = [VerifierFailed("ValueError: no unit"), ConnectionError("no engine"), None]
+    found = [worker._outcome("allot0p1", seq, end) for seq, end in enumerate(ends)]
+    assert [(one["status"], one["scoring"], one["failure"]) for one in found] == [
+        ("ok", "verifier_error", "ValueError: no unit"),
+        ("failed", "scored", "ConnectionError: no engine"),
+        ("failed", "scored", "its agent loop had no output"),
+    ]
+
+
 def test_a_method_that_cancels_is_refused():
     with pytest.raises(allot.ConfigError, match="cancel"):
         owner("optpo")

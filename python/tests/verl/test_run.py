@@ -237,8 +237,3 @@ def test_adapter_e_a_step_without_signal_makes_no_update_and_does_not_hang(folde
         causes = ("all_wrong", "truncated")
         assert sum(step[f"group/zero_cause/{cause}"] for cause in causes) == pytest.approx(1)
     assert trainer.left == {}
-
-
-def test_another_manager_is_refused(folder):
-    with pytest.raises(Exception, match="AllotManager"):
-        run(folder, "+allot.method=grpo", ONE_WORKER, manager=AgentLoopManagerTQ)

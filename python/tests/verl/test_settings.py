@@ -30,6 +30,8 @@ def test_our_settings_and_the_methods_options_share_a_section():
     [
         ({"normalizer": "both"}, "one of method, host"),
         ({"max_staleness": -1}, "0 or more"),
+        ({"replay_mib": "much"}, "replay_mib is 'much'; 0 or more"),
+        ("aero", r"section allot is 'aero'; keys are needed. Hint: \+allot.method=aero"),
         ({"normaliser": "host"}, "allot.normalizer is"),
     ],
 )
@@ -104,6 +106,13 @@ def test_our_agent_loops_under_another_trainer_are_refused_before_anything_start
         AllotManager(config=world.configured(folder, f"trainer.v1.trainer_mode={mode}"))
 
 
+def test_our_trainer_with_other_agent_loops_is_refused():
+    from allot.verl.trainer import AllotTrainer
+
+    with pytest.raises(allot.ConfigError, match="those of object; AllotManager is needed. Hint: "):
+        AllotTrainer.fit(AllotTrainer.__new__(AllotTrainer), object())
+
+
 def test_a_group_of_one_and_held_rollouts_without_log_probabilities(folder):
     config = world.configured(folder, "actor_rollout_ref.rollout.n=1")
     with pytest.raises(
@@ -163,7 +172,7 @@ def test_adapter_i_a_key_that_two_different_rows_share_is_refused():
     data = rows(3)
     assert len(candidates(data, key="extra_info.name").index) == 3
     data[2]["extra_info"]["name"] = "row-0"
-    with pytest.raises(allot.DataError, match="one key"):
+    with pytest.raises(allot.DataError, match="one key.*Hint: without allot.key, messages, "):
         candidates(data, key="extra_info.name")
 
 
