@@ -1,12 +1,12 @@
-# allot_room(NAME [USES rooms..] [TESTS_USE rooms..] [LIBS libraries..] [PROGRAM name])
+# allot_room(NAME [USES rooms..] [TESTS_USE rooms..] [LIBS libraries..] [PROGRAM name] [TOGETHER n])
 #
 # One folder under src/allot becomes one static library that links only what its row of the table
 # allows. `x_test.cc` files become one test program per room; files in `testing/` are helpers for
 # tests (of this room and of rooms that may use it) and never part of the product. Files in
 # `kernels/` are the number kernels: torch-free, always optimized, and compiled once per instruction
-# set (kernels/variant.h).
+# set (kernels/variant.h). TOGETHER: sources compiled at once where sources are (allot_unity).
 function(allot_room name)
-  cmake_parse_arguments(ROOM "" "PROGRAM" "USES;TESTS_USE;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "PROGRAM;TOGETHER" "USES;TESTS_USE;LIBS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/allot/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cc)
   set(tests ${sources})
@@ -29,6 +29,7 @@ function(allot_room name)
     add_library(${target} STATIC ${sources})
     set(scope PUBLIC)
     allot_compile_options(${target})
+    allot_unity(${target} ${ROOM_TOGETHER})
     allot_kernels(${target} ${kernels})
   else()
     add_library(${target} INTERFACE)
@@ -50,11 +51,16 @@ function(allot_room name)
   if(helpers)
     add_library(${target}_testing STATIC ${helpers})
     allot_compile_options(${target}_testing)
+    allot_unity(${target}_testing)
     target_link_libraries(${target}_testing PUBLIC ${target})
   endif()
   if(tests)
     add_executable(${target}_test ${tests})
     allot_compile_options(${target}_test)
+    allot_unity(${target}_test)
+    if(CMAKE_BUILD_TYPE STREQUAL "Release")
+      target_compile_options(${target}_test PRIVATE -O1)  # a third less to compile; run once
+    endif()
     target_link_libraries(${target}_test PRIVATE ${target} allot_dep_gtest allot_dep_rapidcheck)
     foreach(room ${ROOM_TESTS_USE})
       target_link_libraries(${target}_test PRIVATE allot_${room})
@@ -102,6 +108,17 @@ function(allot_kernels target)
     add_test(NAME kernel_symbols COMMAND ${CMAKE_SOURCE_DIR}/scripts/check_kernel_symbols ${CMAKE_NM}
       ${objects} COMMAND_EXPAND_LISTS)
   endif()
+endfunction()
+
+# allot_unity(TARGET [COUNT]): with ALLOT_UNITY, compiles COUNT (8) sources at once. Names of a room's
+# anonymous namespaces must then differ between its sources. The kernels stay single.
+function(allot_unity target)
+  set(count 8)
+  if(ARGC GREATER 1)
+    set(count ${ARGV1})
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${ALLOT_UNITY}
+    UNITY_BUILD_BATCH_SIZE ${count})
 endfunction()
 
 function(allot_compile_options target)

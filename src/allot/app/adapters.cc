@@ -13,7 +13,7 @@ namespace allot {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Row = std::vector<std::string>;
+using TextRow = std::vector<std::string>;
 
 Json declared() { return Json::parse(adapters_file); }
 
@@ -54,12 +54,12 @@ std::string found_version(const AdapterPackage& package, const InstalledPackages
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
 // Every column but the last as wide as its widest cell.
-std::string aligned(const std::vector<Row>& rows) {
+std::string aligned(const std::vector<TextRow>& rows) {
   std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows)
+  for (const TextRow& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   std::string text;
-  for (const Row& row : rows) {
+  for (const TextRow& row : rows) {
     std::string line = " ";
     for (std::size_t i = 0; i < row.size(); ++i)
       line += concat(" ", row[i], std::string(widths[i] - row[i].size() + 1, ' '));
@@ -70,7 +70,7 @@ std::string aligned(const std::vector<Row>& rows) {
 }
 
 std::string packages_text(const InstalledPackages& installed) {
-  std::vector<Row> rows = {{"adapter", "level", "package", "found", "tested", ""}};
+  std::vector<TextRow> rows = {{"adapter", "level", "package", "found", "tested", ""}};
   for (const Adapter& adapter : adapters())
     for (const AdapterPackage& package : adapter.packages)
       rows.push_back({adapter.host, adapter.level, package.name,
@@ -86,10 +86,10 @@ std::string served(const Adapter& adapter, const std::string& primitive) {
 }
 
 std::string capabilities_text() {
-  std::vector<Row> rows = {{"", "a trainer can"}};
+  std::vector<TextRow> rows = {{"", "a trainer can"}};
   for (const Adapter& adapter : adapters()) rows.front().push_back(adapter.host);
   for (const auto& [primitive, meaning] : primitives()) {
-    Row row = {primitive, meaning};
+    TextRow row = {primitive, meaning};
     for (const Adapter& adapter : adapters()) row.push_back(served(adapter, primitive));
     rows.push_back(std::move(row));
   }

@@ -12,9 +12,9 @@
 namespace allot {
 namespace {
 
-using Row = std::pair<std::string_view, std::string_view>;
+using Alias = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array<Row, 34> kAliases = {{
+constexpr std::array<Alias, 34> kAliases = {{
     {"model_name_or_path", "model.path"},
     {"dataset_name", "data.train"},
     {"max_completion_length", "rollout.max_new_tokens"},
@@ -51,7 +51,7 @@ constexpr std::array<Row, 34> kAliases = {{
     {"beta", "loss.kl.beta"},
 }};
 
-constexpr std::array<Row, 40> kForeign = {{
+constexpr std::array<Alias, 40> kForeign = {{
     {"algorithm.filter_groups.enable", "use alloc.method: dapo with alloc.refill.*"},
     {"filter_groups", "use alloc.method: dapo with alloc.refill.*"},
     {"max_num_gen_batches", "it has no effect in verl; use alloc.refill.max_rounds"},
@@ -100,8 +100,8 @@ constexpr std::array<std::string_view, 4> kBatchNames = {
     "generation_batch_size"};
 
 template <std::size_t N>
-std::string_view find(const std::array<Row, N>& rows, std::string_view name) {
-  for (const Row& row : rows)
+std::string_view find(const std::array<Alias, N>& rows, std::string_view name) {
+  for (const Alias& row : rows)
     if (row.first == name) return row.second;
   return {};
 }
@@ -152,7 +152,7 @@ std::optional<std::string> alias_target(std::string_view name) {
 
 std::vector<std::string> alias_names() {
   std::vector<std::string> names(kBatchNames.begin(), kBatchNames.end());
-  for (const Row& row : kAliases) names.emplace_back(row.first);
+  for (const Alias& row : kAliases) names.emplace_back(row.first);
   return names;
 }
 

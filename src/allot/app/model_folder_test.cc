@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kTokenizer = ALLOT_SOURCE_DIR "/src/allot/text/testing/tokenizers/qwen2.json";
+const fs::path kQwenTokenizer = ALLOT_SOURCE_DIR "/src/allot/text/testing/tokenizers/qwen2.json";
 const std::atomic<bool> kNever = false;
 
 class Silent final : public Recorder {
@@ -51,7 +51,7 @@ class ModelFolder : public ::testing::Test {
     shape.vocab = 560, shape.dim = 32, shape.heads = 2, shape.kv_heads = 1, shape.head_dim = 16;
     shape.layers = 2, shape.ffn = 48, shape.context = 160;
     lm::Model::random(shape, 3, at::kFloat, at::kCPU).save((root_ / "model").string());
-    fs::copy_file(kTokenizer, root_ / "model" / "tokenizer.json");
+    fs::copy_file(kQwenTokenizer, root_ / "model" / "tokenizer.json");
     replace_file(root_ / "model" / "tokenizer_config.json",
                  R"({"eos_token": "<|end|>", "chat_template": "{% for m in messages %}<|start|>)"
                  R"({{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %})"

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExample =
+constexpr const char* kExampleFile =
     R"(a line reads {"prompt": 17, "step": 0, "outcomes": [{"correct": true, "tokens": 37}]})";
 constexpr int kDeepest = 8;  // levels of nesting; the format has three
 
@@ -39,7 +39,7 @@ class LineReader {
   }
 
   [[noreturn]] void fail(std::string_view what) const {
-    throw Error(ErrorKind::Data, where_, what, kExample);
+    throw Error(ErrorKind::Data, where_, what, kExampleFile);
   }
 
  private:
@@ -184,7 +184,7 @@ ReplayInput read_replay(std::string_view text, std::string_view where) {
   }
   if (input.steps.empty())
     throw Error(ErrorKind::Data, where, "there are no prompts; one or more lines are needed",
-                kExample);
+                kExampleFile);
   return input;
 }
 

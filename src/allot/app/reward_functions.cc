@@ -72,13 +72,13 @@ std::shared_ptr<Verifier> cosine(const Setting& setting) {
   });
 }
 
-struct Row {
+struct ShippedFunction {
   const char* name;
   bool judges;  // correctness
   std::shared_ptr<Verifier> (*make)(const Setting&);
 };
 
-constexpr Row kRows[] = {
+constexpr ShippedFunction kRows[] = {
     {"task", true, [](const Setting& s) { return s.task_verifier; }},
     {"math", true, [](const Setting& s) { return math(s, verify::Preset::Math); }},
     {"gsm8k", true, [](const Setting& s) { return math(s, verify::Preset::Gsm8k); }},
@@ -137,7 +137,7 @@ void require_function(const std::vector<std::string>& functions, const std::stri
 
 std::vector<std::string> reward_function_names() {
   std::vector<std::string> names;
-  for (const Row& row : kRows) names.emplace_back(row.name);
+  for (const ShippedFunction& row : kRows) names.emplace_back(row.name);
   return names;
 }
 
@@ -185,8 +185,9 @@ std::unique_ptr<Verifier> make_reward_verifier(const RewardOptions& options,
   std::vector<RewardFunction> functions;
   for (std::size_t i = 0; i < options.functions.size(); ++i) {
     const std::string& name = options.functions[i];
-    const Row& row = *std::find_if(std::begin(kRows), std::end(kRows),
-                                   [&](const Row& one) { return name == one.name; });
+    const ShippedFunction& row =
+        *std::find_if(std::begin(kRows), std::end(kRows),
+                      [&](const ShippedFunction& one) { return name == one.name; });
     functions.push_back({name, row.make(setting), options.weights.empty() ? 1 : options.weights[i],
                          row.judges, kAtOnce});
   }

@@ -7,13 +7,14 @@
 namespace allot {
 namespace {
 
-const std::string kTokenizer = ALLOT_SOURCE_DIR "/src/allot/text/testing/tokenizers/llama3.json";
+const std::string kLlamaTokenizer =
+    ALLOT_SOURCE_DIR "/src/allot/text/testing/tokenizers/llama3.json";
 
 TEST(TokenizeLines, GivesIdsLineByLine) {
   const auto lines = tokenize_lines(
       "{\"text\": \"<|end|>\"}\n\n{\"text\": \"<|end|>\", \"parse_special\": false}\r\n"
       "{\"text\": \"\"}",
-      "in.jsonl", kTokenizer);
+      "in.jsonl", kLlamaTokenizer);
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[0], R"({"ids":[521]})");
   EXPECT_NE(lines[1], lines[0]);
@@ -24,7 +25,7 @@ TEST(TokenizeLines, NamesTheBrokenLine) {
   for (const char* line :
        {"[]", "{", "{}", "{\"text\":3}", "{\"text\":\"a\",\"parse_special\":1}"}) {
     try {
-      tokenize_lines(std::string("\n") + line, "in.jsonl", kTokenizer);
+      tokenize_lines(std::string("\n") + line, "in.jsonl", kLlamaTokenizer);
       ADD_FAILURE() << "no error for " << line;
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::Data);

@@ -12,10 +12,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExample = R"(a line reads {"gold": "0.5", "pred": "\\frac12"})";
+constexpr const char* kExampleLine = R"(a line reads {"gold": "0.5", "pred": "\\frac12"})";
 
 [[noreturn]] void fail(std::string_view where, std::size_t line, std::string_view what) {
-  throw Error(ErrorKind::Data, concat(where, ":", line), what, kExample);
+  throw Error(ErrorKind::Data, concat(where, ":", line), what, kExampleLine);
 }
 
 bool is_answer(const json& value) { return value.is_string() || value.is_number(); }

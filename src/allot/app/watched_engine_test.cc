@@ -34,7 +34,7 @@ class HeldEngine : public RolloutEngine {
   std::size_t finishes = 2;
 };
 
-class Listener : public Recorder {
+class EventListener : public Recorder {
  public:
   void step(const StepRecord&) override {}
   void event(const Event& event) override {
@@ -64,7 +64,7 @@ class Watched : public ::testing::Test {
   }
   HeldEngine inner;
   SetClock clock;
-  Listener listener;
+  EventListener listener;
   WatchedEngine engine{inner, clock, 60, std::chrono::milliseconds(1)};
 };
 

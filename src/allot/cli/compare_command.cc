@@ -27,11 +27,6 @@ struct CompareArguments {
   pid_t parent = 0;
 };
 
-int stopped(const RunArguments& arguments) {
-  if (!arguments.quiet) fmt::print(stderr, "stopped; the same command continues from here\n");
-  return kStoppedByUser;
-}
-
 class CompareProgram {
  public:
   explicit CompareProgram(const CompareArguments& arguments)

@@ -13,13 +13,13 @@
 namespace allot {
 namespace {
 
-struct Arguments {
+struct ObjectiveArguments {
   std::string file, preset;
   std::vector<std::string> sets;
   bool json = false;
 };
 
-int run_objective(const Arguments& arguments) {
+int run_objective(const ObjectiveArguments& arguments) {
   std::vector<Setting> settings;
   if (!arguments.preset.empty()) settings.push_back({"loss.preset", arguments.preset, "--preset"});
   for (const std::string& text : arguments.sets) settings.push_back(parse_set(text));
@@ -34,7 +34,7 @@ int run_objective(const Arguments& arguments) {
 void add_objective(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand(
       "objective", "advantages, loss and gradient of given log-probabilities and rewards");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ObjectiveArguments>();
   command
       ->add_option("file", arguments->file,
                    "JSON lines, a step each: logprobs, old_logprobs, rewards, group_index, ..., "

@@ -13,14 +13,14 @@
 namespace allot {
 namespace {
 
-struct Arguments {
+struct ReplayArguments {
   std::string file, method;
   std::vector<std::string> sets;
   std::uint64_t seed = 0;
   bool json = false;  // the output is JSON lines either way
 };
 
-int run_replay(const Arguments& arguments) {
+int run_replay(const ReplayArguments& arguments) {
   ReplayOptions options;
   OptionList list = OptionList::of(options);
   if (!arguments.method.empty()) list.set("alloc.method", arguments.method, "--method");
@@ -39,7 +39,7 @@ int run_replay(const Arguments& arguments) {
 void add_replay(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand(
       "replay", "the decisions of a method on logged or hand-written outcomes, as JSON lines");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ReplayArguments>();
   command->add_option("file", arguments->file, "JSON lines: {\"prompt\", \"step\", \"outcomes\"}")
       ->required();
   command->add_option("--method", arguments->method, "allocation method")->required();

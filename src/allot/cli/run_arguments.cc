@@ -1,5 +1,10 @@
 #include "allot/cli/run_arguments.h"
 
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "allot/cli/commands.h"
 #include "allot/core/error.h"
 
 namespace allot {
@@ -106,6 +111,11 @@ std::filesystem::path RunArguments::folder(const RunConfig& config) const {
                 concat("'", name, "' was given; a plain folder name is needed"),
                 "train.output sets the folder above it");
   return std::filesystem::path(config.train.output) / name;
+}
+
+int stopped(const RunArguments& arguments) {
+  if (!arguments.quiet) fmt::print(stderr, "stopped; the same command continues from here\n");
+  return kStoppedByUser;
 }
 
 }  // namespace allot

@@ -49,4 +49,7 @@ class RunArguments {
   std::string name_;
 };
 
+// Says so, unless quiet. Returns kStoppedByUser.
+int stopped(const RunArguments& arguments);
+
 }  // namespace allot

@@ -11,14 +11,14 @@
 namespace allot {
 namespace {
 
-struct Arguments {
+struct SimulateArguments {
   std::vector<Setting> keyed;  // flags of the command, in the order given
   std::vector<std::string> sets;
   std::string output = "runs/simulate";
   bool json = false, markdown = false, quiet = false;
 };
 
-SimulateRequest request_of(const Arguments& arguments) {
+SimulateRequest request_of(const SimulateArguments& arguments) {
   SimulateRequest request;
   request.alloc.group_size = 16;
   OptionList list = OptionList::of(request.options, "simulate");
@@ -34,13 +34,13 @@ SimulateRequest request_of(const Arguments& arguments) {
   return request;
 }
 
-void print_pool(const SimulatedPool& pool, const Arguments& arguments, double budget) {
+void print_pool(const SimulatedPool& pool, const SimulateArguments& arguments, double budget) {
   const TextTable table = simulation_table(pool, budget);
   fmt::print("\n{} pool\n\n{}\nreport: {}\n", name(pool.pool),
              arguments.markdown ? markdown(table) : plain_text(table), pool.report.string());
 }
 
-int run_simulate(const Arguments& arguments) {
+int run_simulate(const SimulateArguments& arguments) {
   const SimulateRequest request = request_of(arguments);
   StandardError terminal(arguments.quiet);
   const SimulateResult result =
@@ -69,7 +69,7 @@ int run_simulate(const Arguments& arguments) {
 void add_simulate(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand(
       "simulate", "methods compared in a world without a language model; table and report");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SimulateArguments>();
   const auto key = [&](const std::string& flag, const std::string& name, const std::string& help) {
     command->add_option_function<std::string>(
         flag,

@@ -16,11 +16,6 @@
 namespace allot {
 namespace {
 
-int stopped(const RunArguments& arguments) {
-  if (!arguments.quiet) fmt::print(stderr, "stopped; the same command continues from here\n");
-  return kStoppedByUser;
-}
-
 int show_plan(const RunArguments& arguments) {
   const DryRun run = dry_run(load_config(arguments.required_sources()));
   fmt::print("{}", arguments.json ? dry_run_json(run) + "\n" : dry_run_text(run));

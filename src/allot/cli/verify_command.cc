@@ -14,14 +14,14 @@
 namespace allot {
 namespace {
 
-struct Arguments {
+struct VerifyArguments {
   std::vector<std::string> golds;
   std::string pred, file, profile, kind = "response";
   std::vector<std::string> sets;
   bool has_pred = false, json = false;
 };
 
-int run_verify(const Arguments& arguments) {
+int run_verify(const VerifyArguments& arguments) {
   VerifyOptions options;
   OptionList list = OptionList::of(options);
   if (!arguments.profile.empty()) list.set("verifier.profile", arguments.profile, "--profile");
@@ -50,7 +50,7 @@ int run_verify(const Arguments& arguments) {
 void add_verify(CLI::App& app, Action& chosen) {
   CLI::App* command =
       app.add_subcommand("verify", "the math verifier alone: is an answer equal to another?");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<VerifyArguments>();
   command->add_option("--gold", arguments->golds, "reference answer; repeatable, any may match");
   CLI::Option* pred = command->add_option("--pred", arguments->pred, "what the model said");
   command->add_option("--file", arguments->file,

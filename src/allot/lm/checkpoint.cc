@@ -8,6 +8,7 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/lm/in_folder.h"
 #include "allot/lm/model.h"
 #include "allot/lm/model_parts.h"
 #include "allot/lm/weight_files.h"
@@ -31,10 +32,6 @@ constexpr std::array<const char*, 9> kCompanions = {kGenerationFile,
                                                     "chat_template.jinja",
                                                     "tokenizer.model"};
 
-std::string joined(const std::string& folder, const char* file) {
-  return (fs::path(folder) / file).string();
-}
-
 // Buffers that old writers stored and that follow from config.json.
 void ignore_buffers(WeightFiles& files, int layers) {
   for (int i = 0; i < layers; ++i) {
@@ -45,13 +42,13 @@ void ignore_buffers(WeightFiles& files, int layers) {
 }  // namespace
 
 ModelConfig read_model_config(const std::string& folder) {
-  const std::string path = joined(folder, kConfigFile);
+  const std::string path = in_folder(folder, kConfigFile);
   if (!fs::exists(path)) {
     throw Error(ErrorKind::Model, path,
                 "cannot be read; a folder with config.json and model.safetensors is needed");
   }
   ModelConfig config = ModelConfig::from_json(read_file(path), path);
-  const std::string generation = joined(folder, kGenerationFile);
+  const std::string generation = in_folder(folder, kGenerationFile);
   if (!fs::exists(generation)) return config;
   std::vector<std::int32_t> ends =
       end_tokens_of_generation_config(read_file(generation), generation);
@@ -61,7 +58,7 @@ ModelConfig read_model_config(const std::string& folder) {
 
 void copy_companion_files(const std::string& from, const std::string& to) {
   for (const char* name : kCompanions) {
-    const std::string source = joined(from, name), target = joined(to, name);
+    const std::string source = in_folder(from, name), target = in_folder(to, name);
     if (!fs::exists(source) || (fs::exists(target) && fs::equivalent(source, target))) continue;
     replace_file(target, read_file(source));
   }
@@ -74,7 +71,7 @@ void Model::save(const std::string& folder, const SaveOptions& options) const {
     throw Error(ErrorKind::Model, folder, concat("cannot be created: ", failure.message()));
   }
   write_weight_files(folder, parameters(), options.type, options.shard_bytes);
-  replace_file(joined(folder, kConfigFile), config_.to_json(options.type));
+  replace_file(in_folder(folder, kConfigFile), config_.to_json(options.type));
 }
 
 Model Model::load(const std::string& folder, at::ScalarType dtype, at::Device device) {

@@ -33,12 +33,12 @@ constexpr std::array<Architecture, 3> kArchitectures = {{
 }};
 
 // Options that say nothing about inference with these weights.
-constexpr const char* kHarmless[] = {"_name_or_path",        "_attn_implementation_autoset",
-                                     "attention_dropout",    "dtype",
-                                     "initializer_range",    "layer_types",
-                                     "max_window_layers",    "pretraining_tp",
-                                     "sliding_window",       "torch_dtype",
-                                     "transformers_version", "use_cache"};
+constexpr const char* kHarmlessKeys[] = {"_name_or_path",        "_attn_implementation_autoset",
+                                         "attention_dropout",    "dtype",
+                                         "initializer_range",    "layer_types",
+                                         "max_window_layers",    "pretraining_tp",
+                                         "sliding_window",       "torch_dtype",
+                                         "transformers_version", "use_cache"};
 
 struct NamedRope {
   const char* name;
@@ -241,7 +241,7 @@ ModelConfig ModelConfig::from_json(const std::string& text, const std::string& w
     reader.refuse(error.what());
   }
   refuse_sliding_windows(reader, config.layers);
-  for (const char* key : kHarmless) reader.ignore(key);
+  for (const char* key : kHarmlessKeys) reader.ignore(key);
   reader.refuse_the_rest();
   return config;
 }

@@ -16,6 +16,7 @@
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/core/random.h"
+#include "allot/lm/in_folder.h"
 #include "allot/lm/safetensors.h"
 
 namespace allot::lm {
@@ -23,14 +24,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfigFile = "adapter_config.json";
+constexpr const char* kLoraConfigFile = "adapter_config.json";
 constexpr const char* kWeightsFile = "adapter_model.safetensors";
 constexpr const char* kPrefix = "base_model.model.";
 constexpr std::string_view kWeight = ".weight";
-
-std::string joined(const std::string& folder, const char* file) {
-  return (fs::path(folder) / file).string();
-}
 
 // "model.layers.0.self_attn.q_proj.weight" -> "q_proj"
 std::string module_of(const std::string& parameter) {
@@ -106,16 +103,16 @@ void LoraAdapter::save(const std::string& folder) const {
   if (failure) {
     throw Error(ErrorKind::Model, folder, concat("cannot be created: ", failure.message()));
   }
-  write_safetensors(joined(folder, kWeightsFile), parameters());
-  replace_file(joined(folder, kConfigFile), config_.to_json());
+  write_safetensors(in_folder(folder, kWeightsFile), parameters());
+  replace_file(in_folder(folder, kLoraConfigFile), config_.to_json());
 }
 
 void LoraAdapter::load(const std::string& folder) {
   const at::NoGradGuard no_grad;
-  const std::string path = joined(folder, kWeightsFile);
+  const std::string path = in_folder(folder, kWeightsFile);
   const LoraConfig given = read_config(folder);
   if (given.scale() != config_.scale()) {
-    throw Error(ErrorKind::Model, joined(folder, kConfigFile),
+    throw Error(ErrorKind::Model, in_folder(folder, kLoraConfigFile),
                 concat("scales by ", given.scale(), "; ", config_.scale(),
                        " is needed (r, lora_alpha, use_rslora)"));
   }
@@ -146,12 +143,12 @@ void LoraAdapter::load(const std::string& folder) {
 }
 
 LoraConfig LoraAdapter::read_config(const std::string& folder) {
-  const std::string path = joined(folder, kConfigFile);
+  const std::string path = in_folder(folder, kLoraConfigFile);
   return LoraConfig::from_json(read_file(path), path);
 }
 
 bool LoraAdapter::is_adapter(const std::string& folder) {
-  return fs::exists(joined(folder, kConfigFile));
+  return fs::exists(in_folder(folder, kLoraConfigFile));
 }
 
 }  // namespace allot::lm

@@ -21,9 +21,9 @@ constexpr std::array<const char*, 7> kTargets = {"q_proj",    "k_proj",  "v_proj
                                                  "gate_proj", "up_proj", "down_proj"};
 
 // Options that say nothing about the weights.
-constexpr const char* kHarmless[] = {"auto_mapping",        "inference_mode",    "lora_dropout",
-                                     "megatron_core",       "peft_version",      "revision",
-                                     "ensure_weight_tying", "qalora_group_size", "runtime_config"};
+constexpr const char* kHarmlessLoraKeys[] = {
+    "auto_mapping", "inference_mode",      "lora_dropout",      "megatron_core", "peft_version",
+    "revision",     "ensure_weight_tying", "qalora_group_size", "runtime_config"};
 
 // Null, false, 0 and empty: an option that is off.
 bool is_off(const Json& value) {
@@ -102,7 +102,7 @@ LoraConfig LoraConfig::from_json(const std::string& text, const std::string& whe
   config.targets = targets_of(reader);
   const Json base = reader.take("base_model_name_or_path");
   if (base.is_string()) config.base = base.get<std::string>();
-  for (const char* key : kHarmless) reader.ignore(key);
+  for (const char* key : kHarmlessLoraKeys) reader.ignore(key);
   for (const std::string& key : reader.keys()) {
     if (is_off(reader.at(key))) reader.ignore(key.c_str());
   }

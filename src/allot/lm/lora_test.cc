@@ -36,7 +36,7 @@ std::string refusal_of(const Call& call, ErrorKind kind) {
   return "";
 }
 
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+double furthest_apart(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
@@ -63,8 +63,7 @@ TEST(Lora, LogitsAndGradientsAreThoseOfPeft) {
   }
   const Model view = base.training_view();
   const at::Tensor hidden = hidden_states(view, rows, Kernels::Fused);
-  EXPECT_LT(largest_difference(at::linear(hidden.detach(), base.head), expected.at("logits")),
-            1e-5);
+  EXPECT_LT(furthest_apart(at::linear(hidden.detach(), base.head), expected.at("logits")), 1e-5);
   (-score_targets(view, hidden, rows, 1, Kernels::Fused).logprob.mean()).backward();
   std::vector<at::Tensor> of_model;
   for (const NamedTensor& parameter : view.parameters()) {
@@ -75,8 +74,7 @@ TEST(Lora, LogitsAndGradientsAreThoseOfPeft) {
   EXPECT_EQ(parameters.size() + 1, expected.size());
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const at::Tensor wanted = expected.at("gradient." + parameters[i].name);
-    EXPECT_LT(largest_difference(gradients[i], wanted),
-              1e-5 * (1 + wanted.abs().max().item<float>()))
+    EXPECT_LT(furthest_apart(gradients[i], wanted), 1e-5 * (1 + wanted.abs().max().item<float>()))
         << parameters[i].name;
   }
 }
@@ -103,7 +101,7 @@ TEST(Lora, StartsAsItsBaseAndMergesWithoutDrift) {
   EXPECT_LE(a.tensor.abs().max().item<double>(), 1 / std::sqrt(config.dim));
   EXPECT_GT(a.tensor.abs().max().item<double>(), 0.5 / std::sqrt(config.dim));
   const at::Tensor wanted = before.layers[0].q + 2 * b.tensor.matmul(a.tensor);
-  EXPECT_LT(largest_difference(model.layers[0].q, wanted), 1e-6);
+  EXPECT_LT(furthest_apart(model.layers[0].q, wanted), 1e-6);
   EXPECT_TRUE(model.embedding.equal(before.embedding));
 }
 

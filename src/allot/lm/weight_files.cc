@@ -9,6 +9,7 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/lm/in_folder.h"
 
 namespace allot::lm {
 namespace {
@@ -19,10 +20,6 @@ using Json = nlohmann::json;
 constexpr const char* kWhole = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::uintmax_t kLargestIndex = 100'000'000;
-
-std::string joined(const std::string& folder, const std::string& file) {
-  return (fs::path(folder) / file).string();
-}
 
 std::string shard_name(std::size_t number, std::size_t count) {
   const auto digits = [](std::size_t n) {
@@ -61,14 +58,14 @@ std::map<std::string, std::string> weight_map_of(const std::string& path) {
 
 }  // namespace
 
-WeightFiles::WeightFiles(const std::string& folder) : path_(joined(folder, kWhole)) {
-  if (!fs::exists(path_) && fs::exists(joined(folder, kIndex))) {
+WeightFiles::WeightFiles(const std::string& folder) : path_(in_folder(folder, kWhole)) {
+  if (!fs::exists(path_) && fs::exists(in_folder(folder, kIndex))) {
     open_shards(folder);
     return;
   }
   if (!fs::exists(path_)) {
-    const bool pickled = fs::exists(joined(folder, "pytorch_model.bin")) ||
-                         fs::exists(joined(folder, "pytorch_model.bin.index.json"));
+    const bool pickled = fs::exists(in_folder(folder, "pytorch_model.bin")) ||
+                         fs::exists(in_folder(folder, "pytorch_model.bin.index.json"));
     throw Error(ErrorKind::Model, folder,
                 concat("has neither ", kWhole, " nor ", kIndex, "; one of them is needed"),
                 pickled ? "pytorch_model.bin is not read: save the model with "
@@ -80,18 +77,18 @@ WeightFiles::WeightFiles(const std::string& folder) : path_(joined(folder, kWhol
 }
 
 void WeightFiles::open_shards(const std::string& folder) {
-  path_ = joined(folder, kIndex);
+  path_ = in_folder(folder, kIndex);
   const std::map<std::string, std::string> map = weight_map_of(path_);
   for (const auto& [tensor, name] : map) {
-    if (!fs::exists(joined(folder, name))) {
-      throw Error(ErrorKind::Model, joined(folder, name),
+    if (!fs::exists(in_folder(folder, name))) {
+      throw Error(ErrorKind::Model, in_folder(folder, name),
                   concat("is missing; ", kIndex, " has \"", tensor, "\" in it"),
                   "copy or download the folder again");
     }
   }
   for (const auto& [tensor, name] : map) {
     if (files_.contains(name)) continue;
-    const SafetensorsFile& file = files_.emplace(name, joined(folder, name)).first->second;
+    const SafetensorsFile& file = files_.emplace(name, in_folder(folder, name)).first->second;
     for (const SafetensorsEntry& entry : file.entries()) {
       const auto said = map.find(entry.name);
       if (said == map.end() || said->second != name) {
@@ -104,7 +101,7 @@ void WeightFiles::open_shards(const std::string& folder) {
   }
   for (const auto& [tensor, name] : map) {
     if (!places_.contains(tensor)) {
-      throw Error(ErrorKind::Model, joined(folder, name),
+      throw Error(ErrorKind::Model, in_folder(folder, name),
                   concat("has no tensor \"", tensor, "\"; ", kIndex, " has it there"));
     }
   }
@@ -149,7 +146,7 @@ void write_weight_files(const std::string& folder, const std::vector<NamedTensor
   }
   std::set<std::string> written;
   const auto write = [&](const std::string& name, const std::vector<NamedTensor>& some) {
-    write_safetensors(joined(folder, name), some, type);
+    write_safetensors(in_folder(folder, name), some, type);
     written.insert(name);
   };
   if (shards.size() == 1) {
@@ -163,7 +160,7 @@ void write_weight_files(const std::string& folder, const std::vector<NamedTensor
     }
     const nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}},
                                           {"weight_map", map}};
-    replace_file(joined(folder, kIndex), index.dump(2) + "\n");
+    replace_file(in_folder(folder, kIndex), index.dump(2) + "\n");
     written.insert(kIndex);
   }
   // Listed first: removing while a folder is listed is unspecified.

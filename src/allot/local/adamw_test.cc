@@ -19,7 +19,7 @@ at::Tensor random_tensor(at::IntArrayRef shape, at::ScalarType type, std::uint64
   return out.to(type);
 }
 
-std::vector<double> host(const at::Tensor& x) {
+std::vector<double> doubles_of(const at::Tensor& x) {
   const at::Tensor wide = x.to(at::kDouble).contiguous();
   return {wide.data_ptr<double>(), wide.data_ptr<double>() + wide.numel()};
 }
@@ -32,7 +32,7 @@ std::vector<at::Tensor> gradients(at::ScalarType type, std::uint64_t step) {
   return {random_tensor({5, 7}, type, 100 + step), random_tensor({7}, type, 200 + step)};
 }
 
-OptimOptions options() {
+OptimOptions adamw_options() {
   OptimOptions o;
   o.weight_decay = 0.1;
   o.betas = {0.8, 0.95};
@@ -57,18 +57,18 @@ struct PlainAdamW {
 
 void expect_plain_adamw(at::ScalarType type, double tolerance) {
   const auto named = parameters(type);
-  AdamW adamw(named, options());
+  AdamW adamw(named, adamw_options());
   std::vector<PlainAdamW> plain(2);
-  for (int i = 0; i < 2; ++i) plain[i].p = host(named[i].tensor);
+  for (int i = 0; i < 2; ++i) plain[i].p = doubles_of(named[i].tensor);
   for (int k = 1; k <= 12; ++k) {
     auto g = gradients(type, k);
     const double lr = 0.01 * k;
-    for (int i = 0; i < 2; ++i) plain[i].update(host(g[i]), lr, i == 0 ? 0.1 : 0, k);
+    for (int i = 0; i < 2; ++i) plain[i].update(doubles_of(g[i]), lr, i == 0 ? 0.1 : 0, k);
     adamw.update(g, lr);
   }
   EXPECT_EQ(adamw.updates(), 12u);
   for (int i = 0; i < 2; ++i) {
-    const auto found = host(named[i].tensor);
+    const auto found = doubles_of(named[i].tensor);
     for (std::size_t j = 0; j < found.size(); ++j) EXPECT_NEAR(found[j], plain[i].p[j], tolerance);
   }
 }
@@ -82,7 +82,7 @@ TEST(AdamW, ContinuesBitForBitAfterSaveAndLoad) {
   const testing::TemporaryFolder folder;
   const std::string path = folder.path() + "/optimizer.safetensors";
   const auto whole = parameters(at::kFloat), resumed = parameters(at::kFloat);
-  AdamW one(whole, options());
+  AdamW one(whole, adamw_options());
   std::uint64_t step = 0;
   for (; step < 3; ++step) {
     auto g = gradients(at::kFloat, step);
@@ -93,32 +93,32 @@ TEST(AdamW, ContinuesBitForBitAfterSaveAndLoad) {
     at::Tensor target = resumed[i].tensor;
     target.copy_(whole[i].tensor);
   }
-  AdamW two(resumed, options());
+  AdamW two(resumed, adamw_options());
   two.load(path, one.updates());
   for (; step < 6; ++step) {
     auto g = gradients(at::kFloat, step), h = gradients(at::kFloat, step);
     one.update(g, 0.01);
     two.update(h, 0.01);
   }
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(host(whole[i].tensor), host(resumed[i].tensor));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(doubles_of(whole[i].tensor), doubles_of(resumed[i].tensor));
 
   const std::vector<lm::NamedTensor> other = {{"matrix", random_tensor({5, 6}, at::kFloat, 1)},
                                               {"norm", random_tensor({7}, at::kFloat, 1)}};
-  EXPECT_THROW(AdamW(other, options()).load(path, 1), Error);
-  EXPECT_THROW(AdamW({whole[0]}, options()).load(path, 1), Error);
-  EXPECT_THROW(AdamW(whole, options()).load(path + ".absent", 1), Error);
+  EXPECT_THROW(AdamW(other, adamw_options()).load(path, 1), Error);
+  EXPECT_THROW(AdamW({whole[0]}, adamw_options()).load(path, 1), Error);
+  EXPECT_THROW(AdamW(whole, adamw_options()).load(path + ".absent", 1), Error);
 }
 
 TEST(ClipGradients, ScalesToTheLargestNormAndReportsTheOneBefore) {
   auto g = gradients(at::kDouble, 1);
   double squares = 0;
   for (const auto& x : g)
-    for (const double v : host(x)) squares += v * v;
-  const auto before = host(g[0]);
+    for (const double v : doubles_of(x)) squares += v * v;
+  const auto before = doubles_of(g[0]);
   EXPECT_NEAR(clip_gradients(g, 0), std::sqrt(squares), 1e-12);
-  EXPECT_EQ(host(g[0]), before);  // 0 = off
+  EXPECT_EQ(doubles_of(g[0]), before);  // 0 = off
   EXPECT_NEAR(clip_gradients(g, 1e6), std::sqrt(squares), 1e-12);
-  EXPECT_EQ(host(g[0]), before);  // small enough
+  EXPECT_EQ(doubles_of(g[0]), before);  // small enough
   EXPECT_NEAR(clip_gradients(g, 0.5), std::sqrt(squares), 1e-12);
   EXPECT_NEAR(clip_gradients(g, 0), 0.5, 1e-12);
   g[1].data_ptr<double>()[0] = std::nan("");

@@ -20,7 +20,7 @@ using testing::BatchSpec;
 using testing::SmallWorld;
 using testing::weights_of;
 
-LossOptions ready(std::string_view preset) {
+LossOptions trainable(std::string_view preset) {
   LossOptions o;
   o.preset = std::string(preset);
   o.curvature.lr = .01;
@@ -30,14 +30,14 @@ LossOptions ready(std::string_view preset) {
   return o;
 }
 
-LearnerOptions options(int updates) {
+LearnerOptions updates_of(int updates) {
   LearnerOptions o;
   o.updates_per_rollout = updates;
   o.micro_rollouts = 5;
   return o;
 }
 
-OptimOptions optim() {
+OptimOptions large_steps() {
   OptimOptions o;
   o.lr = 0.01;
   return o;
@@ -63,10 +63,10 @@ ScalarEstimator centred(TokenStep step) {
           }};
 }
 
-struct Trainee {
-  explicit Trainee(const LossOptions& loss, int updates = 2)
-      : learner(world.model, world.tokenizer, world.prompts, options(updates), optim(), loss,
-                {1, false}, {}, parts(loss)) {
+struct LossTrainee {
+  explicit LossTrainee(const LossOptions& loss, int updates = 2)
+      : learner(world.model, world.tokenizer, world.prompts, updates_of(updates), large_steps(),
+                loss, {1, false}, {}, parts(loss)) {
     batch = world.batch(BatchSpec{.behaviour_anchors = false}, store);
   }
   LossParts parts(const LossOptions& given) const {
@@ -93,9 +93,9 @@ struct Trainee {
 TEST(LearnerObjectives, EveryPresetTrains) {
   for (const objective::PresetRow& preset : objective::presets()) {
     SCOPED_TRACE(preset.name);
-    const LossOptions loss = ready(preset.name);
+    const LossOptions loss = trainable(preset.name);
     const objective::Requirements needs = objective::requirements(loss);
-    Trainee trainee(loss);
+    LossTrainee trainee(loss);
     const auto before = weights_of(trainee.world.model);
     for (int step = 0; step < 3; ++step) {
       const Feedback feedback = trainee.learner.update(trainee.batch, trainee.store);
@@ -124,10 +124,10 @@ TEST(LearnerObjectives, EveryPresetTrains) {
 
 // A batch without advantages trains only where the loss has another term, and that term alone.
 TEST(LearnerObjectives, KlAndEntropyReachRowsWithoutAdvantage) {
-  LossOptions bonus = ready("dapo");
+  LossOptions bonus = trainable("dapo");
   bonus.entropy_coef = 1;
-  for (const LossOptions& loss : {ready("dapo"), ready("grpo"), bonus}) {
-    Trainee trainee(loss, 1);
+  for (const LossOptions& loss : {trainable("dapo"), trainable("grpo"), bonus}) {
+    LossTrainee trainee(loss, 1);
     // At the start the policy is its own reference; KL has a gradient once they differ.
     if (loss.preset == "grpo") trainee.learner.update(trainee.batch, trainee.store);
     for (TrainItem& item : trainee.batch.items) item.advantage = 0;
@@ -140,9 +140,9 @@ TEST(LearnerObjectives, KlAndEntropyReachRowsWithoutAdvantage) {
 }
 
 TEST(LearnerObjectives, TheKlBringsThePolicyBackToItsReference) {
-  LossOptions loss = ready("grpo");
+  LossOptions loss = trainable("grpo");
   loss.kl.beta = 3;
-  Trainee trainee(loss, 1);
+  LossTrainee trainee(loss, 1);
   trainee.learner.update(trainee.batch, trainee.store);
   EXPECT_NEAR(trainee.metric("policy/kl_ref"), 0, 1e-9);  // the reference itself
   for (int i = 0; i < 4; ++i) trainee.learner.update(trainee.batch, trainee.store);
@@ -163,8 +163,8 @@ TEST(LearnerObjectives, AnEstimatorReplacesTheMethodsAdvantages) {
   std::vector<std::vector<double>> after;
   for (const bool estimated : {true, false}) {
     const lm::Model model = world.model.clone();
-    LocalLearner learner(model, world.tokenizer, world.prompts, options(1), optim(), {}, {}, {},
-                         estimated ? parts : LossParts{});
+    LocalLearner learner(model, world.tokenizer, world.prompts, updates_of(1), large_steps(), {},
+                         {}, {}, estimated ? parts : LossParts{});
     TrainBatch given = batch;
     for (const TrainGroup& group : batch.groups) {
       double mean = 0;
@@ -189,12 +189,13 @@ TEST(LearnerObjectives, AnEstimatorReplacesTheMethodsAdvantages) {
 }
 
 TEST(LearnerObjectives, ContinuesBitForBit) {
-  LossOptions adaptive = ready("dapo");
+  LossOptions adaptive = trainable("dapo");
   adaptive.entropy = {true, 50, .1};
-  for (const LossOptions& loss : {ready("flow_rl"), ready("jackpot"), ready("capo"), adaptive}) {
+  for (const LossOptions& loss :
+       {trainable("flow_rl"), trainable("jackpot"), trainable("capo"), adaptive}) {
     SCOPED_TRACE(loss.preset);
     const testing::TemporaryFolder folder;
-    Trainee whole(loss), resumed(loss);
+    LossTrainee whole(loss), resumed(loss);
     whole.learner.update(whole.batch, whole.store);
     whole.learner.save(folder.path());
     whole.learner.update(whole.batch, whole.store);
@@ -210,7 +211,7 @@ TEST(LearnerObjectives, RefusesALossWithoutItsParts) {
   const SmallWorld world;
   for (const char* preset : {"grpo", "flow_rl", "rloo"}) {
     try {
-      LocalLearner(world.model, world.tokenizer, world.prompts, {}, {}, ready(preset));
+      LocalLearner(world.model, world.tokenizer, world.prompts, {}, {}, trainable(preset));
       ADD_FAILURE() << preset;
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::Config) << preset;

@@ -16,13 +16,13 @@ using testing::weights_of;
 
 constexpr double kRate = 0.01, kDecay = 0.1;
 
-LearnerOptions options() {
+LearnerOptions small_batches() {
   LearnerOptions o;
   o.micro_rollouts = 5;
   return o;
 }
 
-OptimOptions optim() {
+OptimOptions decaying() {
   OptimOptions o;
   o.lr = kRate;
   o.weight_decay = kDecay;
@@ -34,8 +34,9 @@ struct AdapterTrainee {
   SmallWorld world;
   std::shared_ptr<lm::LoraAdapter> adapter = std::make_shared<lm::LoraAdapter>(
       world.model, lm::LoraConfig{.r = 2, .alpha = 4, .targets = {"q_proj", "down_proj"}}, 1);
-  LocalLearner learner{world.model, world.tokenizer,       world.prompts,       options(), optim(),
-                       {},          SamplerFacts{1, true}, {.adapter = adapter}};
+  LocalLearner learner{world.model,           world.tokenizer,     world.prompts,
+                       small_batches(),       decaying(),          {},
+                       SamplerFacts{1, true}, {.adapter = adapter}};
 };
 
 TEST(LearnerWithAnAdapter, TrainsTheAdapterAndMergesIt) {
@@ -86,9 +87,10 @@ TEST(LearnerWithAnAdapter, ContinuesBitForBit) {
 TEST(LearnerWithARoundedCopy, TheCopyFollowsAndTheWeightsStayExact) {
   SmallWorld plain, world;
   const lm::Model rounded = world.model.converted(at::kBFloat16);
-  LocalLearner without(plain.model, plain.tokenizer, plain.prompts, options(), optim(), {});
-  LocalLearner with(world.model, world.tokenizer, world.prompts, options(), optim(), {}, {},
-                    {.rounded = rounded});
+  LocalLearner without(plain.model, plain.tokenizer, plain.prompts, small_batches(), decaying(),
+                       {});
+  LocalLearner with(world.model, world.tokenizer, world.prompts, small_batches(), decaying(), {},
+                    {}, {.rounded = rounded});
   RolloutStore store;
   const TrainBatch batch = world.batch({}, store);
   for (int i = 0; i < 2; ++i) {
@@ -101,11 +103,11 @@ TEST(LearnerWithARoundedCopy, TheCopyFollowsAndTheWeightsStayExact) {
 
 TEST(LearnerThatRecomputes, ChangesNoBit) {
   SmallWorld kept_world, world;
-  LearnerOptions recompute = options();
+  LearnerOptions recompute = small_batches();
   recompute.activations = lm::KeptActivations::LayerInputs;
-  LocalLearner keeps(kept_world.model, kept_world.tokenizer, kept_world.prompts, options(), optim(),
-                     {});
-  LocalLearner again(world.model, world.tokenizer, world.prompts, recompute, optim(), {});
+  LocalLearner keeps(kept_world.model, kept_world.tokenizer, kept_world.prompts, small_batches(),
+                     decaying(), {});
+  LocalLearner again(world.model, world.tokenizer, world.prompts, recompute, decaying(), {});
   RolloutStore store;
   const TrainBatch batch = world.batch({}, store);
   for (int i = 0; i < 2; ++i) {

@@ -27,7 +27,7 @@ using objective::LossRow;
 using testing::SmallWorld;
 
 // A preset with what it leaves to the user.
-LossOptions ready(std::string_view preset) {
+LossOptions expanded(std::string_view preset) {
   LossOptions o;
   o.preset = std::string(preset);
   o.curvature.lr = .01;
@@ -192,26 +192,26 @@ void expect_slopes(const LossOptions& loss) {
 TEST(Objectives, EveryPresetHasTheGradientOfItsLoss) {
   for (const objective::PresetRow& preset : objective::presets()) {
     SCOPED_TRACE(preset.name);
-    expect_slopes(ready(preset.name));
+    expect_slopes(expanded(preset.name));
   }
 }
 
 TEST(Objectives, EntropyBonusesTopListsAndTruncationToo) {
-  LossOptions bonus = ready("dapo");
+  LossOptions bonus = expanded("dapo");
   bonus.entropy_coef = .3;
   expect_slopes(bonus);
   LossOptions adaptive = bonus;
   adaptive.entropy = {true, 50, .1};  // acts, as the entropy is below
   expect_slopes(adaptive);
-  LossOptions lists = ready("dppo");
+  LossOptions lists = expanded("dppo");
   lists.divergence = {objective::Divergence::TopKKl, .05, .05};
   lists.masks.emplace_back("truncated");
   expect_slopes(lists);
-  LossOptions current = ready("jackpot");
+  LossOptions current = expanded("jackpot");
   current.obrs.target = objective::ObrsTarget::Current;
   current.obrs.expected = true;
   expect_slopes(current);
-  LossOptions normalized = ready("tis");
+  LossOptions normalized = expanded("tis");
   normalized.mismatch.normalize = true;
   expect_slopes(normalized);
 }
@@ -236,7 +236,7 @@ TEST(Objectives, AnySplitOfAStepGivesTheSameGradient) {
     const double tolerance = type == at::kDouble ? 1e-12 : 1e-6;
     for (const objective::PresetRow& preset : objective::presets()) {
       SCOPED_TRACE(preset.name);
-      const LossOptions loss = ready(preset.name);
+      const LossOptions loss = expanded(preset.name);
       const PolicyGradient whole = scene.gradient(loss, {100, 1});
       EXPECT_GT(norm_of(whole.gradients), 0);
       for (const PackSettings& pack :

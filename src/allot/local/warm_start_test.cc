@@ -14,7 +14,7 @@ using testing::LetterPrompts;
 using testing::SmallWorld;
 using testing::weights_of;
 
-WarmStartOptions options(int steps) {
+WarmStartOptions steps_of(int steps) {
   WarmStartOptions o;
   o.steps = steps;
   o.batch = 24;
@@ -34,7 +34,7 @@ TEST(WarmStart, StartsNearAUniformGuessAndLearns) {
   const lm::Model model = fresh_model(world);
   const auto ids = world.prompts.ids();
   const WarmStartResult result =
-      warm_start(model, world.tokenizer, world.prompts, ids, options(120));
+      warm_start(model, world.tokenizer, world.prompts, ids, steps_of(120));
   EXPECT_TRUE(result.complete);
   EXPECT_EQ(result.steps, 120u);
   EXPECT_GT(result.first_loss, std::log(world.tokenizer.size()));
@@ -47,8 +47,8 @@ TEST(WarmStart, EndsOnceTheLossIsLowEnough) {
   const auto ids = world.prompts.ids();
   const lm::Model whole = fresh_model(world), early = fresh_model(world);
   const double reached =
-      warm_start(whole, world.tokenizer, world.prompts, ids, options(120)).last_loss;
-  WarmStartOptions until = options(120);
+      warm_start(whole, world.tokenizer, world.prompts, ids, steps_of(120)).last_loss;
+  WarmStartOptions until = steps_of(120);
   until.until_loss = 2 * reached;
   const WarmStartResult result = warm_start(early, world.tokenizer, world.prompts, ids, until);
   EXPECT_TRUE(result.complete);
@@ -64,12 +64,12 @@ TEST(WarmStart, IsDeterministicAndIndependentOfWorkers) {
   std::vector<std::vector<double>> weights;
   for (const int workers : {1, 2, 2}) {
     const lm::Model model = fresh_model(world);
-    warm_start(model, world.tokenizer, world.prompts, ids, options(6), {7, 2, workers});
+    warm_start(model, world.tokenizer, world.prompts, ids, steps_of(6), {7, 2, workers});
     weights.push_back(weights_of(model));
   }
   EXPECT_EQ(weights[0], weights[1]);
   EXPECT_EQ(weights[0], weights[2]);
-  WarmStartOptions other = options(6);
+  WarmStartOptions other = steps_of(6);
   other.seed = 1;
   const lm::Model model = fresh_model(world);
   warm_start(model, world.tokenizer, world.prompts, ids, other, {7, 2, 1});
@@ -80,7 +80,7 @@ TEST(WarmStart, CountsPositionsAndReportsProgress) {
   const SmallWorld world;
   const std::vector<PromptId> one = {100};
   const std::size_t n = world.prompts.get(100).text.size();
-  WarmStartOptions o = options(3);
+  WarmStartOptions o = steps_of(3);
   o.batch = 2;
   std::vector<std::uint64_t> seen;
   const WarmStartResult result = warm_start(fresh_model(world), world.tokenizer, world.prompts, one,
@@ -98,7 +98,7 @@ TEST(WarmStart, StopsWhenAsked) {
   const auto ids = world.prompts.ids();
   std::atomic<bool> stop{false};
   const WarmStartResult result = warm_start(
-      fresh_model(world), world.tokenizer, world.prompts, ids, options(50), {},
+      fresh_model(world), world.tokenizer, world.prompts, ids, steps_of(50), {},
       [&](const WarmStartProgress& p) { stop = p.step == 4; }, &stop);
   EXPECT_FALSE(result.complete);
   EXPECT_EQ(result.steps, 4u);
@@ -108,7 +108,7 @@ TEST(WarmStart, NoStepsChangeNothing) {
   const SmallWorld world;
   const lm::Model model = fresh_model(world);
   const auto before = weights_of(model);
-  EXPECT_EQ(warm_start(model, world.tokenizer, world.prompts, {}, options(0)).steps, 0u);
+  EXPECT_EQ(warm_start(model, world.tokenizer, world.prompts, {}, steps_of(0)).steps, 0u);
   EXPECT_EQ(weights_of(model), before);
 }
 
@@ -136,7 +136,7 @@ TEST(WarmStart, RefusesWhatItCannotLearnFrom) {
   const SmallWorld world;
   const std::vector<PromptId> ids = {1};
   const auto run = [&](const OnePrompt& prompts) {
-    warm_start(fresh_model(world), world.tokenizer, prompts, ids, options(1));
+    warm_start(fresh_model(world), world.tokenizer, prompts, ids, steps_of(1));
   };
   run(OnePrompt("ab", "ba"));
   EXPECT_THROW(run(OnePrompt("ab", "")), Error);

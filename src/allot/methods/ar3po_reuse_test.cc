@@ -22,7 +22,7 @@ using testing::Settings;
 using testing::StreamWorld;
 using testing::verdicts;
 
-Settings stages(int k, int s, Settings more = {}) {
+Settings in_stages(int k, int s, Settings more = {}) {
   more.emplace_back("alloc.ar3po.stage_size", std::to_string(k));
   more.emplace_back("alloc.ar3po.stages", std::to_string(s));
   return more;
@@ -61,7 +61,7 @@ TEST(Ar3poReuse, AdvantagesAfterReuse) {
   };
   for (const Case& c : cases) {
     const auto n = static_cast<std::uint32_t>(c.k * c.s);
-    const Two two = solved_then_failed(stages(c.k, c.s, c.settings), n);
+    const Two two = solved_then_failed(in_stages(c.k, c.s, c.settings), n);
     const TrainBatch& batch = two.second.batch;
     ASSERT_EQ(batch.items.size(), n);
     EXPECT_EQ(batch.norm, Norm::Fixed);

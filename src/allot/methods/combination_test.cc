@@ -33,7 +33,7 @@ using testing::Settings;
 using testing::StreamWorld;
 using testing::verdicts;
 
-double metric(const std::vector<Metric>& metrics, const std::string& name) {
+double metric_of_step(const std::vector<Metric>& metrics, const std::string& name) {
   for (const Metric& metric : metrics)
     if (metric.name == name) return metric.value;
   ADD_FAILURE() << "no metric " << name;
@@ -50,7 +50,7 @@ std::string refusal(const std::string& name, const Settings& settings = {}) {
   return "not refused";
 }
 
-bool has(const std::string& text, const std::string& part) {
+bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
@@ -74,16 +74,16 @@ TEST(Pairs, RolesOfTheMethods) {
 }
 
 TEST(Pairs, OthersAreRefusedWithTheReason) {
-  EXPECT_TRUE(has(refusal("grpo+aero"), "grpo cannot stand first")) << refusal("grpo+aero");
-  EXPECT_TRUE(has(refusal("aero+mopps"), "aero cannot stand first"));
-  EXPECT_TRUE(has(refusal("mopps+dapo"), "mopps+dapo': dapo cannot stand second"));
-  EXPECT_TRUE(has(refusal("mopps+mopps"), "one of aero"));
-  EXPECT_TRUE(has(refusal("mopps+aero+aero"), "3 methods were given"));
-  EXPECT_TRUE(has(refusal("mopps+areo"), "did you mean 'aero'"));
-  EXPECT_TRUE(has(refusal("mopps+"), "unknown method ''"));
+  EXPECT_TRUE(mentions(refusal("grpo+aero"), "grpo cannot stand first")) << refusal("grpo+aero");
+  EXPECT_TRUE(mentions(refusal("aero+mopps"), "aero cannot stand first"));
+  EXPECT_TRUE(mentions(refusal("mopps+dapo"), "mopps+dapo': dapo cannot stand second"));
+  EXPECT_TRUE(mentions(refusal("mopps+mopps"), "one of aero"));
+  EXPECT_TRUE(mentions(refusal("mopps+aero+aero"), "3 methods were given"));
+  EXPECT_TRUE(mentions(refusal("mopps+areo"), "did you mean 'aero'"));
+  EXPECT_TRUE(mentions(refusal("mopps+"), "unknown method ''"));
   // Rules of each method hold in a pair too.
-  EXPECT_TRUE(has(refusal("mopps+aero", {{"alloc.aero.explore", "9"}}), "alloc.aero.explore"));
-  EXPECT_TRUE(has(refusal("mopps+aero", {{"alloc.mopps.low", "0.8"}}), "alloc.mopps.low"));
+  EXPECT_TRUE(mentions(refusal("mopps+aero", {{"alloc.aero.explore", "9"}}), "alloc.aero.explore"));
+  EXPECT_TRUE(mentions(refusal("mopps+aero", {{"alloc.mopps.low", "0.8"}}), "alloc.mopps.low"));
 }
 
 // A chooser whose arithmetic fixes the size of a group is refused where the first round differs.
@@ -91,15 +91,16 @@ TEST(Pairs, SizesMustAgree) {
   const auto choosers = names_with(Role::Chooser);
   if (std::find(choosers.begin(), choosers.end(), "cero") == choosers.end())
     GTEST_SKIP() << "cero is not registered";
-  EXPECT_TRUE(has(refusal("cero+aero", {{"alloc.group_size", "16"}, {"alloc.aero.explore", "5"}}),
-                  "aero starts every prompt with 5 rollouts"));
+  EXPECT_TRUE(
+      mentions(refusal("cero+aero", {{"alloc.group_size", "16"}, {"alloc.aero.explore", "5"}}),
+               "aero starts every prompt with 5 rollouts"));
   EXPECT_EQ(refusal("cero+aero", {{"alloc.group_size", "16"}}), "not refused");
 }
 
 TEST(Pairs, AreDescribedLikeMethods) {
   const MethodInfo& info = method_info("mopps+aero");
   EXPECT_EQ(info.name, "mopps+aero");
-  EXPECT_TRUE(has(info.paper, "2507.04632") && has(info.paper, "2602.14338"));
+  EXPECT_TRUE(mentions(info.paper, "2507.04632") && mentions(info.paper, "2602.14338"));
   AllocOptions alloc;
   const OptionList options = method_options(alloc, "mopps+aero");
   EXPECT_TRUE(options.find("alloc.mopps.decay") && options.find("alloc.aero.explore"));
@@ -152,8 +153,9 @@ TEST(Combination, BeliefsSeeTheFirstRoundOnly) {
         const auto [right, wrong] = counts[issued.prompt];
         sum += (1 + right) / (2 + right + wrong);
       }
-    EXPECT_GT(metric(step.metrics, "belief/brier"), 0);  // the chooser's, under its shared name
-    EXPECT_NEAR(metric(step.metrics, "alloc/mopps+aero/mopps/selected_posterior_mean"),
+    EXPECT_GT(metric_of_step(step.metrics, "belief/brier"),
+              0);  // the chooser's, under its shared name
+    EXPECT_NEAR(metric_of_step(step.metrics, "alloc/mopps+aero/mopps/selected_posterior_mean"),
                 sum / static_cast<double>(chosen.size()), 1e-12);
     std::map<RolloutId, std::uint32_t> round;
     for (const Plan& plan : step.plans)

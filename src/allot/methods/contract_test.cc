@@ -32,7 +32,7 @@ using testing::StreamWorld;
 using testing::verdicts;
 
 constexpr std::uint64_t kDataset = 0xfeed;
-constexpr std::uint32_t kGroups = 10, kGroupSize = 8;
+constexpr std::uint32_t kDriverGroups = 10, kDriverGroupSize = 8;
 constexpr int kSteps = 4;
 
 // A world whose kind depends on the seed: clean or with every way to fail, sharp or shaped rewards,
@@ -58,7 +58,7 @@ StreamSettings stream(std::uint64_t seed) {
   return s;
 }
 
-Budget budget() { return budget_of(kGroups, kGroups * kGroupSize); }
+Budget budget() { return budget_of(kDriverGroups, kDriverGroups * kDriverGroupSize); }
 
 std::string run(Controller& controller, StreamSettings settings, const Budget& step_budget) {
   StreamWorld world(std::move(settings));
@@ -253,7 +253,7 @@ TEST_P(MethodContract, DeadlineAtAnyEventLosesNoAcceptedGroup) {
       std::set<PromptId> shipped, held;
       for (const TrainGroup& group : step.batch.groups) shipped.insert(group.prompt);
       for (const RolloutId id : step.batch.hold) held.insert(world.rollouts().at(id).prompt);
-      const bool full = step.batch.groups.size() >= kGroups;
+      const bool full = step.batch.groups.size() >= kDriverGroups;
       for (const auto& [prompt, outcomes] : seen_by_prompt(step)) {
         if (cause_of(controller.needs(), outcomes) != ZeroCause::None) continue;
         // A screening looks at verdicts alone: one that differs only in shaped rewards is dropped.

@@ -22,7 +22,7 @@ using testing::rewards;
 using testing::Settings;
 using testing::verdicts;
 
-const std::vector<double> kRates = {.03, .0625, .125, .25, .5, .75, .9, .97};
+const std::vector<double> kSolveRates = {.03, .0625, .125, .25, .5, .75, .9, .97};
 
 std::vector<Course> courses(const Settings& settings) {
   return courses_of(alloc_options("reinforce_ada", settings), advantage_options(settings));
@@ -31,15 +31,15 @@ std::vector<Course> courses(const Settings& settings) {
 // `wanted` has three decimals, or four figures; `slack` widens that.
 void expect_column(const std::vector<double>& got, const std::vector<double>& wanted,
                    double slack = 1) {
-  for (std::size_t i = 0; i < kRates.size(); ++i)
+  for (std::size_t i = 0; i < kSolveRates.size(); ++i)
     EXPECT_NEAR(got[i], wanted[i], slack * std::max(.00051, 6e-4 * wanted[i]))
-        << "p = " << kRates[i];
+        << "p = " << kSolveRates[i];
 }
 
 template <class Value>
 std::vector<double> column(const std::vector<Course>& all, Value value) {
   std::vector<double> out;
-  for (const double p : kRates)
+  for (const double p : kSolveRates)
     out.push_back(expectation(all, p, [&](const Course& c) { return value(c, p); }));
   return out;
 }
@@ -74,7 +74,7 @@ TEST(ReinforceAda, RolloutsAndOneSidedPools) {
   const auto one_sided =
       column(all, [](const Course& c, double) { return double(c.right == 0 || c.wrong == 0); });
   const std::vector<double> wanted_n = {29.88, 25.63, 18.43, 11.52, 8.57, 11.52, 20.96, 29.88};
-  for (std::size_t i = 0; i < kRates.size(); ++i) EXPECT_NEAR(n[i], wanted_n[i], .0051);
+  for (std::size_t i = 0; i < kSolveRates.size(); ++i) EXPECT_NEAR(n[i], wanted_n[i], .0051);
   expect_column(one_sided, {.377, .127, .014, .000, .000, .000, .034, .377});
   const auto total = column(all, [](const Course&, double) { return 1.0; });
   for (const double sum : total) EXPECT_NEAR(sum, 1, 1e-12);
@@ -85,7 +85,7 @@ TEST(ReinforceAda, StrataWeightsAreUnbiasedWithoutTheStop) {
   const auto all = courses({{"alloc.reinforce_ada.rounds", "1"},
                             {"alloc.reinforce_ada.round_size", "64"},
                             {"alloc.reinforce_ada.kept", "16"}});
-  for (const double p : kRates) EXPECT_NEAR(gradient_scale(all, p), 63.0 / 64, 1e-6);
+  for (const double p : kSolveRates) EXPECT_NEAR(gradient_scale(all, p), 63.0 / 64, 1e-6);
 }
 
 // With the weights of an objective f the scale follows f'(p) in the limit of a large pool.

@@ -24,7 +24,7 @@ using testing::Script;
 using testing::StreamWorld;
 using testing::verdicts;
 
-double metric(const DrivenStep& step, const std::string& name) {
+double speed_metric(const DrivenStep& step, const std::string& name) {
   for (const Metric& metric : step.metrics)
     if (metric.name == "alloc/speed/" + name) return metric.value;
   ADD_FAILURE() << "no metric " << name;
@@ -59,8 +59,8 @@ TEST(Speed, CallsPerStep) {
   Controller controller = controller_of("speed");
   const Budget budget = budget_of(16, 128);
   const DrivenStep first = drive_step(controller, world, budget);
-  EXPECT_EQ(metric(first, "generation_calls"), 2);
-  EXPECT_EQ(metric(first, "screened"), 128);
+  EXPECT_EQ(speed_metric(first, "generation_calls"), 2);
+  EXPECT_EQ(speed_metric(first, "screened"), 128);
   std::map<std::uint32_t, double> by_tag;
   for (const Plan& plan : first.plans)
     for (const Issued& issued : plan.generate) by_tag[issued.tag] += issued.n;
@@ -72,7 +72,7 @@ TEST(Speed, CallsPerStep) {
   for (int i = 0; i < kSteps; ++i) {
     const DrivenStep step = drive_step(controller, world, budget);
     EXPECT_EQ(step.batch.groups.size(), 16u);
-    calls += metric(step, "generation_calls");
+    calls += speed_metric(step, "generation_calls");
   }
   EXPECT_NEAR(kSteps / calls, 3.5, .1);
 }
@@ -181,14 +181,14 @@ TEST(Speed, HopelessPoolEndsAtTheCap) {
   StreamWorld world({.seed = 4, .prompts = 4000, .pass_rate = [](PromptId) { return 0.; }});
   Controller controller = controller_of("speed");
   const DrivenStep step = drive_step(controller, world, budget_of(16, 128));
-  EXPECT_EQ(metric(step, "generation_calls"), 50);
-  EXPECT_EQ(metric(step, "screened"), 50 * 64);
-  EXPECT_EQ(metric(step, "qualified_share"), 0);
-  EXPECT_EQ(metric(step, "short_batch"), 1);
+  EXPECT_EQ(speed_metric(step, "generation_calls"), 50);
+  EXPECT_EQ(speed_metric(step, "screened"), 50 * 64);
+  EXPECT_EQ(speed_metric(step, "qualified_share"), 0);
+  EXPECT_EQ(speed_metric(step, "short_batch"), 1);
   EXPECT_TRUE(step.batch.items.empty());
   double tokens = 0;
   for (const Outcome& outcome : step.reported) tokens += outcome.tokens;
-  EXPECT_EQ(metric(step, "dropped_tokens"), tokens);
+  EXPECT_EQ(speed_metric(step, "dropped_tokens"), tokens);
 }
 
 // 5. A reload between steps and within one: same queues, same batches.
@@ -234,9 +234,9 @@ TEST(Speed, HoldsWhatWaitsAndNothingElse) {
   Controller controller = controller_of("speed");
   for (int i = 0; i < 8; ++i) {
     const DrivenStep step = drive_step(controller, world, budget_of(16, 128));
-    const double pending = metric(step, "pending"), ready = metric(step, "ready");
+    const double pending = speed_metric(step, "pending"), ready = speed_metric(step, "ready");
     EXPECT_EQ(world.held().size(), 4 * pending + 16 * ready);
-    EXPECT_LE(metric(step, "age_max"), 8);
+    EXPECT_LE(speed_metric(step, "age_max"), 8);
   }
 }
 
@@ -245,9 +245,9 @@ TEST(Speed, FullQueuesStopTheScreening) {
   StreamWorld world({.seed = 8, .prompts = 3000, .pass_rate = [](PromptId) { return .5; }});
   Controller controller = controller_of("speed", {{"alloc.speed.screened_per_group", "30"}});
   const DrivenStep first = drive_step(controller, world, budget_of(2, 16));
-  EXPECT_EQ(metric(first, "generation_calls"), 2);
-  EXPECT_EQ(metric(first, "screened"), 60);  // and not 120
-  EXPECT_GT(metric(first, "ready"), 40);
+  EXPECT_EQ(speed_metric(first, "generation_calls"), 2);
+  EXPECT_EQ(speed_metric(first, "screened"), 60);  // and not 120
+  EXPECT_GT(speed_metric(first, "ready"), 40);
 }
 
 TEST(Speed, OldGroupsExpire) {
@@ -256,8 +256,8 @@ TEST(Speed, OldGroupsExpire) {
   double expired = 0;
   for (int i = 0; i < 10; ++i) {
     const DrivenStep step = drive_step(controller, world, budget_of(16, 128));
-    EXPECT_LE(metric(step, "age_max"), 1);
-    expired += metric(step, "expired");
+    EXPECT_LE(speed_metric(step, "age_max"), 1);
+    expired += speed_metric(step, "expired");
     for (const TrainItem& item : step.batch.items)
       EXPECT_LE(step.policy - world.rollouts().at(item.rollout).behaviour, 1u);
   }

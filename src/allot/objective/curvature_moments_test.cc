@@ -58,7 +58,7 @@ LossRow random_row(RandomStream& random, std::size_t tokens) {
 }
 
 struct DenseToken {
-  Matrix g{};                     // A v h'
+  Matrix g{};  // A v h'
   std::array<double, kIds> p{}, v{};
   std::array<bool, kIds> touched{};
 };

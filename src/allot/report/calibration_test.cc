@@ -8,8 +8,8 @@
 namespace allot {
 namespace {
 
-PromptVisit visit(std::uint64_t step, std::uint32_t prompt, std::uint32_t verdicts,
-                  std::uint32_t right) {
+PromptVisit first_visit(std::uint64_t step, std::uint32_t prompt, std::uint32_t verdicts,
+                        std::uint32_t right) {
   PromptVisit v;
   v.step = step;
   v.prompt = prompt;
@@ -22,7 +22,7 @@ TEST(Calibration, ByHand) {
   PromptHistory history;
   history.prompts.resize(2);
   // Prompt 0: forecast (1 + 1) / (2 + 2) = .5, then 2 of 2 right. Prompt 1: seen once.
-  history.visits = {visit(0, 0, 2, 1), visit(1, 0, 2, 2), visit(1, 1, 4, 0)};
+  history.visits = {first_visit(0, 0, 2, 1), first_visit(1, 0, 2, 2), first_visit(1, 1, 4, 0)};
   const Calibration c = calibration_of(history);
   EXPECT_EQ(c.visits, 1u);
   EXPECT_EQ(c.verdicts, 2u);
@@ -46,7 +46,7 @@ TEST(Calibration, ForecastsOfConstantRatesAreCalibrated) {
     for (std::uint32_t p = 0; p < rates.size(); ++p) {
       std::uint32_t right = 0;
       for (int i = 0; i < 4; ++i) right += random.uniform() < rates[p];
-      history.visits.push_back(visit(step, p, 4, right));
+      history.visits.push_back(first_visit(step, p, 4, right));
     }
   const Calibration c = calibration_of(history);
   EXPECT_EQ(c.visits, 8000u);

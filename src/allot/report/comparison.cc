@@ -287,6 +287,11 @@ RunData read_run(const RunFolderPath& path) {
   return run;
 }
 
+bool has_several_seeds(const Comparison& comparison) {
+  return std::any_of(comparison.arms.begin(), comparison.arms.end(),
+                     [](const ArmSummary& arm) { return arm.runs.size() > 1; });
+}
+
 Comparison compare_runs(std::span<const RunFolderPath> runs) {
   std::vector<RunData> data;
   for (const RunFolderPath& path : runs) data.push_back(read_run(path));

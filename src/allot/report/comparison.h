@@ -132,6 +132,9 @@ RunData read_run(const RunFolderPath& path);
 Comparison compare_runs(std::span<const RunFolderPath> runs);
 Comparison compare_data(std::vector<RunData> runs);
 
+// Whether some arm has more than one run.
+bool has_several_seeds(const Comparison& comparison);
+
 // docs/formats.md, "compare.json". The reader refuses unknown versions with Error(Data).
 std::string compare_json(const Comparison& comparison);
 void write_compare_json(const Comparison& comparison, const std::filesystem::path& path);

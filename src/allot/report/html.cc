@@ -44,12 +44,6 @@ std::string chart_row(const Comparison& comparison, const char* id, MakeChart ma
   return html_figures(figures);
 }
 
-bool has_several_seeds(const Comparison& comparison) {
-  for (const ArmSummary& arm : comparison.arms)
-    if (arm.runs.size() > 1) return true;
-  return false;
-}
-
 std::string accuracy_section(const Comparison& comparison) {
   const std::string figures = chart_row(comparison, "acc", accuracy_chart);
   if (figures.empty())

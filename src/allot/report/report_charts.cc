@@ -60,11 +60,6 @@ std::string described(const std::vector<SvgSeries>& series, bool percent) {
   return text;
 }
 
-bool has_several_seeds(const Comparison& comparison) {
-  return std::any_of(comparison.arms.begin(), comparison.arms.end(),
-                     [](const ArmSummary& arm) { return arm.runs.size() > 1; });
-}
-
 }  // namespace
 
 int arm_color(const Comparison& comparison, std::size_t arm) {

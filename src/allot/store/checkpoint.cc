@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr const char* kFormat = "allot.checkpoint";
+constexpr const char* kCheckpointFormat = "allot.checkpoint";
 constexpr std::string_view kPrefix = "checkpoint-";
 constexpr std::string_view kAsidePrefix =
     ".checkpoint-";                  // .checkpoint-N.partial, .checkpoint-N.old
@@ -67,7 +67,8 @@ ordered_json note_of(const fs::path& folder) {
   std::error_code ignored;
   if (!fs::is_regular_file(folder / "COMPLETE", ignored)) return nullptr;
   ordered_json note = ordered_json::parse(read_file(folder / "COMPLETE"), nullptr, false);
-  const bool sound = note.is_object() && note.value("format", ordered_json()) == kFormat &&
+  const bool sound = note.is_object() &&
+                     note.value("format", ordered_json()) == kCheckpointFormat &&
                      is_count(note, "version") && is_count(note, "step") &&
                      note.contains("files") && note["files"].is_object();
   return sound ? note : ordered_json();
@@ -150,7 +151,7 @@ CheckpointFolder CheckpointWriter::commit() {
   if (aside_.empty())
     throw Error(ErrorKind::Internal, "CheckpointWriter::commit", "it was committed before");
   sync_tree(aside_);
-  const ordered_json note = {{"format", kFormat},
+  const ordered_json note = {{"format", kCheckpointFormat},
                              {"version", kCompleteVersion},
                              {"step", step_},
                              {"files", file_sums(aside_)}};

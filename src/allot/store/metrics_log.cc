@@ -16,13 +16,13 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr std::string_view kFormat = "allot.metrics";
+constexpr std::string_view kMetricsFormat = "allot.metrics";
 constexpr int kVersion = 2;  // 1: seconds were total/*_s
 constexpr const char* kStepKey = "train/step";
 constexpr const char* kEvaluationKey = "eval/step";
 
 std::string header() {
-  return ordered_json{{"format", kFormat}, {"version", kVersion}}.dump() + "\n";
+  return ordered_json{{"format", kMetricsFormat}, {"version", kVersion}}.dump() + "\n";
 }
 
 ordered_json number_json(double value) {
@@ -77,8 +77,9 @@ std::optional<MetricsLine> parsed_line(std::string_view text) {
 
 void check_header(const fs::path& path, std::string_view text) {
   const auto object = ordered_json::parse(text, nullptr, false);
-  if (!object.is_object() || object.value("format", "") != kFormat || !object.contains("version"))
-    refuse(path, concat("line 1 is no header of the format ", kFormat));
+  if (!object.is_object() || object.value("format", "") != kMetricsFormat ||
+      !object.contains("version"))
+    refuse(path, concat("line 1 is no header of the format ", kMetricsFormat));
   if (object["version"] != 1 && object["version"] != kVersion)
     refuse(path, concat("version ", object["version"].dump(),
                         " is unknown here; this build reads 1 to ", kVersion));

@@ -20,7 +20,7 @@ Prompt prompt(PromptId id, std::string answer, std::string verifier) {
   return made;
 }
 
-Rollout rollout(PromptId id, std::string text) {
+Rollout response(PromptId id, std::string text) {
   Rollout made;
   made.prompt = id;
   made.text = std::move(text);
@@ -34,10 +34,11 @@ TEST(ChosenVerifier, JudgesEachPromptAsItNamesIt) {
   prompts[1].accepted = {"3"};
   const PromptSet set(std::move(prompts), 0);
   ChosenVerifier verifier(std::make_unique<ScoredVerifier>(exact_score), {});
-  const std::vector<Rollout> rollouts = {rollout(1, "0.5"),        rollout(2, "\\boxed{0.5}"),
-                                         rollout(2, "\\boxed{3}"), rollout(3, "so #### 7"),
-                                         rollout(1, "1/2"),        rollout(4, "c"),
-                                         rollout(2, "\\boxed{4}"), rollout(9, "an unknown prompt")};
+  const std::vector<Rollout> rollouts = {
+      response(1, "0.5"),        response(2, "\\boxed{0.5}"),
+      response(2, "\\boxed{3}"), response(3, "so #### 7"),
+      response(1, "1/2"),        response(4, "c"),
+      response(2, "\\boxed{4}"), response(9, "an unknown prompt")};
   const std::vector<Score> scores = verifier.score(rollouts, set);
   ASSERT_EQ(scores.size(), rollouts.size());
   const std::vector<bool> expected = {false, true, true, true, true, true, false, false};

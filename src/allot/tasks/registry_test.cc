@@ -25,7 +25,7 @@ std::string config_error(const TaskOptions& options) {
   return "";
 }
 
-Rollout rollout(PromptId prompt, std::string text) {
+Rollout said_to(PromptId prompt, std::string text) {
   Rollout rollout;
   rollout.prompt = prompt;
   rollout.text = std::move(text);
@@ -63,8 +63,8 @@ TEST(Registry, ATaskIsWhole) {
     EXPECT_TRUE(task.notes.warnings.empty());
     std::vector<Rollout> rollouts;
     for (const PromptId id : task.test->ids())
-      rollouts.push_back(rollout(id, task.test->get(id).demonstration));
-    rollouts.push_back(rollout(task.test->ids()[0], "?"));
+      rollouts.push_back(said_to(id, task.test->get(id).demonstration));
+    rollouts.push_back(said_to(task.test->ids()[0], "?"));
     const std::vector<Score> scores = task.verifier->score(rollouts, *task.test);
     ASSERT_EQ(scores.size(), rollouts.size());
     for (std::size_t i = 0; i + 1 < scores.size(); ++i) ASSERT_TRUE(scores[i].correct) << name;
@@ -185,8 +185,8 @@ TEST_F(JsonlTask, TwoFiles) {
   ASSERT_EQ(task.notes.warnings.size(), 2u);  // an ignored column, a leaked prompt
   EXPECT_NE(task.notes.warnings[1].find("1 of 1 held-out"), std::string::npos)
       << task.notes.warnings[1];
-  const std::vector<Rollout> rollouts = {rollout(task.test->ids()[0], " Me "),
-                                         rollout(task.test->ids()[0], "me")};
+  const std::vector<Rollout> rollouts = {said_to(task.test->ids()[0], " Me "),
+                                         said_to(task.test->ids()[0], "me")};
   const std::vector<Score> scores = task.verifier->score(rollouts, *task.test);
   EXPECT_TRUE(scores[0].correct);
   EXPECT_FALSE(scores[1].correct);
@@ -220,7 +220,7 @@ TEST_F(JsonlTask, ConversationsKeepTheirMessagesAndHaveATextOfTheirOwn) {
             std::string::npos)
       << task.notes.notices[0];
   // The row names its verifier; without one this would be compared as text.
-  const std::vector<Rollout> rollouts = {rollout(task.test->ids()[0], "so \\boxed{4.0}")};
+  const std::vector<Rollout> rollouts = {said_to(task.test->ids()[0], "so \\boxed{4.0}")};
   EXPECT_TRUE(task.verifier->score(rollouts, *task.test)[0].correct);
 }
 

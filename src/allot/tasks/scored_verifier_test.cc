@@ -10,8 +10,8 @@
 namespace allot {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kEndless = std::numeric_limits<float>::infinity();
+constexpr float kNoNumber = std::numeric_limits<float>::quiet_NaN();
 
 PromptSet one_prompt() {
   Prompt prompt;
@@ -36,13 +36,13 @@ Score obedient(const Prompt&, std::string_view response) {
   if (response == "throw int") throw 3;
   Score score;
   score.answer = std::string(response);
-  if (response == "nan") score.reward = kNaN;
-  if (response == "inf") score.reward = kInfinity;
-  if (response == "-inf") score.reward = -kInfinity;
+  if (response == "nan") score.reward = kNoNumber;
+  if (response == "inf") score.reward = kEndless;
+  if (response == "-inf") score.reward = -kEndless;
   if (response == "half") score.reward = 0.5f;
   if (response == "0.7") score.reward = 0.7f;
-  if (response == "part nan") score.parts = {1, kNaN};
-  if (response == "part inf") score.parts = {1, kInfinity};
+  if (response == "part nan") score.parts = {1, kNoNumber};
+  if (response == "part inf") score.parts = {1, kEndless};
   if (response == "none") score.scoring = Scoring::NotScorable;
   return score;
 }

@@ -14,10 +14,10 @@
 namespace allot {
 namespace {
 
-constexpr const char* kWhere = "bpe_tokenizer";
+constexpr const char* kBpeWhere = "bpe_tokenizer";
 
 [[noreturn]] void refuse(const AddedToken& token, const std::string& what) {
-  throw Error(ErrorKind::Model, kWhere,
+  throw Error(ErrorKind::Model, kBpeWhere,
               concat("the added token '", token.content, "' (id ", token.id, ") ", what),
               "the tokenizer's files do not fit together");
 }
@@ -84,7 +84,7 @@ std::vector<std::int32_t> BpeTokenizer::encode_segments(std::string_view text,
                                                         const Cut& cut) const {
   const std::size_t valid = valid_utf8_prefix(text);
   if (valid != text.size())
-    throw Error(ErrorKind::Data, kWhere,
+    throw Error(ErrorKind::Data, kBpeWhere,
                 concat("the text is not valid UTF-8 at byte ", valid, "; valid UTF-8 is needed"));
   std::vector<std::int32_t> tokens;
   tokens.reserve(text.size() / 3);
@@ -130,7 +130,7 @@ std::vector<std::int32_t> BpeTokenizer::encode_document(std::string_view text) c
 
 std::string_view BpeTokenizer::bytes(std::int32_t token) const {
   if (token < 0)
-    throw Error(ErrorKind::Data, kWhere, concat("token ", token, " was given; ids begin at 0"));
+    throw Error(ErrorKind::Data, kBpeWhere, concat("token ", token, " was given; ids begin at 0"));
   if (token >= size_) return {};
   const auto added = by_id_.find(token);
   if (added == by_id_.end()) return model_.bytes(token);
@@ -145,7 +145,7 @@ std::string BpeTokenizer::decode(std::span<const std::int32_t> tokens) const {
 
 std::int32_t BpeTokenizer::end_token() const {
   if (end_) return *end_;
-  throw Error(ErrorKind::Model, kWhere, "the tokenizer's files name no end token; one is needed",
+  throw Error(ErrorKind::Model, kBpeWhere, "the tokenizer's files name no end token; one is needed",
               "give eos_token in tokenizer_config.json");
 }
 
@@ -160,7 +160,7 @@ std::optional<std::int32_t> BpeTokenizer::known(const std::optional<std::string>
   if (!content) return std::nullopt;
   const std::optional<std::int32_t> id = id_of(*content);
   if (!id)
-    throw Error(ErrorKind::Model, kWhere,
+    throw Error(ErrorKind::Model, kBpeWhere,
                 concat("the end or padding token '", *content, "' is no token of the vocabulary"));
   return id;
 }

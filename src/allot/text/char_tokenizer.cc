@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kWhere = "char_tokenizer";
+constexpr const char* kCharWhere = "char_tokenizer";
 constexpr const char* kModelFile = "tokenizer.json";
 constexpr const char* kConfigFile = "tokenizer_config.json";
 
@@ -44,14 +44,14 @@ CharTokenizer::CharTokenizer(std::string_view alphabet, int size) {
     const std::size_t length = utf8_length(alphabet.substr(at));
     if (length == 0) {
       throw Error(
-          ErrorKind::Config, kWhere,
+          ErrorKind::Config, kCharWhere,
           concat("the alphabet is not valid UTF-8 at byte ", at, "; valid UTF-8 is needed"));
     }
     const std::string character(alphabet.substr(at, length));
     const auto id = static_cast<std::int32_t>(kFirstCharacter + characters_.size());
     if (!ids_.emplace(character, id).second) {
       throw Error(
-          ErrorKind::Config, kWhere,
+          ErrorKind::Config, kCharWhere,
           concat("the alphabet has ", shown(character), " twice; distinct characters are needed"));
     }
     if (length == 1) ascii_ids_[static_cast<unsigned char>(character[0])] = id;
@@ -61,7 +61,7 @@ CharTokenizer::CharTokenizer(std::string_view alphabet, int size) {
   const int needed = kFirstCharacter + static_cast<int>(characters_.size());
   size_ = size == 0 ? needed : size;
   if (size_ < needed) {
-    throw Error(ErrorKind::Config, kWhere,
+    throw Error(ErrorKind::Config, kCharWhere,
                 concat("size ", size, " was given; ", characters_.size(),
                        " characters need at least ", needed, " ids"));
   }
@@ -79,14 +79,14 @@ std::vector<std::int32_t> CharTokenizer::encode(std::string_view text) const {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = utf8_length(text.substr(at));
     if (length == 0) {
-      throw Error(ErrorKind::Data, kWhere,
+      throw Error(ErrorKind::Data, kCharWhere,
                   concat("the text is not valid UTF-8 at byte ", at, " (character ", tokens.size(),
                          "); valid UTF-8 is needed"));
     }
     const std::string_view character = text.substr(at, length);
     const std::int32_t id = id_of(character);
     if (id < 0) {
-      throw Error(ErrorKind::Data, kWhere,
+      throw Error(ErrorKind::Data, kCharWhere,
                   concat("character ", shown(character), " at position ", tokens.size(),
                          " is not in the alphabet of ", characters_.size(), " characters"),
                   "use a tokenizer whose alphabet covers the data set");
@@ -99,7 +99,7 @@ std::vector<std::int32_t> CharTokenizer::encode(std::string_view text) const {
 
 std::string_view CharTokenizer::bytes(std::int32_t token) const {
   if (token < 0 || token >= size_)
-    throw Error(ErrorKind::Data, kWhere,
+    throw Error(ErrorKind::Data, kCharWhere,
                 concat("token ", token, " was given; ids are 0 to ", size_ - 1));
   const std::size_t index = static_cast<std::size_t>(token) - kFirstCharacter;
   if (token < kFirstCharacter || index >= characters_.size()) return {};
@@ -150,7 +150,7 @@ CharTokenizer CharTokenizer::load(const std::string& folder) {
   const std::filesystem::path path = std::filesystem::path(folder) / kModelFile;
   const auto refuse = [&](const std::string& what) -> Error {
     return Error(
-        ErrorKind::Model, kWhere,
+        ErrorKind::Model, kCharWhere,
         concat(path.string(), ": ", what, "; a character tokenizer as saved by allot is needed"));
   };
   std::ifstream in(path, std::ios::binary);

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kFolder = ALLOT_SOURCE_DIR "/src/allot/text/testing/templates/";
+const std::string kTemplates = ALLOT_SOURCE_DIR "/src/allot/text/testing/templates/";
 
 std::string render(const std::string& source, std::vector<ChatMessage> messages = {{"user", "hi"}},
                    const ChatOptions& options = {}) {
@@ -24,13 +24,13 @@ std::string render(const std::string& source, std::vector<ChatMessage> messages 
 }
 
 TEST(ChatTemplate, RendersAsJinja) {
-  std::ifstream in(kFolder + "expected.jsonl");
+  std::ifstream in(kTemplates + "expected.jsonl");
   std::map<std::string, int> rendered;
   for (std::string line; std::getline(in, line);) {
     const json row = json::parse(line);
     const std::string name = row["template"];
     SCOPED_TRACE(line);
-    const ChatTemplate parsed(read_file(kFolder + name), name);
+    const ChatTemplate parsed(read_file(kTemplates + name), name);
     std::vector<ChatMessage> messages;
     for (const json& message : row["messages"])
       messages.push_back({message["role"].get_ref<const std::string&>(),

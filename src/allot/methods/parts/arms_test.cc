@@ -11,7 +11,9 @@ namespace {
 
 using Positions = std::vector<std::uint32_t>;
 
-RandomStream stream(std::uint64_t seed) { return RandomStream({seed, RandomUse::Test, 41, 0, 0}); }
+RandomStream arms_stream(std::uint64_t seed) {
+  return RandomStream({seed, RandomUse::Test, 41, 0, 0});
+}
 
 struct ArmChoice {
   Positions taken;
@@ -22,11 +24,11 @@ struct ArmChoice {
 ArmChoice choose(std::vector<double> scores, std::uint32_t k, double epsilon, std::uint64_t seed) {
   const auto n = static_cast<std::uint32_t>(scores.size());
   Ragged<std::uint32_t> taken;
-  const std::uint32_t explored = choose_arms(scores, {0, n}, k, epsilon, stream(seed), taken);
+  const std::uint32_t explored = choose_arms(scores, {0, n}, k, epsilon, arms_stream(seed), taken);
   ArmChoice choice{{taken[0].begin(), taken[0].end()}, explored};
   scores.insert(scores.begin(), 2, 100);
   scores.push_back(100);
-  EXPECT_EQ(choose_arms(scores, {2, n}, k, epsilon, stream(seed), taken), explored);
+  EXPECT_EQ(choose_arms(scores, {2, n}, k, epsilon, arms_stream(seed), taken), explored);
   for (std::uint32_t i = 0; i < k; ++i) EXPECT_EQ(taken[1][i], choice.taken[i] + 2);
   return choice;
 }
@@ -77,7 +79,7 @@ TEST(ChooseArms, ExploresTheShareAskedFor) {
 }
 
 TEST(RunningMoments, AgreeWithTwoPasses) {
-  RandomStream random = stream(3);
+  RandomStream random = arms_stream(3);
   std::vector<ArmFeatures> all(50);
   for (ArmFeatures& features : all)
     for (std::size_t k = 0; k < kArmFeatures; ++k) features[k] = k == 4 ? 7 : random.normal() + 3;

@@ -8,7 +8,7 @@
 namespace allot {
 namespace {
 
-constexpr std::uint32_t kTieDraw = 0x7e0;  // RandomKey::seq of the permutation
+constexpr std::uint32_t kSlopeTieDraw = 0x7e0;  // RandomKey::seq of the permutation
 
 double first_slope(const BetaPrior& prior) { return 4 * BetaBelief(prior).reward_variance(); }
 
@@ -48,7 +48,7 @@ void CeroPool::admit(std::span<const PromptId> ids, std::span<const PromptRef> s
     CeroRecord& record = table_[id];
     record.belief = BetaBelief(prior);
     record.slope = first_slope(prior);
-    record.tie = RandomStream({seed, RandomUse::Method, 0, id, kTieDraw}).word_at(0);
+    record.tie = RandomStream({seed, RandomUse::Method, 0, id, kSlopeTieDraw}).word_at(0);
   }
 }
 

@@ -12,7 +12,7 @@
 namespace allot {
 namespace {
 
-constexpr std::uint32_t kTieDraw = 0x7e1;  // RandomKey::seq of the permutation
+constexpr std::uint32_t kGainTieDraw = 0x7e1;  // RandomKey::seq of the permutation
 
 struct Offer {
   double gain = 0;
@@ -53,7 +53,7 @@ std::vector<std::uint64_t> fixed_tie_order(std::span<const PromptId> prompts, st
   std::iota(order.begin(), order.end(), 0u);
   std::vector<std::uint32_t> draws;
   for (const PromptId id : prompts)
-    draws.push_back(RandomStream({seed, RandomUse::Method, 0, id, kTieDraw}).word_at(0));
+    draws.push_back(RandomStream({seed, RandomUse::Method, 0, id, kGainTieDraw}).word_at(0));
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return std::pair(draws[a], prompts[a]) < std::pair(draws[b], prompts[b]);
   });

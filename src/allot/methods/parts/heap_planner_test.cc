@@ -17,7 +17,7 @@ namespace {
 using testing::best_split_value;
 using Counts = std::vector<std::uint32_t>;
 
-RandomStream random_of(std::uint64_t seed) {
+RandomStream heap_stream(std::uint64_t seed) {
   return RandomStream({seed, RandomUse::Test, 31, 0, 0});
 }
 
@@ -29,7 +29,7 @@ std::vector<std::uint64_t> in_order(std::size_t n) {
 
 TEST(HeapPlanner, ConcaveValuesAreSplitAsTheDynamicProgrammeDoes) {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    RandomStream random = random_of(seed);
+    RandomStream random = heap_stream(seed);
     const std::size_t prompts = 1 + random.below(6);
     const PerPrompt bounds{static_cast<std::uint32_t>(random.below(4)),
                            static_cast<std::uint32_t>(4 + random.below(10))};
@@ -99,7 +99,7 @@ TEST(HeapPlanner, UnknownPromptsGetTheMean) {
   EXPECT_EQ(split({true, true}, {2, 20}, 9), split_budget(gain, {2, 20}, 9, in_order(2)));
   EXPECT_TRUE(split({}, {2, 20}, 0).empty());
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
-    RandomStream random = random_of(seed);
+    RandomStream random = heap_stream(seed);
     std::vector<bool> known(random.below(9));
     for (std::size_t i = 0; i < known.size(); ++i) known[i] = random.uniform() < .5;
     const PerPrompt bounds{2, static_cast<std::uint32_t>(2 + random.below(9))};
@@ -113,7 +113,7 @@ TEST(HeapPlanner, UnknownPromptsGetTheMean) {
 
 TEST(FeasibleStep, FitsAnyBudget) {
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
-    RandomStream random = random_of(seed);
+    RandomStream random = heap_stream(seed);
     const auto upto = [&](std::uint64_t n) { return static_cast<std::uint32_t>(random.below(n)); };
     const std::size_t prompts = random.below(20);
     PerPrompt wanted{2 + upto(6), 0}, allowed{2 + upto(3), 0};

@@ -10,10 +10,12 @@
 namespace allot {
 namespace {
 
-RandomStream stream(std::uint64_t seed) { return RandomStream({seed, RandomUse::Test, 31, 0, 0}); }
+RandomStream mlp_stream(std::uint64_t seed) {
+  return RandomStream({seed, RandomUse::Test, 31, 0, 0});
+}
 
 FitData data_of(std::uint64_t seed, std::size_t rows, std::uint32_t width) {
-  RandomStream random = stream(seed);
+  RandomStream random = mlp_stream(seed);
   FitData data{width, {}, {}};
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::uint32_t k = 0; k < width; ++k) data.inputs.push_back(random.normal());
@@ -25,7 +27,7 @@ FitData data_of(std::uint64_t seed, std::size_t rows, std::uint32_t width) {
 // Two inputs, two hidden, one output, by hand.
 TEST(Mlp, ForwardByHand) {
   Mlp mlp;
-  mlp.init({2, 2, 1}, stream(1));
+  mlp.init({2, 2, 1}, mlp_stream(1));
   mlp.parameters() = {1, -1, .5, 2, .25, -.5, 3, -2, .125};  // W1 [2][2], b1, W2 [2][1], b2
   const auto gelu = [](double x) { return x * .5 * (1 + std::erf(x / std::sqrt(2.0))); };
   const double h1 = gelu(.7 * 1 + -.4 * .5 + .25), h2 = gelu(.7 * -1 + -.4 * 2 - .5);
@@ -33,7 +35,7 @@ TEST(Mlp, ForwardByHand) {
   EXPECT_NEAR(mlp.forward(x)[0], 3 * h1 - 2 * h2 + .125, 1e-14);
   const Mlp linear = [] {
     Mlp m;
-    m.init({3, 1}, stream(1));
+    m.init({3, 1}, mlp_stream(1));
     m.parameters() = {1, 2, 3, .5};
     return m;
   }();
@@ -44,7 +46,7 @@ TEST(Mlp, ForwardByHand) {
 // More rows than one block of the computation holds.
 TEST(Mlp, ForwardOfManyRowsIsThatOfEach) {
   Mlp mlp;
-  mlp.init({4, 6, 1}, stream(2));
+  mlp.init({4, 6, 1}, mlp_stream(2));
   const FitData data = data_of(3, 600, 4);
   const std::vector<double> all = mlp.forward(data.inputs);
   ASSERT_EQ(all.size(), 600u);
@@ -55,7 +57,7 @@ TEST(Mlp, ForwardOfManyRowsIsThatOfEach) {
 // The gradient against central differences, all parameters of a network with two hidden layers.
 TEST(Mlp, GradientIsTheSlopeOfTheLoss) {
   Mlp mlp;
-  mlp.init({4, 6, 5, 1}, stream(2));
+  mlp.init({4, 6, 5, 1}, mlp_stream(2));
   const FitData data = data_of(3, 7, 4);
   std::vector<double> gradient;
   mlp.loss(data, &gradient);
@@ -74,7 +76,7 @@ TEST(Mlp, GradientIsTheSlopeOfTheLoss) {
 // A linear model of one input: three steps of AdamW in scalars.
 TEST(Mlp, AdamWByHand) {
   Mlp mlp;
-  mlp.init({1, 1}, stream(4));
+  mlp.init({1, 1}, mlp_stream(4));
   mlp.parameters() = {.5, -.25};
   const FitData data{1, {1, 2}, {1, 0}};
   const AdamWRule rule{.learning_rate = .1, .weight_decay = .05};
@@ -95,7 +97,7 @@ TEST(Mlp, AdamWByHand) {
 
 TEST(Mlp, LearnsAFunction) {
   Mlp mlp;
-  mlp.init({2, 16, 16, 1}, stream(5));
+  mlp.init({2, 16, 16, 1}, mlp_stream(5));
   FitData data = data_of(6, 64, 2);
   for (std::size_t i = 0; i < 64; ++i) data.targets[i] = data.row(i)[0] * data.row(i)[1];
   const double before = mlp.loss(data);
@@ -105,7 +107,7 @@ TEST(Mlp, LearnsAFunction) {
 
 TEST(Mlp, NoRowsChangeNothing) {
   Mlp mlp;
-  mlp.init({2, 3, 1}, stream(7));
+  mlp.init({2, 3, 1}, mlp_stream(7));
   const auto before = mlp.parameters();
   EXPECT_EQ(mlp.fit({2, {}, {}}, {}), 0);
   EXPECT_EQ(mlp.parameters(), before);
@@ -113,7 +115,7 @@ TEST(Mlp, NoRowsChangeNothing) {
 
 TEST(Mlp, SavesItselfAndRefusesWeightsThatDoNotFit) {
   Mlp mlp, other;
-  mlp.init({2, 3, 1}, stream(8));
+  mlp.init({2, 3, 1}, mlp_stream(8));
   const FitData data = data_of(9, 5, 2);
   mlp.fit(data, {});
   load_state("mlp", 1, save_state("mlp", 1, mlp), other);

@@ -10,7 +10,7 @@
 namespace allot {
 namespace {
 
-using Matrix = Eigen::Map<Eigen::MatrixXd>;
+using MatrixView = Eigen::Map<Eigen::MatrixXd>;
 using Vector = Eigen::Map<Eigen::VectorXd>;
 
 constexpr double kLowest = .02, kWeakest = .5, kStrongest = 20;
@@ -70,7 +70,7 @@ void RateRegression::add(std::span<const float> embedding, double right, double 
 void RateRegression::fit(double kept, double ridge) {
   if (count_ >= kFewest) {
     const auto f = static_cast<Eigen::Index>(sums_.size());
-    Eigen::MatrixXd a = Matrix(products_.data(), f, f);
+    Eigen::MatrixXd a = MatrixView(products_.data(), f, f);
     for (Eigen::Index i = 1; i < f; ++i) a(i, i) += ridge;
     weights_.resize(sums_.size());
     Vector(weights_.data(), f) = a.llt().solve(Vector(sums_.data(), f));

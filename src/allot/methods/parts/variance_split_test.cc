@@ -16,9 +16,9 @@ namespace allot {
 namespace {
 
 using Counts = std::vector<std::uint32_t>;
-constexpr VarianceRule kRules[] = {VarianceRule::Rloo, VarianceRule::DrGrpo};
+constexpr VarianceRule kSplitRules[] = {VarianceRule::Rloo, VarianceRule::DrGrpo};
 
-RandomStream random_of(std::uint64_t seed) {
+RandomStream split_stream(std::uint64_t seed) {
   return RandomStream({seed, RandomUse::Test, 61, 0, 0});
 }
 
@@ -41,9 +41,9 @@ double objective(VarianceRule rule, const std::vector<double>& rates, const Coun
 }
 
 TEST(VarianceSplit, HeapEqualsTheDynamicProgramme) {
-  for (const VarianceRule rule : kRules)
+  for (const VarianceRule rule : kSplitRules)
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
-      RandomStream random = random_of(seed);
+      RandomStream random = split_stream(seed);
       std::vector<double> rates(2 + random.below(3));
       for (double& p : rates) p = random.uniform();
       const PerPrompt bounds{3, 9};
@@ -68,7 +68,7 @@ TEST(VarianceSplit, EightPrompts) {
   EXPECT_EQ(dr, (Counts{3, 5, 8, 12, 13, 12, 8, 3}));
   EXPECT_NEAR(objective(VarianceRule::DrGrpo, rates, dr), .3433337, 2e-7);
   EXPECT_NEAR(objective(VarianceRule::DrGrpo, rates, uniform), .4098063, 2e-7);
-  for (const VarianceRule rule : kRules)
+  for (const VarianceRule rule : kSplitRules)
     EXPECT_EQ(split(rule, std::vector<double>(8, .3), {3, 32}, 64), uniform);
 }
 
@@ -91,9 +91,9 @@ TEST(VarianceSplit, ClosedRoot) {
 }
 
 TEST(VarianceSplit, Symmetries) {
-  for (const VarianceRule rule : kRules)
+  for (const VarianceRule rule : kSplitRules)
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
-      RandomStream random = random_of(1000 + seed);
+      RandomStream random = split_stream(1000 + seed);
       std::vector<double> rates(2 + random.below(20)), turned;
       for (double& p : rates) p = random.below(3) == 0 ? .25 : random.uniform();
       rates[0] = 0, rates[1] = 1;
@@ -123,7 +123,7 @@ double ratio(VarianceRule rule, const RateDraw& draw, std::uint32_t n,
              const std::function<double(double, RandomStream&)>& seen) {
   double sum = 0;
   for (std::uint64_t k = 0; k < 40; ++k) {
-    RandomStream random = random_of(2000 + k);
+    RandomStream random = split_stream(2000 + k);
     std::vector<double> truth(512), believed;
     for (double& p : truth) p = draw(random);
     for (const double p : truth) believed.push_back(seen(p, random));
@@ -224,7 +224,7 @@ TEST(VarianceSplit, VarianceOfTheEstimatorsByMonteCarlo) {
     EXPECT_NEAR(exact_dr_grpo(x), row.dr_grpo, 5e-7);
     EXPECT_NEAR(exact_grpo(x), row.grpo, 5e-7);
     // The advantages that are really used, with Gaussian scores.
-    RandomStream random = random_of(3000);
+    RandomStream random = split_stream(3000);
     double sum[3] = {}, squares[3] = {};
     constexpr int kTrials = 100000;
     const auto n = static_cast<std::size_t>(x.n);

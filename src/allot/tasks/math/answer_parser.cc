@@ -22,7 +22,7 @@ class AnswerParser {
 
  private:
   // The whole grammar, from the loosest sign to the tightest.
-  Answer answer(Range range) {
+  Answer answer(TokenRange range) {
     work_.spend(2);
     if (++depth_ > kDepth) throw LimitReached{};
     range = without_edges(range);
@@ -34,7 +34,7 @@ class AnswerParser {
     return found;
   }
 
-  Answer unlabelled(Range range) {
+  Answer unlabelled(TokenRange range) {
     if (range.size() > 1 && closes(range, K::Open, "{")) return group(range);
     for (const K separator : {K::Semicolon, K::Row, K::Comma})
       if (has(range, separator)) return list(range, separator);
@@ -47,7 +47,7 @@ class AnswerParser {
     return single(range);
   }
 
-  Range without_edges(Range range) const {
+  TokenRange without_edges(TokenRange range) const {
     const auto loose = [&](std::size_t i) {
       const K kind = tokens_[i].kind;
       return kind == K::Comma || kind == K::Semicolon || kind == K::Row || kind == K::Ampersand ||
@@ -58,37 +58,37 @@ class AnswerParser {
     return range;
   }
 
-  std::string spelled(Range range) const {
+  std::string spelled(TokenRange range) const {
     return spelling(std::vector<Token>(tokens_.begin() + static_cast<long>(range.begin),
                                        tokens_.begin() + static_cast<long>(range.end)));
   }
 
   // The whole range is one bracket that opens with this kind and text.
-  bool closes(Range range, K kind, std::string_view text) const {
+  bool closes(TokenRange range, K kind, std::string_view text) const {
     return tokens_[range.begin].kind == kind && tokens_[range.begin].text == text &&
            partner_[range.begin] == range.end - 1;
   }
 
   // Index of the first token of that kind outside brackets, or range.end.
-  std::size_t find(Range range, K kind) const {
+  std::size_t find(TokenRange range, K kind) const {
     for (std::size_t i = range.begin; i < range.end; ++i) {
       if (tokens_[i].kind == kind) return i;
       if (tokens_[i].kind == K::Open || tokens_[i].kind == K::Begin) i = partner_[i];
     }
     return range.end;
   }
-  bool has(Range range, K kind) const { return find(range, kind) != range.end; }
+  bool has(TokenRange range, K kind) const { return find(range, kind) != range.end; }
 
   // Braces without backslashes: a group of LaTeX, or a set of somebody who left them out.
-  Answer group(Range range) {
-    const Range inner{range.begin + 1, range.end - 1};
+  Answer group(TokenRange range) {
+    const TokenRange inner{range.begin + 1, range.end - 1};
     if (inner.empty()) throw Unreadable{};
     if (has(inner, K::Comma)) return set(range);
     return answer(inner);
   }
 
-  std::vector<Range> split(Range range, K separator) {
-    std::vector<Range> parts;
+  std::vector<TokenRange> split(TokenRange range, K separator) {
+    std::vector<TokenRange> parts;
     std::size_t begin = range.begin;
     for (std::size_t i = range.begin; i <= range.end; ++i) {
       if (i < range.end && (tokens_[i].kind == K::Open || tokens_[i].kind == K::Begin)) {
@@ -99,7 +99,7 @@ class AnswerParser {
           i == range.end || tokens_[i].kind == separator ||
           (separator == K::Comma && (tokens_[i].kind == K::And || tokens_[i].kind == K::Or));
       if (!ends) continue;
-      const Range part = without_edges({begin, i});
+      const TokenRange part = without_edges({begin, i});
       if (!part.empty()) parts.push_back(part);
       if (parts.size() > kEntries) throw LimitReached{};
       begin = i + 1;
@@ -107,21 +107,21 @@ class AnswerParser {
     return parts;
   }
 
-  Answer list(Range range, K separator) {
-    const std::vector<Range> parts = split(range, separator);
+  Answer list(TokenRange range, K separator) {
+    const std::vector<TokenRange> parts = split(range, separator);
     if (parts.empty()) throw Unreadable{};
     if (parts.size() == 1) return answer(parts[0]);
     Answer found;
     found.kind = A::List;
     found.alternatives = has(range, K::Or);
-    for (const Range& part : parts) found.items.push_back(answer(part));
+    for (const TokenRange& part : parts) found.items.push_back(answer(part));
     // "21, 16 or 11" is one list; "(p, q); (r, s)" without brackets stays nested.
     if (separator == K::Comma) read_decimal_comma(range, found);
     return found;
   }
 
   // "3,5" may be three and a half where the other side is one number.
-  void read_decimal_comma(Range range, Answer& list) {
+  void read_decimal_comma(TokenRange range, Answer& list) {
     std::size_t begin = range.begin;
     const bool negative = tokens_[begin].kind == K::Minus;
     if (negative) ++begin;
@@ -150,7 +150,7 @@ class AnswerParser {
     }
   }
 
-  Answer member_of(Range range) {
+  Answer member_of(TokenRange range) {
     const std::size_t at = find(range, K::In);
     if (at + 1 == range.end) return single(range);  // "5 in": inches
     Answer found = answer({at + 1, range.end});
@@ -160,11 +160,11 @@ class AnswerParser {
     return found;
   }
 
-  Answer chain(Range range) {
+  Answer chain(TokenRange range) {
     Answer found;
     found.kind = A::Equation;
     std::size_t begin = range.begin;
-    std::vector<Range> members;
+    std::vector<TokenRange> members;
     for (;;) {
       const std::size_t at = find({begin, range.end}, K::Relation);
       members.push_back({begin, at});
@@ -210,7 +210,7 @@ class AnswerParser {
   }
 
   // The left side as an expression, where it is one; an empty answer for a word.
-  Answer named(Range range) {
+  Answer named(TokenRange range) {
     const int depth = depth_;
     try {
       return answer(range);
@@ -222,7 +222,7 @@ class AnswerParser {
 
   // A symbol, a function application, a tuple of symbols, a word: the left side of an equation that
   // only names its right side.
-  bool names_something(Range range) const {
+  bool names_something(TokenRange range) const {
     std::size_t at = range.begin;
     if (tokens_[at].kind == K::Open && partner_[at] == range.end - 1) {
       for (std::size_t i = at + 1; i + 1 < range.end; ++i)
@@ -260,11 +260,11 @@ class AnswerParser {
     }
     return true;
   }
-  bool ends_at(std::size_t at, Range range) const {
+  bool ends_at(std::size_t at, TokenRange range) const {
     return tokens_[at].kind == K::Open && partner_[at] == range.end - 1;
   }
 
-  Answer union_of(Range range) {
+  Answer union_of(TokenRange range) {
     Answer found;
     found.kind = A::Union;
     std::size_t begin = range.begin;
@@ -279,7 +279,7 @@ class AnswerParser {
     }
   }
 
-  Answer difference(Range range) {
+  Answer difference(TokenRange range) {
     const std::size_t at = find(range, K::SetMinus);
     Answer found;
     found.kind = A::Difference;
@@ -288,7 +288,7 @@ class AnswerParser {
     return found;
   }
 
-  Answer ratio(Range range) {
+  Answer ratio(TokenRange range) {
     Answer found;
     found.kind = A::Tuple;
     found.open = found.close = ':';
@@ -302,14 +302,14 @@ class AnswerParser {
     }
   }
 
-  Answer single(Range range) {
+  Answer single(TokenRange range) {
     const Token& first = tokens_[range.begin];
     if (range.size() == 1 && first.kind == K::EmptySet) return empty_set();
     if (range.size() == 1 && first.kind == K::Reals) return reals();
     if (first.kind == K::Open && partner_[range.begin] == range.end - 1) {
       if (first.text == "set{") return set(range);
       if (first.text == "<" || first.text == "(" || first.text == "[") {
-        const Range inner{range.begin + 1, range.end - 1};
+        const TokenRange inner{range.begin + 1, range.end - 1};
         if (inner.empty()) throw Unreadable{};
         if (has(inner, K::Comma) || first.text == "[") return tuple(range);
         if (first.text == "(" && !is_expression(inner)) return answer(inner);
@@ -321,7 +321,7 @@ class AnswerParser {
   }
 
   static bool is_expression_sign(K kind) { return kind != K::Relation && kind != K::In; }
-  bool is_expression(Range range) const {
+  bool is_expression(TokenRange range) const {
     for (std::size_t i = range.begin; i < range.end; ++i)
       if (!is_expression_sign(tokens_[i].kind)) return false;
     return true;
@@ -348,8 +348,8 @@ class AnswerParser {
     return found;
   }
 
-  Answer set(Range range) {
-    const Range inner{range.begin + 1, range.end - 1};
+  Answer set(TokenRange range) {
+    const TokenRange inner{range.begin + 1, range.end - 1};
     if (inner.empty()) return empty_set();
     for (const K mark : {K::Bar, K::Colon}) {
       const std::size_t at = find(inner, mark);
@@ -360,27 +360,27 @@ class AnswerParser {
     if (at != inner.end && tokens_[at].text == ":") return answer({at + 1, inner.end});
     Answer found;
     found.kind = A::Set;
-    for (const Range& part : split(inner, has(inner, K::Semicolon) ? K::Semicolon : K::Comma))
+    for (const TokenRange& part : split(inner, has(inner, K::Semicolon) ? K::Semicolon : K::Comma))
       found.items.push_back(answer(part));
     return found;
   }
-  bool is_condition(Range range) const { return has(range, K::Relation) || has(range, K::In); }
+  bool is_condition(TokenRange range) const { return has(range, K::Relation) || has(range, K::In); }
 
-  Answer tuple(Range range) {
-    const Range inner{range.begin + 1, range.end - 1};
+  Answer tuple(TokenRange range) {
+    const TokenRange inner{range.begin + 1, range.end - 1};
     Answer found;
     found.kind = A::Tuple;
     found.open = tokens_[range.begin].text[0];
     found.close = tokens_[range.end - 1].text[0];
     if (found.open == '<') found.open = '(', found.close = ')';
-    for (const Range& part : split(inner, has(inner, K::Semicolon) ? K::Semicolon : K::Comma))
+    for (const TokenRange& part : split(inner, has(inner, K::Semicolon) ? K::Semicolon : K::Comma))
       found.items.push_back(answer(part));
     if (found.items.empty()) throw Unreadable{};
     return found;
   }
 
   // A matrix, perhaps with a factor in front.
-  Answer matrix_at(Range range, std::size_t begin) {
+  Answer matrix_at(TokenRange range, std::size_t begin) {
     const std::size_t close = partner_[begin];
     const std::string& environment = tokens_[begin].text;
     if (close + 1 != range.end) throw Unreadable{};
@@ -394,7 +394,7 @@ class AnswerParser {
     const bool has_factor = begin != range.begin;
     NodeId factor = 0;
     if (has_factor) factor = factor_before({range.begin, begin});
-    for (const Range& cell : parser.cells({begin, close + 1}, found.columns)) {
+    for (const TokenRange& cell : parser.cells({begin, close + 1}, found.columns)) {
       Answer entry = answer(cell);
       if (has_factor) {
         if (entry.kind != A::Expression) throw Unreadable{};
@@ -404,7 +404,7 @@ class AnswerParser {
     }
     return found;
   }
-  NodeId factor_before(Range range) {
+  NodeId factor_before(TokenRange range) {
     if (tokens_[range.end - 1].kind == K::Times) --range.end;
     if (range.size() == 1 && tokens_[range.begin].kind == K::Minus) return arena_.number(-1);
     return ExpressionParser(arena_, tokens_, partner_, work_).parse(range);

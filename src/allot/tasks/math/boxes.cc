@@ -7,7 +7,6 @@
 namespace allot::verify {
 namespace {
 
-constexpr auto npos = std::string_view::npos;
 constexpr std::size_t kEarlier = 16;
 
 struct Box {
@@ -94,7 +93,7 @@ Candidate find_boxes(std::string_view text, Work& work) {
   std::size_t at = text.size();
   while (at > 0) {
     at = text.rfind('\\', at - 1);
-    if (at == npos) break;
+    if (at == std::string_view::npos) break;
     const std::string_view rest = text.substr(at, 7);
     const std::size_t name = rest.starts_with("\\boxed") ? 6 : rest.starts_with("\\fbox") ? 5 : 0;
     if (name == 0 || (at + name < text.size() && is_letter(text[at + name]))) continue;

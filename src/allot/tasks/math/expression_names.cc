@@ -181,8 +181,8 @@ NodeId ExpressionParser::opaque() {
   return arena_.make(Op::Opaque, {}, std::move(text));
 }
 
-std::vector<Range> ExpressionParser::cells(Range range, std::size_t& columns) const {
-  std::vector<Range> found;
+std::vector<TokenRange> ExpressionParser::cells(TokenRange range, std::size_t& columns) const {
+  std::vector<TokenRange> found;
   columns = 0;
   std::size_t begin = range.begin + 1, in_row = 0;
   const std::size_t last = range.end - 1;
@@ -211,11 +211,11 @@ NodeId ExpressionParser::determinant() {
   if (peek().text != "vmatrix") throw Unreadable{};
   const std::size_t close = partner_[at_];
   std::size_t n = 0;
-  const std::vector<Range> entries = cells({at_, close + 1}, n);
+  const std::vector<TokenRange> entries = cells({at_, close + 1}, n);
   if (n * n != entries.size() || n > 3) throw Unreadable{};
   enter();
   std::vector<NodeId> m;
-  for (const Range& entry : entries) m.push_back(parse(entry));
+  for (const TokenRange& entry : entries) m.push_back(parse(entry));
   leave();
   at_ = close + 1;
   const auto two = [&](std::size_t a, std::size_t b, std::size_t c, std::size_t d) {

@@ -52,7 +52,7 @@ void ExpressionParser::enter() {
   if (++depth_ > kDepth) throw LimitReached{};
 }
 
-NodeId ExpressionParser::parse_part(Range range, std::size_t& rest) {
+NodeId ExpressionParser::parse_part(TokenRange range, std::size_t& rest) {
   const std::size_t at = std::exchange(at_, range.begin);
   const std::size_t end = std::exchange(end_, range.end);
   const bool in_bars = std::exchange(in_bars_, false);
@@ -64,7 +64,7 @@ NodeId ExpressionParser::parse_part(Range range, std::size_t& rest) {
   return node;
 }
 
-NodeId ExpressionParser::parse(Range range) {
+NodeId ExpressionParser::parse(TokenRange range) {
   std::size_t rest = 0;
   const NodeId node = parse_part(range, rest);
   if (rest != range.end) throw Unreadable{};

@@ -17,7 +17,7 @@
 namespace allot::verify {
 
 // A part of a list of tokens.
-struct Range {
+struct TokenRange {
   std::size_t begin = 0, end = 0;
   std::size_t size() const { return end - begin; }
   bool empty() const { return begin == end; }
@@ -32,13 +32,13 @@ class ExpressionParser {
 
   // Reads as much of the range as is an expression; `rest` is where it ends. Throws Unreadable
   // where not even a part is one.
-  NodeId parse_part(Range range, std::size_t& rest);
+  NodeId parse_part(TokenRange range, std::size_t& rest);
   // The whole range.
-  NodeId parse(Range range);
+  NodeId parse(TokenRange range);
 
   // Cells of a matrix environment whose Begin stands at range.begin and End at range.end - 1, row
   // by row; `columns` is set. Throws Unreadable unless all rows are equally long.
-  std::vector<Range> cells(Range range, std::size_t& columns) const;
+  std::vector<TokenRange> cells(TokenRange range, std::size_t& columns) const;
 
  private:
   NodeId sum();

@@ -9,7 +9,7 @@ namespace allot::verify {
 namespace {
 
 // Takes \text{..}, \textbf{..}, \mathrm{..}, \mathbf{..}, $..$, \(..\) from around a text.
-std::string_view unwrapped(std::string_view text) {
+std::string_view bare(std::string_view text) {
   for (;;) {
     const std::size_t before = text.size();
     text = strip(text);
@@ -84,7 +84,7 @@ bool is_whole_number(std::string_view text) {
 char choice_of(std::string_view text, ChoiceSide side) {
   if (text.size() > kCandidateBytes) return 0;
   const std::string latex = in_latex(text);
-  text = unwrapped(latex);
+  text = bare(latex);
   if (text.empty()) return 0;
   // "(B) text", "(B)", "B) text", "B. text", "B: text", "B".
   const bool bracket = text[0] == '(';
@@ -110,8 +110,8 @@ char choice_of(std::string_view text, ChoiceSide side) {
 }
 
 bool same_words(std::string_view a, std::string_view b) {
-  a = unwrapped(a);
-  b = unwrapped(b);
+  a = bare(a);
+  b = bare(b);
   return a.size() >= 2 && a == b &&
          std::all_of(a.begin(), a.end(), [](char c) { return is_letter(c) || c == ' '; });
 }

@@ -11,7 +11,7 @@ using A = AnswerKind;
 }  // namespace
 
 // A value with what stands around it: currency, percent, degrees, unit, words.
-Answer ValueReader::read(Range range) {
+Answer ValueReader::read(TokenRange range) {
   Answer found;
   bool negative = false;
   std::size_t begin = range.begin;
@@ -60,7 +60,7 @@ std::optional<Unit> ValueReader::unit_of(std::string_view text) {
 }
 
 // Where a unit of one letter begins at the end of the range: "4 m", "9m^2"; range.end without.
-std::size_t ValueReader::unit_letter(Range range) const {
+std::size_t ValueReader::unit_letter(TokenRange range) const {
   for (std::size_t i = range.begin + 1; i < range.end; ++i) {
     if (tokens_[i].kind != K::Symbol || !is_unit_letter(tokens_[i].text)) continue;
     if (tokens_[i - 1].kind != K::Number) continue;
@@ -74,7 +74,7 @@ std::size_t ValueReader::unit_letter(Range range) const {
   return range.end;
 }
 
-void ValueReader::behind(Answer& found, Range range) {
+void ValueReader::behind(Answer& found, TokenRange range) {
   if (tokens_[range.begin].kind == K::Percent) {
     found.percent = true;
     ++range.begin;
@@ -125,7 +125,7 @@ void ValueReader::peel_degrees(Answer& found) {
 }
 
 // Only words: an answer in words.
-Answer ValueReader::words(Range range) const {
+Answer ValueReader::words(TokenRange range) const {
   bool word = false;
   for (std::size_t i = range.begin; i < range.end; ++i) {
     const K kind = tokens_[i].kind;

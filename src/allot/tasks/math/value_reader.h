@@ -17,15 +17,15 @@ class ValueReader {
       : arena_(arena), tokens_(tokens), partner_(partner), work_(work) {}
 
   // Throws Unreadable.
-  Answer read(Range range);
+  Answer read(TokenRange range);
 
  private:
   Answer both_signs(const Answer& value);
   std::optional<Unit> unit_of(std::string_view text);
-  std::size_t unit_letter(Range range) const;
-  void behind(Answer& found, Range range);
+  std::size_t unit_letter(TokenRange range) const;
+  void behind(Answer& found, TokenRange range);
   void peel_degrees(Answer& found);
-  Answer words(Range range) const;
+  Answer words(TokenRange range) const;
 
   Arena& arena_;
   std::vector<Token>& tokens_;
