@@ -1,6 +1,6 @@
-// What a column prior_pass_rate does to the methods that keep beliefs of pass rates: a prompt that is
-// said to be always right is passed over before its first rollout, and outcomes correct the data.
-// That state with such rates continues identically is tested in contract_test.cc.
+// What a column prior_pass_rate does to the methods that keep beliefs of pass rates: a prompt that
+// is said to be always right is passed over before its first rollout, and outcomes correct the
+// data. That state with such rates continues identically is tested in contract_test.cc.
 #include <cmath>
 #include <map>
 #include <set>
