@@ -30,10 +30,14 @@ std::string outcome(const std::string& name, const std::string& content) {
   std::istringstream in(content);
   std::string seen;
   try {
-    allot::read_rows(in, name, [&](const allot::Cell& row, std::size_t line) {
+    allot::read_rows(in, name, [&](const allot::Cell& row, const allot::RowPlace& place) {
       const allot::DataColumns columns = allot::find_columns(row, {});
       const allot::RowPrompt read = allot::to_prompt(row, columns);
-      seen += allot::concat(line, columns.style, columns.text(), read.problem, read.prompt.id,
+      const std::string text = content.substr(place.offset, place.bytes);
+      if (!allot::is_csv(name) &&
+          allot::to_prompt(allot::parse_row(text).row, columns).prompt.id != read.prompt.id)
+        std::abort();  // a row that is read again is another one
+      seen += allot::concat(place.line, columns.style, columns.text(), read.problem, read.prompt.id,
                             read.prompt.text, read.prompt.answer, read.worked, "\n");
       for (const std::string& ignored : columns.ignored(row)) seen += ignored;
     });

@@ -1,6 +1,7 @@
 #include "allot/app/fit_prompts.h"
 
 #include <string_view>
+#include <vector>
 
 #include "allot/core/error.h"
 
@@ -53,17 +54,25 @@ struct TooLong {
 
 }  // namespace
 
-std::string fit_prompts(std::vector<Prompt>& prompts, const Tokenizer& tokenizer, std::size_t limit,
+std::string fit_prompts(PromptList& prompts, const Tokenizer& tokenizer, std::size_t limit,
                         Overlong rule) {
   TooLong found;
   const std::size_t all = prompts.size();
-  std::erase_if(prompts, [&](Prompt& prompt) {
-    const std::size_t tokens = tokenizer.encode(prompt.text).size();
-    if (tokens <= limit) return false;
-    found.add(prompt, tokens);
-    if (rule != Overlong::TruncateLeft) return rule == Overlong::Drop;
+  const auto cut = [&tokenizer, limit](Prompt& prompt) {
     prompt.text = std::string(fitting_end(prompt.text, tokenizer, limit));
-    return prompt.text.empty();
+  };
+  const auto first = [&](Prompt& prompt) {
+    const std::size_t tokens = tokenizer.encode(prompt.text).size();
+    if (tokens <= limit) return true;
+    found.add(prompt, tokens);
+    if (rule != Overlong::TruncateLeft) return rule != Overlong::Drop;
+    cut(prompt);
+    return !prompt.text.empty();
+  };
+  const bool cuts = rule == Overlong::TruncateLeft;
+  prompts.change(first, [cuts, cut, &tokenizer, limit](Prompt& prompt) {
+    if (cuts && tokenizer.encode(prompt.text).size() > limit) cut(prompt);
+    return true;
   });
   if (found.count == 0) return "";
   const std::string message = found.message(all, limit);

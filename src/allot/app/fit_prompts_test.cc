@@ -8,18 +8,18 @@
 namespace allot {
 namespace {
 
-std::vector<Prompt> prompts_of(const std::vector<std::string>& texts) {
+PromptList prompts_of(const std::vector<std::string>& texts) {
   std::vector<Prompt> prompts;
   for (const std::string& text : texts) {
     prompts.emplace_back();
     prompts.back().text = text;
   }
-  return prompts;
+  return PromptList(std::move(prompts));
 }
 
-std::vector<std::string> texts_of(const std::vector<Prompt>& prompts) {
+std::vector<std::string> texts_of(const PromptList& prompts) {
   std::vector<std::string> texts;
-  for (const Prompt& prompt : prompts) texts.push_back(prompt.text);
+  for (const Prompt& prompt : prompts.held()) texts.push_back(prompt.text);
   return texts;
 }
 
@@ -31,14 +31,14 @@ const CharTokenizer& letters() {
 using Texts = std::vector<std::string>;
 
 TEST(FitPrompts, WhatFitsStays) {
-  std::vector<Prompt> prompts = prompts_of({"abcd", "dcba"});
+  PromptList prompts = prompts_of({"abcd", "dcba"});
   for (const Overlong rule : {Overlong::Drop, Overlong::Error, Overlong::TruncateLeft})
     EXPECT_EQ(fit_prompts(prompts, letters(), 4, rule), "");
   EXPECT_EQ(texts_of(prompts), (Texts{"abcd", "dcba"}));
 }
 
 TEST(FitPrompts, DropsAndSaysSo) {
-  std::vector<Prompt> prompts = prompts_of({"abcd", "ab", "aaaaaa"});
+  PromptList prompts = prompts_of({"abcd", "ab", "aaaaaa"});
   const std::string said = fit_prompts(prompts, letters(), 3, Overlong::Drop);
   EXPECT_EQ(texts_of(prompts), Texts{"ab"});
   EXPECT_NE(said.find("2 of 3 prompts are too long, the longest with 6 tokens (aaaaaa)"),
@@ -48,20 +48,20 @@ TEST(FitPrompts, DropsAndSaysSo) {
 }
 
 TEST(FitPrompts, CutsWholeCharactersAtTheBeginning) {
-  std::vector<Prompt> prompts = prompts_of({"abcdé", "ééé", "ab"});
+  PromptList prompts = prompts_of({"abcdé", "ééé", "ab"});
   const std::string said = fit_prompts(prompts, letters(), 2, Overlong::TruncateLeft);
   EXPECT_EQ(texts_of(prompts), (Texts{"dé", "éé", "ab"}));
   EXPECT_NE(said.find("cut at their beginning"), std::string::npos) << said;
 }
 
 TEST(FitPrompts, RefusesWhereAskedToOrNoneIsLeft) {
-  std::vector<Prompt> prompts = prompts_of({"abcd", "ab"});
+  PromptList prompts = prompts_of({"abcd", "ab"});
   EXPECT_THROW(fit_prompts(prompts, letters(), 3, Overlong::Error), Error);
   for (const Overlong rule : {Overlong::Drop, Overlong::TruncateLeft}) {
-    std::vector<Prompt> all = prompts_of({"abcd", "ab"});
+    PromptList all = prompts_of({"abcd", "ab"});
     EXPECT_THROW(fit_prompts(all, letters(), 0, rule), Error);
   }
-  std::vector<Prompt> unknown = prompts_of({"xyz"});
+  PromptList unknown = prompts_of({"xyz"});
   EXPECT_THROW(fit_prompts(unknown, letters(), 9, Overlong::Drop), Error);
 }
 

@@ -57,9 +57,10 @@ TrainingMemory training_memory_of(const RunConfig& config, const lm::ModelConfig
 
 RunShape run_shape(const RunConfig& config, const Task& task, const Tokenizer& tokenizer) {
   RunShape shape;
-  for (const PromptId id : task.train->ids())
-    shape.longest_prompt = std::max(
-        shape.longest_prompt, static_cast<int>(tokenizer.encode(task.train->get(id).text).size()));
+  task.train->list().each([&](const Prompt& prompt) {
+    shape.longest_prompt =
+        std::max(shape.longest_prompt, static_cast<int>(tokenizer.encode(prompt.text).size()));
+  });
   const std::uint32_t response = response_limit(config, task);
   shape.longest_response = static_cast<int>(response);
   shape.rollouts =

@@ -2,6 +2,7 @@
 // saved, and evaluation on further sets.
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -278,6 +279,51 @@ TEST_F(ModelFolder, LeavesLongPromptsOutAndSaysSo) {
   EXPECT_NE(content(root_ / "runs" / "long" / "metrics.jsonl"), "");
   EXPECT_NE(console_.events.find("1 of "), std::string::npos) << console_.events;
   EXPECT_NE(console_.events.find("they were dropped"), std::string::npos) << console_.events;
+}
+
+// Three steps and what they leave, with the template, cut prompts, dropped rows and an evaluation.
+TEST_F(ModelFolder, PromptsThatStayInTheirFileMakeTheSameRun) {
+  std::string rows = content(root_ / "nuts.jsonl"), words;
+  for (int i = 0; i < 40; ++i) words += "nuts and ";
+  for (int i = 20; i < 26; ++i)
+    rows += concat("{\"question\": \"", words, i, "?\", \"answer\": \"#### ", i,
+                   "\", \"prior_pass_rate\": 0.", i, "}\n");
+  rows += "{\"question\": \"no gold\", \"answer\": \"\\\\frac{1}{\"}\n";
+  rows += rows.substr(0, rows.find('\n') + 1);  // the same row twice
+  replace_file(root_ / "nuts.jsonl", rows);
+  std::map<std::string, std::string> said;
+  for (const std::string way : {"never", "always"}) {
+    console_.events.clear();
+    trained(config({{"data.jsonl.stream", way, "test"},
+                    {"data.overlong", "truncate_left", "test"},
+                    {"data.max_prompt_tokens", "90", "test"},
+                    {"alloc.method", "mopps", "test"},
+                    {"eval.every", "3", "test"}}),
+            way);
+    for (const std::string part : {"; they stay in the file", "/always", "/never"})
+      for (std::size_t at; (at = console_.events.find(part)) != std::string::npos;)
+        console_.events.erase(at, part.size());
+    said[way] = console_.events;
+  }
+  EXPECT_EQ(said.at("always"), said.at("never"));
+  EXPECT_NE(said.at("always").find("they were cut"), std::string::npos) << said.at("always");
+  std::size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(checkpoint("never", 3))) {
+    const std::string name = entry.path().filename().string();
+    // They hold seconds.
+    if (!entry.is_regular_file() || name == "COMPLETE" || name == "trainer_state.json") continue;
+    ++files;
+    EXPECT_EQ(content(entry.path()), content(checkpoint("always", 3) / name)) << name;
+  }
+  EXPECT_GE(files, 6u);
+  const auto recorded = [&](const std::string& way) {
+    std::string all;
+    RunReader(root_ / "runs" / way).each_completion([&](const CompletionRow& row) {
+      all += concat(row.prompt, "|", row.completion, "|", row.verdict, "\n");
+    });
+    return all;
+  };
+  EXPECT_EQ(recorded("always"), recorded("never"));
 }
 
 }  // namespace

@@ -24,25 +24,21 @@ std::size_t token_count(const std::string& text, const Tokenizer& tokenizer) {
   }
 }
 
-std::size_t longest_answer(const std::vector<Prompt>& prompts, const Tokenizer& tokenizer) {
-  std::size_t longest = 0;
-  for (const Prompt& prompt : prompts) {
-    const std::string& shown = prompt.demonstration.empty() ? prompt.answer : prompt.demonstration;
-    longest = std::max(longest, token_count(shown, tokenizer));
-  }
-  return longest;
-}
+// How long the responses of a set are, as far as its rows show it.
+struct ShownResponses {
+  std::size_t longest = 0;  // tokens of a demonstration, else of an answer
+  bool has_demonstration = false;
+};
 
-// Where no solution shows how long a response is, its length is that of a bare answer.
-std::string warn_of_short_responses(const RunConfig& config, const Task& task) {
-  const std::vector<Prompt>& train = task.train->prompts();
-  const bool is_shown = std::any_of(train.begin(), train.end(), [](const Prompt& prompt) {
-    return !prompt.demonstration.empty();
+ShownResponses shown_responses(const PromptList& prompts, const Tokenizer& tokenizer) {
+  ShownResponses found;
+  prompts.each([&](const Prompt& prompt) {
+    const bool is_shown = !prompt.demonstration.empty();
+    found.has_demonstration |= is_shown;
+    found.longest = std::max(
+        found.longest, token_count(is_shown ? prompt.demonstration : prompt.answer, tokenizer));
   });
-  if (config.model.path.empty() || config.sampling.max_new_tokens > 0 || is_shown) return "";
-  return concat("responses may have ", longest_response(task),
-                " tokens, as many as the longest answer needs; rollout.max_new_tokens leaves room "
-                "for more");
+  return found;
 }
 
 // How the prompts of a run are written out and fitted.
@@ -61,7 +57,7 @@ class Preparation {
 
   std::unique_ptr<PromptSet> of(const PromptSet& drawn, const std::string& name, Overlong rule,
                                 FileNotes& notes) const {
-    std::vector<Prompt> prompts = drawn.prompts();
+    PromptList prompts = drawn.list();
     render_prompts(prompts, options(), folder_);
     const std::string done = fit_prompts(prompts, tokenizer_, limit_, rule);
     if (!done.empty()) notes.warnings.push_back(concat(name, ": ", done));
@@ -83,10 +79,16 @@ Task prepare_task(Task drawn, const RunConfig& config, const Tokenizer& tokenize
   Task task = std::move(drawn);
   const bool from_file = config.data.task == kFileTask;
   if (from_file) {
-    task.longest_response = std::max(longest_answer(task.train->prompts(), tokenizer),
-                                     longest_answer(task.test->prompts(), tokenizer));
-    std::string warning = warn_of_short_responses(config, task);
-    if (!warning.empty()) task.notes.warnings.push_back(std::move(warning));
+    const ShownResponses train = shown_responses(task.train->list(), tokenizer);
+    task.longest_response =
+        std::max(train.longest, shown_responses(task.test->list(), tokenizer).longest);
+    // Where no solution shows how long a response is, its length is that of a bare answer.
+    const bool is_short = !config.model.path.empty() && config.sampling.max_new_tokens == 0;
+    if (is_short && !train.has_demonstration)
+      task.notes.warnings.push_back(
+          concat("responses may have ", longest_response(task),
+                 " tokens, as many as the longest answer needs; rollout.max_new_tokens leaves "
+                 "room for more"));
   }
   const Preparation preparation(config, tokenizer, context, response_limit(config, task));
   const Overlong rule = from_file ? config.data.prompts.overlong : Overlong::Error;

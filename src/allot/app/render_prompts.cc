@@ -1,8 +1,10 @@
 #include "allot/app/render_prompts.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "allot/core/error.h"
 #include "allot/text/load_chat_template.h"
@@ -41,36 +43,52 @@ std::vector<ChatMessage> conversation(const Prompt& prompt, const PromptOptions&
   return messages;
 }
 
-}  // namespace
+// Writes out one prompt at a time; the template is read when the first one needs it.
+class Renderer {
+ public:
+  Renderer(const PromptOptions& options, const std::string& folder)
+      : options_(options), folder_(folder) {}
 
-void render_prompts(std::vector<Prompt>& prompts, const PromptOptions& options,
-                    const std::string& folder) {
-  if (options.rendering == Rendering::None) return;
-  const auto is_written_out = [&](const Prompt& prompt) {
-    return options.rendering == Rendering::Chat || !prompt.messages.empty();
-  };
-  const auto first = std::find_if(prompts.begin(), prompts.end(), is_written_out);
-  if (first == prompts.end()) return;
-  const std::optional<FolderTemplate> found = template_of(options, folder);
-  if (!found)
-    throw Error(ErrorKind::Data, "data.template",
-                concat("prompt '", first->key, "' is a conversation, and the model ",
-                       folder.empty() ? "" : concat("in ", folder, " "),
-                       "has no chat template to write it out"),
-                "data.template=none uses its plain text, as for a base model; data.template_file "
-                "names a template");
-  ChatOptions chat;
-  chat.begin_token = found->begin_token;
-  chat.end_token = found->end_token;
-  chat.switches = parsed_switches(options.template_switches);
-  for (Prompt& prompt : prompts) {
-    if (!is_written_out(prompt)) continue;
+  void write_out(Prompt& prompt) {
+    if (options_.rendering != Rendering::Chat && prompt.messages.empty()) return;
+    if (!template_) load(prompt);
     try {
-      prompt.text = found->chat.render(conversation(prompt, options), chat);
+      prompt.text = template_->chat.render(conversation(prompt, options_), chat_);
     } catch (const Error& error) {
       throw Error(ErrorKind::Data, concat("prompt ", prompt.key), error.what());
     }
   }
+
+ private:
+  void load(const Prompt& first) {
+    template_ = template_of(options_, folder_);
+    if (!template_)
+      throw Error(ErrorKind::Data, "data.template",
+                  concat("prompt '", first.key, "' is a conversation, and the model ",
+                         folder_.empty() ? "" : concat("in ", folder_, " "),
+                         "has no chat template to write it out"),
+                  "data.template=none uses its plain text, as for a base model; "
+                  "data.template_file names a template");
+    chat_.begin_token = template_->begin_token;
+    chat_.end_token = template_->end_token;
+    chat_.switches = parsed_switches(options_.template_switches);
+  }
+
+  PromptOptions options_;
+  std::string folder_;
+  std::optional<FolderTemplate> template_;
+  ChatOptions chat_;
+};
+
+}  // namespace
+
+void render_prompts(PromptList& prompts, const PromptOptions& options, const std::string& folder) {
+  if (options.rendering == Rendering::None) return;
+  const auto write_out = [renderer = std::make_shared<Renderer>(options, folder)](Prompt& prompt) {
+    renderer->write_out(prompt);
+    return true;
+  };
+  prompts.change(write_out, write_out);
 }
 
 }  // namespace allot

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "allot/loop/prompt_source.h"
+#include "allot/tasks/prompt_list.h"
 #include "allot/tasks/prompt_options.h"
 
 namespace allot {
@@ -13,7 +12,6 @@ namespace allot {
 // model, "" where there is none. Keys and messages stay.
 // Throws Error(Data): a conversation, and no chat template; the template refuses it.
 // Error(Model): the template itself. Error(Config): switches that are no NAME=true or NAME=false.
-void render_prompts(std::vector<Prompt>& prompts, const PromptOptions& options,
-                    const std::string& folder);
+void render_prompts(PromptList& prompts, const PromptOptions& options, const std::string& folder);
 
 }  // namespace allot

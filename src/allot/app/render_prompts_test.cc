@@ -31,9 +31,9 @@ class RenderPrompts : public ::testing::Test {
     replace_file(folder_ / name, text);
   }
   std::string rendered(Prompt prompt, const PromptOptions& options) {
-    std::vector<Prompt> prompts{std::move(prompt)};
+    PromptList prompts(std::vector<Prompt>{std::move(prompt)});
     render_prompts(prompts, options, folder_.string());
-    return prompts[0].text;
+    return prompts.held()[0].text;
   }
 
   fs::path folder_;
@@ -92,23 +92,23 @@ TEST_F(RenderPrompts, ATemplateWithinTheConfigurationAndOneOfAFile) {
   write("own.jinja", "Q: {{ messages[-1].content }}\nA:{{ eos_token }}");
   options.template_file = (folder_ / "own.jinja").string();
   EXPECT_EQ(rendered(chat(), options), "Q: 2+2=\nA:</s>");
-  std::vector<Prompt> prompts{chat()};
+  PromptList prompts(std::vector<Prompt>{chat()});
   options.template_file = (folder_ / "absent.jinja").string();
   expect_error([&] { render_prompts(prompts, options, folder_.string()); }, ErrorKind::Model,
                "absent.jinja");
 }
 
 TEST_F(RenderPrompts, WithoutATemplateAConversationIsAnError) {
-  std::vector<Prompt> prompts{question(), chat()};
+  PromptList prompts(std::vector<Prompt>{question(), chat()});
   for (const std::string& folder : {std::string(), folder_.string()})
     expect_error([&] { render_prompts(prompts, {}, folder); }, ErrorKind::Data, "[data.template]");
-  prompts.pop_back();
+  prompts = PromptList(std::vector<Prompt>{question()});
   render_prompts(prompts, {}, "");  // texts need none
 }
 
 TEST_F(RenderPrompts, NamesWhatIsWrong) {
   write("chat_template.jinja", "{{ raise_exception('no roles but user') }}");
-  std::vector<Prompt> prompts{chat()};
+  PromptList prompts(std::vector<Prompt>{chat()});
   expect_error([&] { render_prompts(prompts, {}, folder_.string()); }, ErrorKind::Data,
                "no roles but user");
   PromptOptions options;

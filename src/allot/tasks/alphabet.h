@@ -2,6 +2,8 @@
 // on one can be tried on another. A character tokenizer gets this alphabet from its caller.
 #pragma once
 
+#include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +19,19 @@ inline constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvw
 // kAlphabet followed by every other character (Unicode code point) of the prompts, answers and
 // demonstrations, ascending. UTF-8; the texts must be valid UTF-8.
 std::string alphabet_of(std::span<const Prompt> prompts);
+
+// The same, prompt by prompt.
+class AlphabetCollector {
+ public:
+  void add(const Prompt& prompt);
+  std::string alphabet() const;
+
+ private:
+  void add(std::string_view text);
+
+  // Byte order of UTF-8 is code point order, so a set of sequences is ascending.
+  std::set<std::string, std::less<>> further_;
+};
 
 // Characters (code points) of valid UTF-8.
 std::size_t character_count(std::string_view text);

@@ -22,18 +22,21 @@ class Reader {
     for (const char c : kMark) {
       if (in_.sgetc() != static_cast<unsigned char>(c)) break;
       in_.sbumpc();
+      ++offset_;
     }
   }
   int peek() { return in_.sgetc(); }
   int next() {
     const int c = in_.sbumpc();
     line_ += c == '\n';
+    offset_ += c != kEnd;
     return c;
   }
   void skip_space() {
     while (peek() == ' ' || peek() == '\t' || peek() == '\r' || peek() == '\n') next();
   }
   std::size_t line() const { return line_; }
+  std::uint64_t offset() const { return offset_; }
   [[noreturn]] void fail(std::size_t line, std::string_view what) const {
     throw Error(ErrorKind::Data, concat(name_, ":", line), what, kExample);
   }
@@ -48,22 +51,24 @@ class Reader {
   std::streambuf& in_;
   const std::string& name_;
   std::size_t line_ = 1;
+  std::uint64_t offset_ = 0;
 };
 
-void pass(const Reader& reader, std::string_view text, std::size_t line, const RowSink& sink) {
+void pass(const Reader& reader, std::string_view text, RowPlace place, const RowSink& sink) {
   ParsedRow parsed = parse_row(text);
-  if (!parsed.problem.empty()) reader.fail(line, parsed.problem);
-  sink(parsed.row, line);
+  if (!parsed.problem.empty()) reader.fail(place.line, parsed.problem);
+  place.bytes = text.size();
+  sink(parsed.row, place);
 }
 
 void read_lines(Reader& reader, const RowSink& sink) {
   std::string row;
   while (reader.peek() != kEnd) {
-    const std::size_t line = reader.line();
+    const RowPlace place{reader.line(), reader.offset()};
     row.clear();
     for (int c = reader.next(); c != kEnd && c != '\n'; c = reader.next())
-      reader.append(row, c, line);
-    if (!trimmed(row).empty()) pass(reader, row, line, sink);
+      reader.append(row, c, place.line);
+    if (!trimmed(row).empty()) pass(reader, row, place, sink);
   }
 }
 
@@ -91,8 +96,8 @@ void read_list(Reader& reader, const RowSink& sink) {
   reader.next();  // [
   reader.skip_space();
   while (reader.peek() != ']') {
-    const std::size_t line = reader.line();
-    pass(reader, element(reader, line), line, sink);
+    const RowPlace place{reader.line(), reader.offset()};
+    pass(reader, element(reader, place.line), place, sink);
     if (reader.peek() != ',') continue;
     reader.next();
     reader.skip_space();
@@ -137,21 +142,22 @@ std::vector<std::string> record(Reader& reader, char separator) {
 void read_csv(Reader& reader, char separator, const RowSink& sink) {
   const std::vector<std::string> header = record(reader, separator);
   while (reader.peek() != kEnd) {
-    const std::size_t line = reader.line();
+    RowPlace place{reader.line(), reader.offset()};
     std::vector<std::string> fields = record(reader, separator);
+    place.bytes = reader.offset() - place.offset;
     if (fields.size() == 1 && trimmed(fields[0]).empty() && header.size() > 1) continue;
     if (fields.size() != header.size())
-      reader.fail(line,
+      reader.fail(place.line,
                   concat("the row has ", fields.size(), " fields; the header has ", header.size()));
     Cell row{Cell::Kind::Object};
     for (std::size_t i = 0; i < fields.size(); ++i) {
       if (valid_utf8_prefix(fields[i]) != fields[i].size())
-        reader.fail(line, concat("the column '", header[i], "' is not valid UTF-8"));
+        reader.fail(place.line, concat("the column '", header[i], "' is not valid UTF-8"));
       if (row.find(header[i]) != nullptr)
         reader.fail(1, concat("the column '", header[i], "' stands twice"));
       row.fields.push_back({header[i], Cell{Cell::Kind::Text, std::move(fields[i])}});
     }
-    sink(row, line);
+    sink(row, place);
   }
 }
 
@@ -169,9 +175,11 @@ const char* name(DataFormat format) {
   return "?";
 }
 
+bool is_csv(const std::string& name) { return name.ends_with(".csv") || name.ends_with(".tsv"); }
+
 DataFormat read_rows(std::istream& in, const std::string& name, const RowSink& sink) try {
   Reader reader(in, name);
-  if (name.ends_with(".csv") || name.ends_with(".tsv")) {
+  if (is_csv(name)) {
     read_csv(reader, name.ends_with(".csv") ? ',' : '\t', sink);
     return DataFormat::Csv;
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <istream>
 #include <string>
@@ -16,9 +17,17 @@ namespace allot {
 
 enum class DataFormat { JsonLines, JsonList, Csv };
 const char* name(DataFormat format);
+// By the file's name.
+bool is_csv(const std::string& name);
 
-// Gets each row and the line it begins on, from 1.
-using RowSink = std::function<void(const Cell& row, std::size_t line)>;
+// Where a row stands.
+struct RowPlace {
+  std::size_t line = 0;      // it begins on, from 1
+  std::uint64_t offset = 0;  // in bytes from the beginning of the file
+  std::size_t bytes = 0;     // of its text; of a JSON row that is what parse_row() reads
+};
+
+using RowSink = std::function<void(const Cell& row, const RowPlace& place)>;
 
 // Throws Error(Data) naming file and line: text that is not JSON or not UTF-8, a row that is no
 // object, a column twice, a CSV row with more or fewer fields than the header, a quote or a list

@@ -20,9 +20,9 @@ using Lines = std::vector<std::pair<std::size_t, std::string>>;  // line, text o
 Lines rows_of(const std::string& name, const std::string& text) {
   std::istringstream in(text);
   Lines lines;
-  read_rows(in, name, [&](const Cell& row, std::size_t line) {
+  read_rows(in, name, [&](const Cell& row, const RowPlace& place) {
     const Cell* cell = row.find("a");
-    lines.emplace_back(line, cell == nullptr ? "-" : cell->text);
+    lines.emplace_back(place.line, cell == nullptr ? "-" : cell->text);
   });
   return lines;
 }
@@ -79,8 +79,9 @@ TEST(DataFile, ReplaysTheFuzzersCorpus) {
     std::ifstream in(entry.path(), std::ios::binary);
     const auto name = kNames.at(static_cast<std::size_t>(in.get()) % kNames.size());
     try {
-      read_rows(in, name,
-                [](const Cell& row, std::size_t) { (void)to_prompt(row, find_columns(row, {})); });
+      read_rows(in, name, [](const Cell& row, const RowPlace&) {
+        (void)to_prompt(row, find_columns(row, {}));
+      });
     } catch (const Error&) {
     }
   }

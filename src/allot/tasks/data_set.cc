@@ -3,21 +3,24 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <string_view>
-#include <unordered_map>
+#include <system_error>
 #include <utility>
 
 #include "allot/core/error.h"
 #include "allot/core/prompt_id.h"
 #include "allot/tasks/chosen_verifier.h"
+#include "allot/tasks/first_places.h"
 #include "allot/tasks/math_verifier.h"
 #include "allot/tasks/scored_verifier.h"
 
 namespace allot {
 namespace {
 
+constexpr std::uintmax_t kStreamedBytes = std::uintmax_t{1} << 30;  // from which on, by default
 constexpr const char* kExample = R"(a row reads {"prompt": "2+2=", "answer": "4"})";
 
 bool same_row(const Prompt& a, const Prompt& b) {
@@ -31,45 +34,81 @@ bool same_row(const Prompt& a, const Prompt& b) {
                     same_message);
 }
 
+// Rows that are kept as prompts.
+class RowsInMemory {
+ public:
+  const Prompt& prompt(std::size_t row) const { return prompts_[row]; }
+  std::size_t line(std::size_t row) const { return lines_[row]; }
+  void add(Prompt prompt, const RowPlace& place, const DataColumns&) {
+    prompts_.push_back(std::move(prompt));
+    lines_.push_back(place.line);
+  }
+  std::vector<Prompt> take() { return std::move(prompts_); }
+
+ private:
+  std::vector<Prompt> prompts_;
+  std::vector<std::size_t> lines_;
+};
+
+// Rows that are kept as where they stand.
+class RowsInFile {
+ public:
+  explicit RowsInFile(const std::string& path) : index_(std::make_shared<RowIndex>(path)) {}
+
+  Prompt prompt(std::size_t row) const { return index_->read(row); }
+  std::size_t line(std::size_t row) const { return index_->line(row); }
+  void add(Prompt prompt, const RowPlace& place, const DataColumns& columns) {
+    index_->set_columns(columns);  // further ones are none that the rows so far have
+    index_->add(prompt, place);
+  }
+  std::shared_ptr<const RowIndex> take() {
+    index_->shrink();
+    return std::move(index_);
+  }
+
+ private:
+  std::shared_ptr<RowIndex> index_;
+};
+
+template <class Rows>
 class Collector {
  public:
-  Collector(const std::string& name, const ColumnOptions& wanted) : wanted_(wanted) {
-    rows_.name = name;
+  Collector(const std::string& name, const ColumnOptions& wanted, Rows& kept)
+      : wanted_(wanted), kept_(kept) {
+    facts_.name = name;
   }
 
-  void add(const Cell& row, std::size_t line) {
-    if (rows_.rows++ == 0) begin(row, line);
-    find_further_columns(row, rows_.columns);
-    for (std::string& column : rows_.columns.ignored(row)) ignored_.insert(std::move(column));
-    RowPrompt read = to_prompt(row, rows_.columns);
+  void add(const Cell& row, const RowPlace& place) {
+    const std::size_t line = place.line;
+    if (facts_.rows++ == 0) begin(row, line);
+    find_further_columns(row, facts_.columns);
+    for (std::string& column : facts_.columns.ignored(row)) ignored_.insert(std::move(column));
+    RowPrompt read = to_prompt(row, facts_.columns);
     if (!read.problem.empty()) fail(line, read.problem, kExample);
     Prompt& prompt = read.prompt;
-    if (trimmed(prompt.answer).empty()) return rows_.empty.add(concat("line ", line));
-    rows_.worked = rows_.worked || read.worked;
-    const auto [place, fresh] = places_.emplace(prompt.id, rows_.prompts.size());
-    if (!fresh) {
-      const std::size_t earlier = lines_[place->second];
-      if (!same_row(rows_.prompts[place->second], prompt))
-        fail(line, concat("this row and line ", earlier, " have the same id '", prompt.key,
-                          "' but differ; one row per id is needed"));
-      return rows_.repeated.add(concat("line ", line, " repeats line ", earlier));
+    if (trimmed(prompt.answer).empty()) return facts_.empty.add(concat("line ", line));
+    facts_.worked = facts_.worked || read.worked;
+    if (const auto earlier = ids_.find(prompt.id)) {
+      if (!same_row(kept_.prompt(*earlier), prompt))
+        fail(line, concat("this row and line ", kept_.line(*earlier), " have the same id '",
+                          prompt.key, "' but differ; one row per id is needed"));
+      return facts_.repeated.add(concat("line ", line, " repeats line ", kept_.line(*earlier)));
     }
+    ids_.add(prompt.id);
     const std::uint64_t text = hash_bytes(prompt.text);
-    const auto [other, new_text] = texts_.emplace(text, rows_.prompts.size());
-    if (!new_text && rows_.prompts[other->second].text == prompt.text &&
-        rows_.prompts[other->second].answer != prompt.answer)
-      rows_.conflicting.add(concat("lines ", lines_[other->second], " and ", line));
-    lines_.push_back(line);
-    rows_.prompts.push_back(std::move(prompt));
+    if (const auto other = texts_.find(text)) compare(*other, prompt, line);
+    texts_.add(text);
+    kept_.add(std::move(prompt), place, facts_.columns);
   }
 
+  // All but the prompts.
   DataRows take(DataFormat format) {
-    if (rows_.prompts.empty())
-      throw Error(ErrorKind::Data, rows_.name,
+    if (ids_.size() == 0)
+      throw Error(ErrorKind::Data, facts_.name,
                   "there is no row with an answer; at least one is needed", kExample);
-    rows_.format = format;
-    rows_.ignored.assign(ignored_.begin(), ignored_.end());
-    return std::move(rows_);
+    facts_.format = format;
+    facts_.ignored.assign(ignored_.begin(), ignored_.end());
+    return std::move(facts_);
   }
 
  private:
@@ -77,20 +116,47 @@ class Collector {
     const std::string missing = missing_column(row, wanted_);
     if (!missing.empty())
       fail(line, concat("the column '", missing, "', which data.columns names, is missing"));
-    rows_.columns = find_columns(row, wanted_);
+    facts_.columns = find_columns(row, wanted_);
+  }
+  void compare(std::size_t other, const Prompt& prompt, std::size_t line) {
+    const Prompt& earlier = kept_.prompt(other);
+    if (earlier.text == prompt.text && earlier.answer != prompt.answer)
+      facts_.conflicting.add(concat("lines ", kept_.line(other), " and ", line));
   }
   [[noreturn]] void fail(std::size_t line, std::string_view what,
                          std::string_view hint = "") const {
-    throw Error(ErrorKind::Data, concat(rows_.name, ":", line), what, hint);
+    throw Error(ErrorKind::Data, concat(facts_.name, ":", line), what, hint);
   }
 
   const ColumnOptions& wanted_;
-  DataRows rows_;
-  std::vector<std::size_t> lines_;                        // of rows_.prompts
-  std::unordered_map<PromptId, std::size_t> places_;      // in rows_.prompts
-  std::unordered_map<std::uint64_t, std::size_t> texts_;  // hash -> first in rows_.prompts
+  Rows& kept_;
+  DataRows facts_;
+  FirstPlaces ids_, texts_;  // of the rows that are kept, the latter by hash
   std::set<std::string> ignored_;
 };
+
+std::ifstream opened(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    throw Error(ErrorKind::Data, path, "the file cannot be opened; a readable file is needed");
+  return in;
+}
+
+template <class Rows>
+DataRows collect(std::istream& in, const std::string& name, const ColumnOptions& columns,
+                 Rows& kept) {
+  Collector<Rows> collector(name, columns, kept);
+  const DataFormat format = read_rows(
+      in, name, [&](const Cell& row, const RowPlace& place) { collector.add(row, place); });
+  return collector.take(format);
+}
+
+bool is_streamed(const std::string& path, Streaming stream) {
+  if (stream != Streaming::Auto) return stream == Streaming::Always;
+  std::error_code unknown;
+  const std::uintmax_t size = std::filesystem::file_size(path, unknown);
+  return !unknown && size >= kStreamedBytes && !is_csv(path);
+}
 
 }  // namespace
 
@@ -113,17 +179,38 @@ std::vector<std::string> DataRows::warnings() const {
 }
 
 DataRows parse_data_set(std::istream& in, const std::string& name, const ColumnOptions& columns) {
-  Collector collector(name, columns);
-  const DataFormat format =
-      read_rows(in, name, [&](const Cell& row, std::size_t line) { collector.add(row, line); });
-  return collector.take(format);
+  RowsInMemory kept;
+  DataRows rows = collect(in, name, columns, kept);
+  rows.prompts = kept.take();
+  return rows;
 }
 
 DataRows read_data_set(const std::string& path, const ColumnOptions& columns) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
-    throw Error(ErrorKind::Data, path, "the file cannot be opened; a readable file is needed");
+  std::ifstream in = opened(path);
   return parse_data_set(in, path, columns);
+}
+
+IndexedRows index_data_set(const std::string& path, const ColumnOptions& columns) {
+  std::ifstream in = opened(path);
+  if (is_csv(path))
+    throw Error(ErrorKind::Data, path, "CSV was given; streaming needs JSON lines or a JSON list",
+                "data.jsonl.stream=never reads all of it");
+  RowsInFile kept(path);
+  IndexedRows rows;
+  rows.facts = collect(in, path, columns, kept);
+  rows.rows = kept.take();
+  return rows;
+}
+
+LoadedRows load_data_set(const std::string& path, const ColumnOptions& columns, Streaming stream) {
+  LoadedRows loaded;
+  if (is_streamed(path, stream)) {
+    IndexedRows indexed = index_data_set(path, columns);
+    return {std::move(indexed.facts), PromptList(std::move(indexed.rows))};
+  }
+  loaded.facts = read_data_set(path, columns);
+  loaded.prompts = PromptList(std::exchange(loaded.facts.prompts, {}));
+  return loaded;
 }
 
 std::string_view instruction(PromptPreset preset) {
@@ -138,16 +225,18 @@ std::string_view instruction(PromptPreset preset) {
   return "";
 }
 
-void instruct(std::vector<Prompt>& prompts, PromptPreset preset) {
+void instruct(Prompt& prompt, PromptPreset preset) {
   const std::string_view words = instruction(preset);
   if (words.empty()) return;
-  for (Prompt& prompt : prompts) {
-    const auto user = std::find_if(prompt.messages.rbegin(), prompt.messages.rend(),
-                                   [](const Message& message) { return message.role == "user"; });
-    if (user != prompt.messages.rend()) user->content += concat("\n", words);
-    prompt.text =
-        prompt.messages.empty() ? concat(prompt.text, "\n", words) : message_text(prompt.messages);
-  }
+  const auto user = std::find_if(prompt.messages.rbegin(), prompt.messages.rend(),
+                                 [](const Message& message) { return message.role == "user"; });
+  if (user != prompt.messages.rend()) user->content += concat("\n", words);
+  prompt.text =
+      prompt.messages.empty() ? concat(prompt.text, "\n", words) : message_text(prompt.messages);
+}
+
+void instruct(std::vector<Prompt>& prompts, PromptPreset preset) {
+  for (Prompt& prompt : prompts) instruct(prompt, preset);
 }
 
 bool judged_by_math(const DataRows& rows, const DataSetOptions& options) {
@@ -155,29 +244,49 @@ bool judged_by_math(const DataRows& rows, const DataSetOptions& options) {
   return rows.worked || options.preset != PromptPreset::None;
 }
 
-void check_golds(DataRows& rows, const DataSetOptions& options) {
-  const bool by_default = judged_by_math(rows, options);
-  std::erase_if(rows.prompts, [&](Prompt& prompt) {
-    if (prompt.verifier.empty() && !by_default) return false;
+void check_golds(DataRows& facts, PromptList& prompts, const DataSetOptions& options) {
+  const bool by_default = judged_by_math(facts, options);
+  // What is wrong with an answer that is judged by the math verifier; "" where nothing is.
+  const auto problem_of = [by_default, options](const Prompt& prompt) -> std::string {
+    if (prompt.verifier.empty() && !by_default) return "";
     const verify::Gold gold =
         prepare_gold(prompt, preset_options(prompt.verifier, options.verifier));
-    if (gold.status() == verify::VerdictStatus::Correct) return false;
-    const std::string problem = concat("prompt '", prompt.key, "': ", gold.problem());
+    if (gold.status() == verify::VerdictStatus::Correct) return "";
+    return concat("prompt '", prompt.key, "': ", gold.problem());
+  };
+  const bool dropped = options.bad_gold == BadGold::Drop;
+  const auto first = [&](Prompt& prompt) {
+    const std::string problem = problem_of(prompt);
+    if (problem.empty()) return true;
     if (options.bad_gold == BadGold::Error)
-      throw Error(ErrorKind::Data, rows.name,
+      throw Error(ErrorKind::Data, facts.name,
                   concat("the verifier cannot use an answer (", problem, ")"),
                   "data.jsonl.bad_gold=drop leaves such rows out");
-    rows.bad_gold.add(problem);
-    if (options.bad_gold == BadGold::Drop) return true;
+    facts.bad_gold.add(problem);
     prompt.verifier = "exact";
-    return false;
+    return !dropped;
+  };
+  prompts.change(first, [dropped, problem_of](Prompt& prompt) {
+    if (!dropped && !problem_of(prompt).empty()) prompt.verifier = "exact";
+    return true;
   });
-  if (rows.prompts.empty())
-    throw Error(ErrorKind::Data, rows.name,
-                concat("the verifier can use none of the answers (", rows.bad_gold.first, ")"));
+  if (prompts.empty())
+    throw Error(ErrorKind::Data, facts.name,
+                concat("the verifier can use none of the answers (", facts.bad_gold.first, ")"));
 }
 
-DataSplit split_rows(std::vector<Prompt> prompts, double test_share) {
+void check_golds(DataRows& rows, const DataSetOptions& options) {
+  PromptList prompts(std::move(rows.prompts));
+  try {
+    check_golds(rows, prompts, options);
+  } catch (...) {  // a refusal leaves them as they are
+    rows.prompts = std::move(prompts).take();
+    throw;
+  }
+  rows.prompts = std::move(prompts).take();
+}
+
+std::pair<PromptList, PromptList> split_rows(PromptList prompts, double test_share) {
   if (prompts.size() < 2)
     throw Error(ErrorKind::Data, "data.train",
                 "a file of one row cannot be split into training and held-out prompts",
@@ -186,15 +295,17 @@ DataSplit split_rows(std::vector<Prompt> prompts, double test_share) {
   const long held_out =
       std::clamp(std::lround(test_share * static_cast<double>(prompts.size())), 1L, limit);
   std::vector<std::pair<std::uint64_t, PromptId>> order;
-  for (const Prompt& prompt : prompts)
-    order.emplace_back(hash_bytes(std::to_string(prompt.id)), prompt.id);
-  std::sort(order.begin(), order.end());
-  std::set<PromptId> chosen;
-  for (long i = 0; i < held_out; ++i) chosen.insert(order[static_cast<std::size_t>(i)].second);
-  DataSplit split;
-  for (Prompt& prompt : prompts)
-    (chosen.contains(prompt.id) ? split.test : split.train).push_back(std::move(prompt));
-  return split;
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    order.emplace_back(hash_bytes(std::to_string(prompts.id(i))), prompts.id(i));
+  std::nth_element(order.begin(), order.begin() + held_out - 1, order.end());
+  const auto last = order[static_cast<std::size_t>(held_out) - 1];
+  return std::move(prompts).split(
+      [&](PromptId id) { return std::pair(hash_bytes(std::to_string(id)), id) <= last; });
+}
+
+DataSplit split_rows(std::vector<Prompt> prompts, double test_share) {
+  auto [held_out, others] = split_rows(PromptList(std::move(prompts)), test_share);
+  return {std::move(others).take(), std::move(held_out).take()};
 }
 
 }  // namespace allot

@@ -5,12 +5,15 @@
 // match); optional id, demonstration, verifier, weight and prior_pass_rate. Other columns are
 // ignored. The style is found in the first row and said; data.columns overrides it.
 //
-// Memory is one row's text and the prompts themselves: the file is read once, row by row.
+// Memory is one row's text and the prompts themselves, or, for files that memory has no room for,
+// where each row stands (tasks/row_index.h).
 #pragma once
 
 #include <cstdint>
 #include <istream>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +22,8 @@
 #include "allot/tasks/data_columns.h"
 #include "allot/tasks/data_file.h"
 #include "allot/tasks/math/options.h"
+#include "allot/tasks/prompt_list.h"
+#include "allot/tasks/row_index.h"
 
 namespace allot {
 
@@ -33,7 +38,7 @@ struct RowCases {
 };
 
 struct DataRows {
-  std::vector<Prompt> prompts;  // in file order, ids distinct
+  std::vector<Prompt> prompts;  // in file order, ids distinct; none where they stay in the file
   std::string name;             // of the file
   DataFormat format = DataFormat::JsonLines;
   DataColumns columns;
@@ -56,15 +61,25 @@ DataRows read_data_set(const std::string& path, const ColumnOptions& columns = {
 DataRows parse_data_set(std::istream& in, const std::string& name,
                         const ColumnOptions& columns = {});
 
+// The same without the prompts, which are read again from the file. Throws as read_data_set(), and
+// Error(Data) for CSV, whose rows do not stand alone.
+struct IndexedRows {
+  DataRows facts;
+  std::shared_ptr<const RowIndex> rows;
+};
+IndexedRows index_data_set(const std::string& path, const ColumnOptions& columns = {});
+
 enum class Reward { Auto, Exact, Math };
 enum class BadGold { Drop, Error, KeepAsText };
 enum class PromptPreset { None, Gsm8k, Math };
+enum class Streaming { Auto, Always, Never };
 
 struct DataSetOptions {
   double test_share = 0.1;
   Reward reward = Reward::Auto;
   BadGold bad_gold = BadGold::Drop;
   PromptPreset preset = PromptPreset::None;
+  Streaming stream = Streaming::Auto;
   verify::MathOptions verifier;
 
   template <class V>
@@ -88,6 +103,12 @@ struct DataSetOptions {
       "what is asked for after each question: gsm8k = steps and an answer behind ####; math = "
       "steps "
       "and an answer in \\boxed{}");
+    v("stream", stream,
+      Choices<Streaming>{
+          {"auto", Streaming::Auto}, {"always", Streaming::Always}, {"never", Streaming::Never}},
+      "prompts stay in the file and are read when they are wanted, with the same results: auto = "
+      "of "
+      "JSON files of 1 GiB or more; such a file must not change during a run");
     v("verifier", verifier);
   }
 };
@@ -98,13 +119,23 @@ std::string_view instruction(PromptPreset preset);
 // Adds the preset's words to every prompt (to the last user message of a conversation). Keys stay
 // those of the questions.
 void instruct(std::vector<Prompt>& prompts, PromptPreset preset);
+void instruct(Prompt& prompt, PromptPreset preset);
 
 // Applies options.bad_gold to the rows that are judged by the math verifier, all of them or those
-// that say so. Throws Error(Data) naming the first, if asked for.
-void check_golds(DataRows& rows, const DataSetOptions& options);
+// that say so, and counts them. Throws Error(Data) naming the first, if asked for, and if none is
+// left.
+void check_golds(DataRows& facts, PromptList& prompts, const DataSetOptions& options);
+void check_golds(DataRows& rows, const DataSetOptions& options);  // of rows.prompts
 
 // Whether rows without a verifier of their own are judged by the math verifier.
 bool judged_by_math(const DataRows& rows, const DataSetOptions& options);
+
+// The prompts of a file as options.stream says; facts.prompts is empty.
+struct LoadedRows {
+  DataRows facts;
+  PromptList prompts;
+};
+LoadedRows load_data_set(const std::string& path, const ColumnOptions& columns, Streaming stream);
 
 struct DataSplit {
   std::vector<Prompt> train, test;
@@ -113,5 +144,7 @@ struct DataSplit {
 // Holds out round(share * n) rows, at least one and at most n - 1: those with the smallest hashes
 // of their ids, so the split does not depend on the order of rows. Throws Error(Data) if n < 2.
 DataSplit split_rows(std::vector<Prompt> prompts, double test_share);
+// Held out ones first.
+std::pair<PromptList, PromptList> split_rows(PromptList prompts, double test_share);
 
 }  // namespace allot

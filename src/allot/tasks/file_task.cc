@@ -1,6 +1,7 @@
 #include "allot/tasks/file_task.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "allot/core/error.h"
@@ -15,21 +16,22 @@ namespace allot {
 namespace {
 
 // The rows of one file, ready for use, with what there is to say about them.
-DataRows rows_of(const std::string& path, const ColumnOptions& columns,
-                 const DataSetOptions& options, FileNotes& notes) {
-  DataRows rows = read_data_set(path, columns);
-  check_golds(rows, options);
-  for (std::string& warning : rows.warnings()) notes.warnings.push_back(std::move(warning));
+LoadedRows rows_of(const std::string& path, const ColumnOptions& columns,
+                   const DataSetOptions& options, FileNotes& notes) {
+  LoadedRows rows = load_data_set(path, columns, options.stream);
+  check_golds(rows.facts, rows.prompts, options);
+  for (std::string& warning : rows.facts.warnings()) notes.warnings.push_back(std::move(warning));
   notes.notices.push_back(concat(path, ": ", rows.prompts.size(), " prompts from ",
-                                 name(rows.format), ", read as ", rows.columns.style, " (",
-                                 rows.columns.text(), ")"));
+                                 name(rows.facts.format), ", read as ", rows.facts.columns.style,
+                                 " (", rows.facts.columns.text(), ")",
+                                 rows.prompts.is_streamed() ? "; they stay in the file" : ""));
   return rows;
 }
 
 // Questions of `test` that stand in `train` too.
-void warn_of_leaks(const std::vector<Prompt>& train, const std::vector<Prompt>& test,
+void warn_of_leaks(const PromptList& train, const PromptList& test,
                    std::vector<std::string>& warnings) {
-  const std::size_t leaks = leaked(train, test).size();
+  const std::size_t leaks = leak_count(train, test);
   if (leaks > 0)
     warnings.push_back(
         concat(leaks, " of ", test.size(), " held-out prompts are training prompts, too"));
@@ -49,6 +51,23 @@ std::unique_ptr<Verifier> flexible_verifier(DataSetOptions options, bool by_math
   return file_verifier(options, by_math);
 }
 
+// Adds the words of the preset, and takes note of characters and lengths.
+void ask(PromptList& prompts, PromptPreset preset, Task& task, AlphabetCollector& alphabet) {
+  const auto words = [preset](Prompt& prompt) {
+    instruct(prompt, preset);
+    return true;
+  };
+  const auto first = [&](Prompt& prompt) {
+    instruct(prompt, preset);
+    alphabet.add(prompt);
+    task.longest_prompt = std::max(task.longest_prompt, character_count(prompt.text));
+    task.longest_response = std::max({task.longest_response, character_count(prompt.answer),
+                                      character_count(prompt.demonstration)});
+    return true;
+  };
+  prompts.change(first, words);
+}
+
 }  // namespace
 
 std::unique_ptr<Verifier> file_verifier(const DataSetOptions& options, bool by_math) {
@@ -62,27 +81,20 @@ std::unique_ptr<Verifier> file_verifier(const DataSetOptions& options, bool by_m
 
 Task make_file_task(const TaskOptions& options, std::uint64_t seed) {
   Task task;
-  DataRows rows = rows_of(options.train, options.columns, options.jsonl, task.notes);
-  const bool by_math = judged_by_math(rows, options.jsonl);
-  DataSplit split;
+  LoadedRows rows = rows_of(options.train, options.columns, options.jsonl, task.notes);
+  const bool by_math = judged_by_math(rows.facts, options.jsonl);
+  PromptList train = std::move(rows.prompts), test;
   if (options.eval.empty())
-    split = split_rows(std::move(rows.prompts), options.jsonl.test_share);
+    std::tie(test, train) = split_rows(std::move(train), options.jsonl.test_share);
   else
-    split = {std::move(rows.prompts),
-             rows_of(options.eval, options.columns, options.jsonl, task.notes).prompts};
-  warn_of_leaks(split.train, split.test, task.notes.warnings);
-  instruct(split.train, options.jsonl.preset);
-  instruct(split.test, options.jsonl.preset);
-  std::vector<Prompt> all = split.train;
-  all.insert(all.end(), split.test.begin(), split.test.end());
-  task.alphabet = alphabet_of(all);
-  for (const Prompt& prompt : all) {
-    task.longest_prompt = std::max(task.longest_prompt, character_count(prompt.text));
-    task.longest_response = std::max({task.longest_response, character_count(prompt.answer),
-                                      character_count(prompt.demonstration)});
-  }
-  task.train = std::make_unique<PromptSet>(std::move(split.train), seed);
-  task.test = std::make_unique<PromptSet>(std::move(split.test), seed);
+    test = rows_of(options.eval, options.columns, options.jsonl, task.notes).prompts;
+  warn_of_leaks(train, test, task.notes.warnings);
+  AlphabetCollector alphabet;
+  ask(train, options.jsonl.preset, task, alphabet);
+  ask(test, options.jsonl.preset, task, alphabet);
+  task.alphabet = alphabet.alphabet();
+  task.train = std::make_unique<PromptSet>(std::move(train), seed);
+  task.test = std::make_unique<PromptSet>(std::move(test), seed);
   task.verifier = file_verifier(options.jsonl, by_math);
   task.flexible = flexible_verifier(options.jsonl, by_math);
   return task;
@@ -93,9 +105,13 @@ HeldOutSet read_held_out(const NamedFile& file, const TaskOptions& options, std:
   if (rules.reward == Reward::Auto) rules.reward = Reward::Math;
   HeldOutSet set;
   set.name = file.name;
-  DataRows rows = rows_of(file.path, {}, rules, set.notes);
-  const bool by_math = judged_by_math(rows, rules);
-  instruct(rows.prompts, rules.preset);
+  LoadedRows rows = rows_of(file.path, {}, rules, set.notes);
+  const bool by_math = judged_by_math(rows.facts, rules);
+  const auto words = [preset = rules.preset](Prompt& prompt) {
+    instruct(prompt, preset);
+    return true;
+  };
+  rows.prompts.change(words, words);
   set.prompts = std::make_unique<PromptSet>(std::move(rows.prompts), seed);
   set.verifier = file_verifier(rules, by_math);
   set.flexible = flexible_verifier(rules, by_math);

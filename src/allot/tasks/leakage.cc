@@ -1,6 +1,10 @@
 #include "allot/tasks/leakage.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <unordered_set>
+
+#include "allot/core/prompt_id.h"
 
 namespace allot {
 
@@ -23,6 +27,21 @@ std::vector<std::size_t> leaked(std::span<const Prompt> train, std::span<const P
   for (std::size_t i = 0; i < held_out.size(); ++i)
     if (questions.contains(normalized_question(held_out[i].text))) places.push_back(i);
   return places;
+}
+
+std::size_t leak_count(const PromptList& train, const PromptList& held_out) {
+  const auto hash = [](const Prompt& prompt) {
+    return hash_bytes(normalized_question(prompt.text));
+  };
+  std::vector<std::uint64_t> questions;
+  questions.reserve(train.size());
+  train.each([&](const Prompt& prompt) { questions.push_back(hash(prompt)); });
+  std::sort(questions.begin(), questions.end());
+  std::size_t count = 0;
+  held_out.each([&](const Prompt& prompt) {
+    count += std::binary_search(questions.begin(), questions.end(), hash(prompt));
+  });
+  return count;
 }
 
 }  // namespace allot

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <iterator>
+#include <optional>
 
 #include "allot/core/error.h"
 
@@ -87,7 +88,7 @@ std::vector<Score> MathVerifier::score(std::span<const Rollout> rollouts,
   std::vector<Score> scores;
   scores.reserve(rollouts.size());
   verify::Gold gold;
-  const Prompt* asked = nullptr;
+  std::optional<PromptId> asked;
   for (const Rollout& rollout : rollouts) {
     Score score;
     score.parsed = false;
@@ -100,8 +101,8 @@ std::vector<Score> MathVerifier::score(std::span<const Rollout> rollouts,
     try {
       const auto start = std::chrono::steady_clock::now();
       const Prompt& prompt = prompts.get(rollout.prompt);
-      if (asked != &prompt) gold = prepare_gold(prompt, options_);
-      asked = &prompt;
+      if (asked != rollout.prompt) gold = prepare_gold(prompt, options_);
+      asked = rollout.prompt;
       score = score_of(verify::verify(gold, rollout.text, options_), gold);
       score.seconds =
           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -35,9 +35,9 @@ std::vector<std::uint32_t> order_of_epoch(std::size_t size, std::uint64_t seed,
 }
 
 // Order-independent, because addition is; the count is absorbed at the end.
-std::uint64_t hash_of(const std::vector<Prompt>& prompts) {
+std::uint64_t hash_of(const PromptList& prompts) {
   std::uint64_t sum = 0;
-  for (const Prompt& prompt : prompts) sum += hash_bytes(prompt.answer, prompt.id);
+  for (std::size_t i = 0; i < prompts.size(); ++i) sum += prompts.answer_hash(i);
   return hash_bytes(concat(sum, " ", prompts.size()));
 }
 
@@ -74,47 +74,71 @@ struct PromptSet::Cursor {
   }
 };
 
-PromptSet::PromptSet(std::vector<Prompt> prompts, std::uint64_t seed)
-    : prompts_(std::move(prompts)), seed_(seed), cursor_(std::make_unique<Cursor>()) {
-  if (prompts_.empty())
+PromptSet::PromptSet(PromptList prompts, std::uint64_t seed)
+    : list_(std::move(prompts)), seed_(seed), cursor_(std::make_unique<Cursor>()) {
+  if (list_.empty())
     throw Error(ErrorKind::Data, "prompts", "no prompts were given; at least one is needed");
-  if (prompts_.size() >= std::uint64_t{1} << 32)
+  if (list_.size() >= std::uint64_t{1} << 32)
     throw Error(ErrorKind::Data, "prompts", "more than 2^32 - 1 prompts were given");
-  for (std::size_t i = 0; i < prompts_.size(); ++i) {
-    const Prompt& prompt = prompts_[i];
-    if (prompt.id >> 63)
+  if (list_.is_streamed()) here_ = std::make_unique<PromptCache>();
+  ids_.reserve(size());
+  for (std::size_t i = 0; i < size(); ++i) {
+    ids_.push_back(list_.id(i));
+    if (ids_.back() >> 63)
       throw Error(ErrorKind::Data, "prompts",
-                  concat("prompt '", prompt.key, "' has the id ", prompt.id,
+                  concat("prompt '", list_.read(i).key, "' has the id ", ids_.back(),
                          "; an id below 2^63 is needed"));
-    const auto [other, fresh] = index_.emplace(prompt.id, i);
-    if (!fresh)
-      throw Error(ErrorKind::Data, "prompts",
-                  concat("prompts '", prompts_[other->second].key, "' and '", prompt.key,
-                         "' have the same id ", prompt.id, "; distinct ids are needed"));
-    ids_.push_back(prompt.id);
   }
-  sorted_ = ids_;
-  std::sort(sorted_.begin(), sorted_.end());
-  if (std::any_of(prompts_.begin(), prompts_.end(),
-                  [](const Prompt& prompt) { return prompt.prior_pass_rate.has_value(); }))
-    for (const PromptId id : sorted_) rates_.push_back(prompts_[index_.at(id)].prior_pass_rate);
-  hash_ = hash_of(prompts_);
+  places_ = identity_order(size());
+  std::sort(places_.begin(), places_.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return std::pair(ids_[a], a) < std::pair(ids_[b], b);
+  });
+  sorted_.reserve(size());
+  bool stated = false;
+  for (const std::uint32_t place : places_) {
+    sorted_.push_back(ids_[place]);
+    stated = stated || list_.prior_pass_rate(place).has_value();
+  }
+  refuse_repeated_ids();
+  if (stated)
+    for (const std::uint32_t place : places_) rates_.push_back(list_.prior_pass_rate(place));
+  hash_ = hash_of(list_);
   cursor_->hash = hash_;
   cursor_->seed = seed_;
   epoch_order_ = order_of_epoch(size(), seed_, 0);
   restart_uniform();
 }
 
+// Names the first prompt, as given, whose id an earlier one has.
+void PromptSet::refuse_repeated_ids() const {
+  std::optional<std::size_t> first;  // position of that prompt; the one before has its id
+  for (std::size_t i = 1; i < size(); ++i)
+    if (sorted_[i] == sorted_[i - 1] && (!first || places_[i] < places_[*first])) first = i;
+  if (!first) return;
+  throw Error(ErrorKind::Data, "prompts",
+              concat("prompts '", list_.read(places_[*first - 1]).key, "' and '",
+                     list_.read(places_[*first]).key, "' have the same id ", sorted_[*first],
+                     "; distinct ids are needed"));
+}
+
+std::optional<std::uint32_t> PromptSet::place_of(PromptId id) const {
+  const auto found = std::lower_bound(sorted_.begin(), sorted_.end(), id);
+  if (found == sorted_.end() || *found != id) return std::nullopt;
+  return places_[static_cast<std::size_t>(found - sorted_.begin())];
+}
+
 PromptSet::~PromptSet() = default;
 
 const Prompt& PromptSet::get(PromptId id) const {
-  const auto found = index_.find(id);
-  if (found == index_.end())
+  const std::optional<std::uint32_t> place = place_of(id);
+  if (!place)
     throw Error(ErrorKind::Data, "prompts", concat("there is no prompt with the id ", id));
-  return prompts_[found->second];
+  if (!here_) return list_.held()[*place];
+  return here_->get(*place, [&] { return list_.read(*place); });
 }
 
 void PromptSet::begin_step(std::uint64_t step) {
+  if (here_) here_->begin_step();
   cursor_->step = step;
   cursor_->shown.clear();
   cursor_->step_drawn = 0;
@@ -138,7 +162,7 @@ std::span<const PromptRef> PromptSet::candidates(std::size_t wanted, Draw draw) 
   }
   if (dimensions_ > 0)
     for (PromptRef& ref : answer_)
-      ref.embedding = std::span(embeddings_).subspan(index_.at(ref.id) * dimensions_, dimensions_);
+      ref.embedding = std::span(embeddings_).subspan(*place_of(ref.id) * dimensions_, dimensions_);
   return answer_;
 }
 
@@ -232,7 +256,7 @@ void PromptSet::load(std::string_view state) {
   bool sound = loaded->drawn <= size() && loaded->step_drawn <= size();
   for (const Cursor::Deferred& item : loaded->deferred) sound = sound && item.position < size();
   std::unordered_set<PromptId> shown(loaded->shown.begin(), loaded->shown.end());
-  for (const PromptId id : shown) sound = sound && index_.contains(id);
+  for (const PromptId id : shown) sound = sound && place_of(id).has_value();
   sound = sound && shown.size() == loaded->shown.size();
   if (sound) {  // what the keyed order has given out must be shown, or it could run out of ids
     std::swap(cursor_, loaded);

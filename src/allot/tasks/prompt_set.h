@@ -5,12 +5,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "allot/core/random.h"
 #include "allot/loop/prompt_source.h"
+#include "allot/tasks/prompt_cache.h"
+#include "allot/tasks/prompt_list.h"
 
 namespace allot {
 
@@ -24,7 +26,9 @@ namespace allot {
 class PromptSet final : public PromptSource {
  public:
   // Throws Error(Data): no prompts, an id of more than 63 bits, two prompts with one id.
-  PromptSet(std::vector<Prompt> prompts, std::uint64_t seed);
+  PromptSet(std::vector<Prompt> prompts, std::uint64_t seed)
+      : PromptSet(PromptList(std::move(prompts)), seed) {}
+  PromptSet(PromptList prompts, std::uint64_t seed);
   ~PromptSet() override;
 
   std::span<const PromptRef> candidates(std::size_t wanted, Draw draw) override;
@@ -36,8 +40,10 @@ class PromptSet final : public PromptSource {
 
   void begin_step(std::uint64_t step) override;
   const Prompt& get(PromptId id) const override;
-  std::size_t size() const override { return prompts_.size(); }
-  const std::vector<Prompt>& prompts() const { return prompts_; }  // in the order they were given
+  std::size_t size() const override { return list_.size(); }
+  const PromptList& list() const { return list_; }  // in the order they were given
+  // The same, of a set in memory; throws Error(Internal) for one that is read from a file.
+  const std::vector<Prompt>& prompts() const { return list_.held(); }
   // All ids in the order the prompts were given, e.g. for evaluation.
   const std::vector<PromptId>& ids() const { return ids_; }
 
@@ -57,10 +63,15 @@ class PromptSet final : public PromptSource {
   void show(std::uint32_t position, std::uint32_t epoch);
   void restart_uniform();
 
-  std::vector<Prompt> prompts_;                      // as given
-  std::vector<PromptId> ids_;                        // as given
-  std::unordered_map<PromptId, std::size_t> index_;  // id -> place in prompts_
-  std::vector<PromptId> sorted_;                     // ascending; orders are over this list
+  // Place of an id as given; nothing for an unknown one.
+  std::optional<std::uint32_t> place_of(PromptId id) const;
+  void refuse_repeated_ids() const;
+
+  PromptList list_;                    // as given
+  std::unique_ptr<PromptCache> here_;  // of list_, where it is streamed
+  std::vector<PromptId> ids_;          // as given
+  std::vector<PromptId> sorted_;       // ascending; orders are over this list
+  std::vector<std::uint32_t> places_;  // as given, of sorted_
   std::uint64_t seed_ = 0, hash_ = 0;
 
   std::unique_ptr<Cursor> cursor_;          // all that save() writes

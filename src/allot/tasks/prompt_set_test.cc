@@ -277,7 +277,7 @@ TEST(PromptSetHash, DependsOnKeysAndAnswersNotOnOrder) {
 }
 
 TEST(PromptSet, RefusesBadLists) {
-  EXPECT_THROW(PromptSet({}, 0), Error);
+  EXPECT_THROW(PromptSet(std::vector<Prompt>{}, 0), Error);
   std::vector<Prompt> prompts = prompts_of(2);
   prompts[1].id = std::uint64_t{1} << 63;
   EXPECT_THROW(PromptSet(prompts, 0), Error);

@@ -73,9 +73,10 @@ std::vector<std::vector<float>> hashed_text_embeddings(std::span<const std::stri
 }
 
 void embed_by_text(PromptSet& prompts) {
-  std::vector<std::string_view> texts;
-  for (const PromptId id : prompts.ids()) texts.push_back(prompts.get(id).text);
-  prompts.embed(hashed_text_embeddings(texts));
+  std::vector<std::string> texts;
+  prompts.list().each([&](const Prompt& prompt) { texts.push_back(prompt.text); });
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  prompts.embed(hashed_text_embeddings(views));
 }
 
 }  // namespace allot
