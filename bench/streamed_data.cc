@@ -7,15 +7,14 @@
 // jsonl does, each way in a process of its own. Bytes per row are of what is resident once the task
 // is loaded, and of the most that was on the way there. Reading is timed over prompts in random
 // order, as steps ask for them.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <CLI/CLI.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "allot/core/error.h"
 #include "allot/core/random.h"
@@ -63,10 +62,11 @@ void measure(const fs::path& file, std::size_t rows, Streaming stream, bool json
   if (characters == 0) throw Error(ErrorKind::Internal, "bench", "the prompts are empty");
   const auto per_row = [&](double megabytes) { return 1e6 * megabytes / double(rows); };
   const char* way = stream == Streaming::Always ? "in their file" : "in memory";
-  std::printf(json ? "{\"prompts\":\"%s\",\"bytes_per_row\":%.0f,\"most_bytes_per_row\":%.0f,"
-                     "\"load_s\":%.1f,\"read_us\":%.2f}\n"
-                   : "prompts %-13s  %6.0f bytes per row, at most %6.0f; loaded in %.1f s, one read "
-                     "in %.2f us\n",
+  std::printf(json
+                  ? "{\"prompts\":\"%s\",\"bytes_per_row\":%.0f,\"most_bytes_per_row\":%.0f,"
+                    "\"load_s\":%.1f,\"read_us\":%.2f}\n"
+                  : "prompts %-13s  %6.0f bytes per row, at most %6.0f; loaded in %.1f s, one read "
+                    "in %.2f us\n",
               way, per_row(resident), per_row(most), loaded, read_us);
   std::fflush(stdout);
 }

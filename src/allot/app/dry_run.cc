@@ -31,7 +31,7 @@ void describe_plan(DryRun& run, const Plan& plan, const Task& task) {
   }
 }
 
-std::string megabytes(std::uint64_t bytes) {
+std::string megabytes_of(std::uint64_t bytes) {
   return concat(static_cast<double>(bytes / 10000) / 100, " MB");
 }
 
@@ -93,15 +93,15 @@ std::string dry_run_text(const DryRun& run) {
                          " rollouts"));
   const RunMemory& m = run.memory;
   line("memory",
-       concat("about ", megabytes(m.total()), " at the peak, the program's own 150 MB on ", "top; ",
-              run.available_memory == 0 ? "unknown" : megabytes(run.available_memory),
+       concat("about ", megabytes_of(m.total()), " at the peak, the program's own 150 MB on ",
+              "top; ", run.available_memory == 0 ? "unknown" : megabytes_of(run.available_memory),
               " available"));
-  line("training",
-       concat("weights ", megabytes(m.weights), ", optimizer ", megabytes(m.moments),
-              ", gradients ", megabytes(m.gradients), ", activations ", megabytes(m.activations)));
+  line("training", concat("weights ", megabytes_of(m.weights), ", optimizer ",
+                          megabytes_of(m.moments), ", gradients ", megabytes_of(m.gradients),
+                          ", activations ", megabytes_of(m.activations)));
   line("sampling", m.caches == 0 ? std::string("by a server")
-                                 : concat("packed weights ", megabytes(m.packed),
-                                          ", keys, values and scratch ", megabytes(m.caches)));
+                                 : concat("packed weights ", megabytes_of(m.packed),
+                                          ", keys, values and scratch ", megabytes_of(m.caches)));
   return text;
 }
 

@@ -16,14 +16,14 @@ namespace {
 constexpr std::size_t kAtOnce = 16;  // rollouts of one call; a call that hangs costs these only
 
 // What a built-in function may need to know.
-struct Setting {
+struct FunctionContext {
   const RewardOptions& options;
   const TaskOptions& tasks;
   const std::shared_ptr<Verifier>& task_verifier;
   std::uint32_t longest_response;
 };
 
-std::shared_ptr<Verifier> math(const Setting& setting, verify::Preset preset) {
+std::shared_ptr<Verifier> math(const FunctionContext& setting, verify::Preset preset) {
   verify::MathOptions options = setting.tasks.jsonl.verifier;
   options.preset = preset;
   return std::make_shared<MathVerifier>(options);
@@ -40,7 +40,7 @@ std::shared_ptr<Verifier> of_text(Value value) {
   });
 }
 
-std::shared_ptr<Verifier> soft_overlong(const Setting& setting) {
+std::shared_ptr<Verifier> soft_overlong(const FunctionContext& setting) {
   const std::uint64_t limit = setting.longest_response;
   const int given = setting.options.overlong_buffer;
   const std::uint64_t buffer =
@@ -58,7 +58,7 @@ std::shared_ptr<Verifier> soft_overlong(const Setting& setting) {
 }
 
 // Asks the task's verifier what is correct; what it cannot score has no value here either.
-std::shared_ptr<Verifier> cosine(const Setting& setting) {
+std::shared_ptr<Verifier> cosine(const FunctionContext& setting) {
   return verifier_of([judge = setting.task_verifier, limit = setting.longest_response](
                          std::span<const Rollout> rollouts, const PromptSource& prompts) {
     const std::vector<Score> scores = judge->score(rollouts, prompts);
@@ -75,27 +75,27 @@ std::shared_ptr<Verifier> cosine(const Setting& setting) {
 struct ShippedFunction {
   const char* name;
   bool judges;  // correctness
-  std::shared_ptr<Verifier> (*make)(const Setting&);
+  std::shared_ptr<Verifier> (*make)(const FunctionContext&);
 };
 
 constexpr ShippedFunction kRows[] = {
-    {"task", true, [](const Setting& s) { return s.task_verifier; }},
-    {"math", true, [](const Setting& s) { return math(s, verify::Preset::Math); }},
-    {"gsm8k", true, [](const Setting& s) { return math(s, verify::Preset::Gsm8k); }},
-    {"choice", true, [](const Setting& s) { return math(s, verify::Preset::Choice); }},
+    {"task", true, [](const FunctionContext& s) { return s.task_verifier; }},
+    {"math", true, [](const FunctionContext& s) { return math(s, verify::Preset::Math); }},
+    {"gsm8k", true, [](const FunctionContext& s) { return math(s, verify::Preset::Gsm8k); }},
+    {"choice", true, [](const FunctionContext& s) { return math(s, verify::Preset::Choice); }},
     {"countdown", true,
-     [](const Setting& s) -> std::shared_ptr<Verifier> {
+     [](const FunctionContext& s) -> std::shared_ptr<Verifier> {
        return std::make_shared<ScoredVerifier>(countdown(s.tasks.countdown).score);
      }},
     {"exact", true,
-     [](const Setting&) -> std::shared_ptr<Verifier> {
+     [](const FunctionContext&) -> std::shared_ptr<Verifier> {
        return std::make_shared<ScoredVerifier>(exact_score);
      }},
-    {"format", false, [](const Setting&) { return of_text(think_format); }},
+    {"format", false, [](const FunctionContext&) { return of_text(think_format); }},
     {"soft_overlong", false, soft_overlong},
     {"length_cosine", false, cosine},
     {"repetition", false,
-     [](const Setting& s) {
+     [](const FunctionContext& s) {
        return of_text([n = static_cast<std::size_t>(s.options.repetition_words)](
                           const std::string& text) { return repetition_penalty(text, n); });
      }},
@@ -181,7 +181,7 @@ std::unique_ptr<Verifier> make_reward_verifier(const RewardOptions& options,
                                                std::shared_ptr<Verifier> task_verifier,
                                                std::uint32_t longest_response) {
   options.validate();
-  const Setting setting{options, tasks, task_verifier, longest_response};
+  const FunctionContext setting{options, tasks, task_verifier, longest_response};
   std::vector<RewardFunction> functions;
   for (std::size_t i = 0; i < options.functions.size(); ++i) {
     const std::string& name = options.functions[i];

@@ -11,7 +11,6 @@ namespace allot {
 namespace {
 
 constexpr std::size_t kLongestRow = 64 << 20;
-constexpr const char* kExample = R"(a row reads {"prompt": "2+2=", "answer": "4"})";
 constexpr int kEnd = std::char_traits<char>::eof();
 
 // Characters of a file with the line they stand on.
@@ -38,7 +37,7 @@ class Reader {
   std::size_t line() const { return line_; }
   std::uint64_t offset() const { return offset_; }
   [[noreturn]] void fail(std::size_t line, std::string_view what) const {
-    throw Error(ErrorKind::Data, concat(name_, ":", line), what, kExample);
+    throw Error(ErrorKind::Data, concat(name_, ":", line), what, kExampleRow);
   }
   // Adds a character to a row's text.
   void append(std::string& row, int c, std::size_t begun) const {

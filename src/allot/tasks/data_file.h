@@ -20,6 +20,9 @@ const char* name(DataFormat format);
 // By the file's name.
 bool is_csv(const std::string& name);
 
+// For hints.
+inline constexpr const char* kExampleRow = R"(a row reads {"prompt": "2+2=", "answer": "4"})";
+
 // Where a row stands.
 struct RowPlace {
   std::size_t line = 0;      // it begins on, from 1

@@ -21,7 +21,6 @@ namespace allot {
 namespace {
 
 constexpr std::uintmax_t kStreamedBytes = std::uintmax_t{1} << 30;  // from which on, by default
-constexpr const char* kExample = R"(a row reads {"prompt": "2+2=", "answer": "4"})";
 
 bool same_row(const Prompt& a, const Prompt& b) {
   const auto same_message = [](const Message& x, const Message& y) {
@@ -84,7 +83,7 @@ class Collector {
     find_further_columns(row, facts_.columns);
     for (std::string& column : facts_.columns.ignored(row)) ignored_.insert(std::move(column));
     RowPrompt read = to_prompt(row, facts_.columns);
-    if (!read.problem.empty()) fail(line, read.problem, kExample);
+    if (!read.problem.empty()) fail(line, read.problem, kExampleRow);
     Prompt& prompt = read.prompt;
     if (trimmed(prompt.answer).empty()) return facts_.empty.add(concat("line ", line));
     facts_.worked = facts_.worked || read.worked;
@@ -105,7 +104,7 @@ class Collector {
   DataRows take(DataFormat format) {
     if (ids_.size() == 0)
       throw Error(ErrorKind::Data, facts_.name,
-                  "there is no row with an answer; at least one is needed", kExample);
+                  "there is no row with an answer; at least one is needed", kExampleRow);
     facts_.format = format;
     facts_.ignored.assign(ignored_.begin(), ignored_.end());
     return std::move(facts_);

@@ -15,7 +15,7 @@ using Rational = boost::multiprecision::cpp_rational;
 constexpr std::string_view kSpace = " \t\r\n";
 
 int precedence(char operation) { return operation == '*' || operation == '/' ? 2 : 1; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool digit(char c) { return c >= '0' && c <= '9'; }
 bool is_operation(char c) { return c == '+' || c == '-' || c == '*' || c == '/'; }
 
 // A byte as it may stand in a message.
@@ -81,12 +81,12 @@ class Evaluator {
       ++at_;
       return false;
     }
-    if (!is_digit(c)) {
+    if (!digit(c)) {
       fail(concat(shown(c), " stands where a number is needed"));
       return false;
     }
     const std::size_t begin = at_;
-    while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
+    while (at_ < text_.size() && digit(text_[at_])) ++at_;
     if (at_ - begin > limits_.digits) {
       fail(concat("a number has more than ", limits_.digits, " digits"));
       return false;
