@@ -19,8 +19,8 @@ TEST(FirstPlaces, AgreesWithAMap) {
       // Multiples of a power of two, too, as ids of a data set may be.
       const std::uint64_t key = random.below(distinct) << (i % 3 * 20);
       const auto found = expected.find(key);
-      EXPECT_EQ(places.find(key), found == expected.end() ? std::nullopt
-                                                          : std::optional(found->second));
+      EXPECT_EQ(places.find(key),
+                found == expected.end() ? std::nullopt : std::optional(found->second));
       expected.emplace(key, i);
       places.add(key);
     }

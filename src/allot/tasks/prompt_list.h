@@ -42,9 +42,9 @@ class PromptList {
 
   void each(const std::function<void(const Prompt&)>& visit) const;  // in order
 
-  // `first` is applied to every prompt now, in order. Where prompts are streamed, `again` is applied
-  // whenever one that was kept is read: it does to it what `first` did, and must not depend on
-  // anything else.
+  // `first` is applied to every prompt now, in order. Where prompts are streamed, `again` is
+  // applied whenever one that was kept is read: it does to it what `first` did, and must not depend
+  // on anything else.
   void change(const Change& first, Change again);
 
   // The prompts that are chosen, and the others.

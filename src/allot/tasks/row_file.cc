@@ -1,10 +1,10 @@
 #include "allot/tasks/row_file.h"
 
+#include <cerrno>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "allot/core/error.h"
 
@@ -17,7 +17,8 @@ RowFile::RowFile(const std::string& path)
   struct stat status {};
   if (::fstat(file_, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(file_);
-    throw Error(ErrorKind::Data, path, "it is no regular file; one that can be read twice is needed",
+    throw Error(ErrorKind::Data, path,
+                "it is no regular file; one that can be read twice is needed",
                 "data.jsonl.stream=never reads it once");
   }
   stamp_ = stamp();

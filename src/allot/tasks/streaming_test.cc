@@ -175,8 +175,11 @@ TEST_F(StreamedTask, SoIsASetToEvaluateOn) {
 TEST_F(StreamedTask, MistakesAreTheSame) {
   const std::string good = R"({"prompt":"a","answer":"1","id":"k"})"
                            "\n";
-  const char* const kBad[] = {R"({"prompt":"b","answer":"1","id":"k"})", R"({"prompt":"b"})",
-                              "[1]", R"({"prompt":"b","answer":"1")", "\xFF",
+  const char* const kBad[] = {R"({"prompt":"b","answer":"1","id":"k"})",
+                              R"({"prompt":"b"})",
+                              "[1]",
+                              R"({"prompt":"b","answer":"1")",
+                              "\xFF",
                               R"({"prompt":"b","answer":"1","prior_pass_rate":2})"};
   for (const char* bad : kBad) {
     TaskOptions options;
@@ -212,8 +215,9 @@ TEST_F(StreamedTask, AFileThatIsWrittenToIsAnError) {
   const Prompt& known = train.get(train.ids()[0]);
   std::ofstream(options.train, std::ios::app) << row(51) << "\n";
   EXPECT_EQ(&train.get(train.ids()[0]), &known) << "what is in memory stays";
-  EXPECT_NE(error_of([&] { train.get(train.ids()[1]); })
-                .find("rows.jsonl] the file was changed while its rows are in use"),
+  EXPECT_NE(error_of([&] {
+              train.get(train.ids()[1]);
+            }).find("rows.jsonl] the file was changed while its rows are in use"),
             std::string::npos);
 }
 
@@ -229,7 +233,8 @@ TEST_F(StreamedTask, ARowThatIsAnotherIsAnErrorToo) {
     const Task streamed = task(options, Streaming::Always);
     std::string changed = text;
     const std::size_t size = std::string(other).size();
-    for (std::size_t at = 0; (at = changed.find("\"answer\":", at)) != std::string::npos; at += size)
+    for (std::size_t at = 0; (at = changed.find("\"answer\":", at)) != std::string::npos;
+         at += size)
       changed.replace(at, size, other);
     file("rows.jsonl", changed);
     fs::last_write_time(options.train, time);
