@@ -107,7 +107,7 @@ namespace {
 // What every method takes.
 void offer_shared(Keywords& keywords, AllocOptions& alloc, AdvantageOptions& adv) {
   const OptionList shared = OptionList::of(alloc, "alloc");
-  for (const char* name : {"group_size", "n_min", "n_max"})
+  for (const char* name : {"group_size", "n_min", "n_max", "prior_strength"})
     keywords.offer(shared, concat("alloc.", name), name);
   keywords.offer(OptionList::of(adv, "adv"), "adv.", "adv_");
 }
