@@ -78,7 +78,8 @@ class Identity:
 
     def __call__(self, row: Row) -> int:
         if self.key is None:
-            rest = {name: value for name, value in row.items() if name != "prompt"}
+            apart = ("prompt", "prior_pass_rate")  # a belief is no part of what a prompt is
+            rest = {name: value for name, value in row.items() if name not in apart}
             return allot.prompt_id(prompt_text(row, self.host), canonical(rest))
         value = row.get(self.key) if isinstance(self.key, str) else self.key(row)
         if isinstance(value, str):

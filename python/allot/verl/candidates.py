@@ -17,7 +17,8 @@ import numpy as np
 from ..draws import Draws
 from ..identity import Identity, Index
 
-Shown = tuple[int, int, "Sequence[float] | None"]  # id, epoch, embedding
+# Id, epoch, embedding, prior pass rate.
+Shown = tuple[int, int, "Sequence[float] | None", "float | None"]
 
 # What a prompt is: its messages and what its answer is judged by. Other columns (an index above
 # all) may differ between two rows of one prompt.
@@ -35,6 +36,8 @@ def view(row: Mapping[str, Any], prompt_key: str, columns: Sequence[str]) -> dic
         for part in name.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         out[name] = plain(value)
+    if "prior_pass_rate" in row:
+        out["prior_pass_rate"] = plain(row["prior_pass_rate"])
     return out
 
 
@@ -107,4 +110,6 @@ class Candidates(Draws):
 
 
 def described(prompts: Any) -> list[Shown]:
-    return [(one.id, one.epoch, list(one.embedding) or None) for one in prompts]
+    return [
+        (one.id, one.epoch, list(one.embedding) or None, one.prior_pass_rate) for one in prompts
+    ]

@@ -102,11 +102,11 @@ class Owner:
 
     async def plan(
         self,
-        prompts: Sequence[tuple[int, int, Sequence[float] | None]],
+        prompts: Sequence[tuple[int, int, Sequence[float] | None, float | None]],
         budget: Mapping[str, int],
         lost: Sequence[int],
     ) -> None:
-        """Opens a step. prompts: id, epoch, embedding."""
+        """Opens a step. prompts: id, epoch, embedding, prior pass rate."""
         self._reset()
         for one in lost:
             self._held.pop(one, None)
@@ -132,7 +132,7 @@ class Owner:
         starts, self._starts = tuple(self._starts), []
         return Wish(starts, self._refill, self._done and not self._running and not starts)
 
-    async def more(self, prompts: Sequence[tuple[int, int, Sequence[float] | None]]) -> None:
+    async def more(self, prompts: Sequence[tuple[int, int, Sequence[float] | None, float | None]]) -> None:
         """Answers a refill wish; fewer prompts, or none, say that the data set has no more."""
         self._refill = 0
         rows, self._waiting = self._waiting, []
@@ -275,8 +275,11 @@ class Owner:
         return {prompt for prompt, found in values.items() if len(found) > 1 == len(set(found))}
 
 
-def shown(prompts: Sequence[tuple[int, int, Sequence[float] | None]]) -> list[allot.Prompt]:
-    return [allot.Prompt(i, epoch=epoch, embedding=embedding) for i, epoch, embedding in prompts]
+def shown(prompts: Sequence[tuple[int, int, Sequence[float] | None, float | None]]) -> list[allot.Prompt]:
+    return [
+        allot.Prompt(i, epoch=epoch, embedding=embedding, prior_pass_rate=rate)
+        for i, epoch, embedding, rate in prompts
+    ]
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -46,7 +46,7 @@ async def worker(own, start, step, delays, broken):
 
 async def one_step(own, prompts, delays, pool=(), lost=(), broken=(), **budget):
     step, _ = await own.step()
-    await own.plan([(p, 0, None) for p in prompts], budget, lost)
+    await own.plan([(p, 0, None, None) for p in prompts], budget, lost)
     tasks, pool, trace = [], list(pool), []
     while True:
         wish = await own.wait()
@@ -55,7 +55,7 @@ async def one_step(own, prompts, delays, pool=(), lost=(), broken=(), **budget):
             tasks.append(asyncio.create_task(worker(own, start, step, delays, broken)))
         if wish.refill:
             more, pool = pool[: wish.refill], pool[wish.refill :]
-            await own.more([(p, 0, None) for p in more])
+            await own.more([(p, 0, None, None) for p in more])
         if wish.done:
             break
     await asyncio.gather(*tasks)
@@ -183,7 +183,7 @@ def test_saved_and_restored_it_decides_as_if_never_stopped():
 def test_an_error_of_the_controller_reaches_the_trainer_and_lets_workers_go():
     async def run():
         own = owner("grpo")
-        await own.plan([(1, 0, None), (2, 0, None)], {}, [])
+        await own.plan([(1, 0, None, None), (2, 0, None, None)], {}, [])
         starts = (await own.wait()).starts
         await own.start(starts[0].uid)
         bad = [outcome(seq, 1.0, tokens=-1) for seq in range(4)]
@@ -198,7 +198,7 @@ def test_an_error_of_the_controller_reaches_the_trainer_and_lets_workers_go():
 def test_a_step_in_which_everything_failed_is_an_error():
     async def run():
         own = owner("grpo")
-        await own.plan([(1, 0, None)], {}, [])
+        await own.plan([(1, 0, None, None)], {}, [])
         (start,) = (await own.wait()).starts
         (wanted,) = await own.start(start.uid)
         failed = {"status": "failed", "tokens": 0, "failure": "ValueError: no engine"}

@@ -162,6 +162,15 @@ def test_a_prompt_is_known_by_messages_and_answer_and_not_by_its_index():
     assert [found.index.position(prompt) for prompt, *_ in first] == [2, 0, 1]
 
 
+def test_a_prior_pass_rate_comes_along_and_changes_no_id():
+    data = rows()
+    rated = [{**row, "prior_pass_rate": 0.25 * (i % 2)} for i, row in enumerate(data)]
+    found = candidates(rated, fetch=lambda: [fetched(row) for row in rated[:3]])
+    assert [rate for *_, rate in found.first(0, 0, 3)] == [0.0, 0.25, 0.0]
+    assert found.index.ids.tolist() == candidates(data).index.ids.tolist()
+    assert {rate for *_, rate in candidates(data, "dapo").first(0, 0, 3)} == {None}
+
+
 def test_the_same_question_with_another_answer_is_another_prompt():
     data = rows(2)
     other = {**data[0], "reward_model": {"ground_truth": "other"}}

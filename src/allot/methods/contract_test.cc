@@ -33,7 +33,7 @@ using testing::verdicts;
 
 constexpr std::uint64_t kDataset = 0xfeed;
 constexpr std::uint32_t kDriverGroups = 10, kDriverGroupSize = 8;
-constexpr int kSteps = 4;
+constexpr int kDriverSteps = 4;
 
 // A world whose kind depends on the seed: clean or with every way to fail, sharp or shaped rewards,
 // room for all held rollouts or for few.
@@ -64,7 +64,7 @@ std::string run(Controller& controller, StreamSettings settings, const Budget& s
   StreamWorld world(std::move(settings));
   const bool by_prompt = controller.needs().grain == Grain::Rollout;
   std::string text;
-  for (int i = 0; i < kSteps; ++i) {
+  for (int i = 0; i < kDriverSteps; ++i) {
     const DrivenStep step = drive_step(controller, world, step_budget);
     text += by_prompt ? transcript_by_prompt(step) : transcript(step);
   }
@@ -216,7 +216,7 @@ TEST_P(MethodContract, ResumesAtEveryEvent) {
     };
     Controller interrupted = make(seed, settings);
     EXPECT_EQ(run(interrupted, world, budget()), expected) << "seed " << seed;
-    EXPECT_GE(reloads, 4 * kSteps);
+    EXPECT_GE(reloads, 4 * kDriverSteps);
   }
 }
 
@@ -280,7 +280,7 @@ TEST_P(MethodContract, ShipsOnlyWhatItMay) {
   for (std::uint64_t seed = 0; seed < 12; ++seed) {
     StreamWorld world(stream(seed));
     Controller controller = make(seed, variants()[seed % variants().size()]);
-    for (int i = 0; i < kSteps; ++i) {
+    for (int i = 0; i < kDriverSteps; ++i) {
       const std::set<RolloutId> held(world.held().begin(), world.held().end());
       const DrivenStep step = drive_step(controller, world, budget());
       for (const TrainGroup& group : step.batch.groups)
@@ -362,7 +362,7 @@ TEST_P(MethodContract, MissingRewardsCountNowhere) {
     settings.not_scorable = settings.verifier_error = 0.25;
     StreamWorld world(settings);
     Controller controller = make(seed);
-    for (int i = 0; i < kSteps; ++i) {
+    for (int i = 0; i < kDriverSteps; ++i) {
       std::set<PromptId> pooled;  // with rollouts of earlier steps
       for (const RolloutId id : world.held()) pooled.insert(world.rollouts().at(id).prompt);
       const DrivenStep step = drive_step(controller, world, budget());
@@ -394,7 +394,7 @@ TEST_P(MethodContract, PoolStatisticsAreThoseOfTheScoredRollouts) {
   StreamWorld world(settings);
   Controller controller = make(4);
   std::size_t compared = 0;
-  for (int i = 0; i < kSteps; ++i) {
+  for (int i = 0; i < kDriverSteps; ++i) {
     const DrivenStep step = drive_step(controller, world, budget());
     const auto seen = seen_by_prompt(step);
     const std::set<PromptId> pooled = pooled_prompts(step);
@@ -444,7 +444,7 @@ TEST_P(MethodContract, StaysWithinHardCaps) {
     if (seed % 3 == 0) capped.hard_tokens = random.below(120) * capped.max_tokens;
     if (seed % 5 == 0) capped.run_rollouts = random.below(300);
     std::uint64_t spent = 0;
-    for (int i = 0; i < kSteps; ++i) {
+    for (int i = 0; i < kDriverSteps; ++i) {
       const DrivenStep step = drive_step(controller, world, capped);
       std::uint64_t tokens = 0;
       for (const Outcome& outcome : step.reported) tokens += outcome.tokens;
@@ -461,7 +461,7 @@ TEST_P(MethodContract, ExhaustedSourceIsNoError) {
     for (const std::uint32_t refills : {0u, 1u}) {
       StreamWorld world({.seed = 6, .prompts = prompts, .refills = refills});
       Controller controller = make(6);
-      for (int i = 0; i < kSteps; ++i) {
+      for (int i = 0; i < kDriverSteps; ++i) {
         const DrivenStep step = drive_step(controller, world, budget());
         EXPECT_LE(step.batch.reports.size(), prompts);
       }

@@ -14,16 +14,16 @@ namespace allot::objective {
 namespace {
 
 constexpr std::size_t kIds = 6, kTop = 3, kHidden = 4;
-using Matrix = std::array<std::array<double, kHidden>, kIds>;
+using HeadMatrix = std::array<std::array<double, kHidden>, kIds>;
 
 // Moments of the whole head, as torch.optim.Adam would keep them.
 struct DenseAdam {
-  Matrix m{}, v{};
+  HeadMatrix m{}, v{};
   int steps = 0;
 
   // Direction for the gradient `g`; the moments of rows that `touched` names move where `keep`.
-  Matrix direction(const Matrix& g, const std::array<bool, kIds>& touched, bool keep) {
-    Matrix next_m = m, next_v = v, out{};
+  HeadMatrix direction(const HeadMatrix& g, const std::array<bool, kIds>& touched, bool keep) {
+    HeadMatrix next_m = m, next_v = v, out{};
     for (std::size_t k = 0; k < kIds; ++k) {
       for (std::size_t j = 0; touched[k] && j < kHidden; ++j) {
         next_m[k][j] = .9 * m[k][j] + .1 * g[k][j];
@@ -58,7 +58,7 @@ LossRow random_row(RandomStream& random, std::size_t tokens) {
 }
 
 struct DenseToken {
-  Matrix g{};  // A v h'
+  HeadMatrix g{};  // A v h'
   std::array<double, kIds> p{}, v{};
   std::array<bool, kIds> touched{};
 };
@@ -93,12 +93,12 @@ TEST(CurvatureMoments, AreThoseOfAdamOnTheWholeHead) {
   for (int step = 0; step < 3; ++step) {
     const LossRow row = random_row(random, 9);
     HeadGradient gradient;
-    Matrix sum{};
+    HeadMatrix sum{};
     std::array<double, kIds> count{};
     std::array<bool, kIds> touched{};
     for (std::size_t t = 0; t < row.logprob.size(); ++t) {
       const DenseToken token = dense(row, t);
-      const Matrix direction = adam.direction(token.g, token.touched, false);
+      const HeadMatrix direction = adam.direction(token.g, token.touched, false);
       double step_term = 0, v_u = 0, p_uu = 0, p_u = 0;
       for (std::size_t k = 0; k < kIds; ++k) {
         double u = 0;

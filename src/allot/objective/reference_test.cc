@@ -35,7 +35,7 @@ const std::vector<Normalizer>& all_normalizers() {
 }
 
 // Rows with random lengths (from 0), groups, advantages, weights and anchors of either kind.
-std::vector<LossRow> random_rows(std::uint64_t seed, std::size_t count) {
+std::vector<LossRow> rows_of_groups(std::uint64_t seed, std::size_t count) {
   RandomStream random({seed, RandomUse::Test});
   std::vector<LossRow> rows(count);
   for (LossRow& row : rows) {
@@ -149,7 +149,7 @@ RC_GTEST_PROP(Surrogate, ClippingNeverBlocksTheWayBack, ()) {
 // T4 on whole batches: central differences of the loss, in both modes.
 TEST(Reference, GradientsEqualCentralDifferences) {
   for (const Normalizer& normalizer : all_normalizers()) {
-    std::vector<LossRow> rows = random_rows(11, 9);
+    std::vector<LossRow> rows = rows_of_groups(11, 9);
     const LossResult result = reference_loss(LossOptions{}, normalizer, rows);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       for (std::size_t t = 0; t < rows[i].logprob.size(); ++t) {
@@ -167,7 +167,7 @@ TEST(Reference, GradientsEqualCentralDifferences) {
 
 // T1: on-policy, clipping is REINFORCE: the gradient is - omega v A.
 TEST(Reference, OnPolicyTheGradientIsThatOfReinforce) {
-  std::vector<LossRow> rows = random_rows(5, 12);
+  std::vector<LossRow> rows = rows_of_groups(5, 12);
   for (LossRow& row : rows) {
     row.old.clear();
     row.rollout = row.logprob;
@@ -188,7 +188,7 @@ TEST(Reference, OnPolicyTheGradientIsThatOfReinforce) {
 RC_GTEST_PROP(Reference, PartsWithGlobalDenominatorsAddUp, ()) {
   const auto seed = *rc::gen::arbitrary<std::uint64_t>();
   const auto cut = *rc::gen::inRange<std::size_t>(0, 13);
-  const std::vector<LossRow> rows = random_rows(seed, 12);
+  const std::vector<LossRow> rows = rows_of_groups(seed, 12);
   for (const Normalizer& normalizer : all_normalizers()) {
     std::vector<RowSize> sizes;
     for (const auto& row : rows)
@@ -212,7 +212,7 @@ RC_GTEST_PROP(Reference, PartsWithGlobalDenominatorsAddUp, ()) {
 // T11: the order of rows and the names of groups mean nothing.
 RC_GTEST_PROP(Reference, OrderOfRowsAndNamesOfGroupsMeanNothing, ()) {
   const auto seed = *rc::gen::arbitrary<std::uint64_t>();
-  const std::vector<LossRow> rows = random_rows(seed, 10);
+  const std::vector<LossRow> rows = rows_of_groups(seed, 10);
   std::vector<std::size_t> order(rows.size());
   std::iota(order.begin(), order.end(), 0);
   RandomStream random({seed, RandomUse::Test, 1});
@@ -232,7 +232,7 @@ RC_GTEST_PROP(Reference, OrderOfRowsAndNamesOfGroupsMeanNothing, ()) {
 
 // T15: a weight scales its own row's gradient and no other's.
 TEST(Reference, AWeightScalesItsOwnRowOnly) {
-  const std::vector<LossRow> rows = random_rows(3, 8);
+  const std::vector<LossRow> rows = rows_of_groups(3, 8);
   for (const Normalizer& normalizer : all_normalizers()) {
     const LossResult before = reference_loss(LossOptions{}, normalizer, rows);
     for (std::size_t changed = 0; changed < rows.size(); ++changed) {

@@ -19,7 +19,7 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 const Settings kSpecified = {{"alloc.evidence.prompt_noise", "0"},
                              {"alloc.evidence.first_price", "0"}};
 
-Contender contender(const std::string& method, const Settings& settings = {}) {
+Contender contestant(const std::string& method, const Settings& settings = {}) {
   Contender out{.name = method};
   out.run.method = method;
   out.make_method = [method, settings] {
@@ -60,15 +60,15 @@ TEST(Reference, StaticRates) {
                          {"alloc.dapo.candidates_per_group", "1"}};
   const std::vector<StaticRow> rows = {
       {"grpo no std",
-       contender("grpo", {{"adv.scale", "none"}}),
+       contestant("grpo", {{"adv.scale", "none"}}),
        .04,
        {1.08, 1.08, 1.04, 1.08, 1.06, 1.04}},
-      {"dapo", contender("dapo", dapo), .06, {.94, .93, .99, .94, .97, .93}},
-      {"aero", contender("aero"), .04, {.45, .45, .77, .58, .57, .32}},
-      {"evidence", contender("evidence", kSpecified), .10, {2.47, 2.07, 1.23, 1.58, 1.48, 1.43}}};
+      {"dapo", contestant("dapo", dapo), .06, {.94, .93, .99, .94, .97, .93}},
+      {"aero", contestant("aero"), .04, {.45, .45, .77, .58, .57, .32}},
+      {"evidence", contestant("evidence", kSpecified), .10, {2.47, 2.07, 1.23, 1.58, 1.48, 1.43}}};
   for (std::size_t i = 0; i < 6; ++i) {
     const Pool pool = all_pools()[i];
-    const double base = static_rate(pool, contender("grpo"));
+    const double base = static_rate(pool, contestant("grpo"));
     EXPECT_NEAR(base / grpo[i], 1, .04) << name(pool);
     for (const StaticRow& row : rows)
       EXPECT_NEAR(static_rate(pool, row.contender) / base / row.rate[i], 1, row.tolerance)
@@ -87,16 +87,16 @@ TEST(Reference, LearningRows) {
   const auto seeds = seed_range(2000, 6);
   const WorldOptions uniform{.pool = Pool::Uniform},
       hard{.pool = Pool::Hard, .lengths = Lengths::Equal};
-  EXPECT_NEAR(mean_final(run_seeds(uniform, contender("grpo"), 16, .5, seed_range(0, 6), 2)), .937,
+  EXPECT_NEAR(mean_final(run_seeds(uniform, contestant("grpo"), 16, .5, seed_range(0, 6), 2)), .937,
               .03);
 
-  const auto grpo = run_seeds(hard, contender("grpo"), 64, .1768, seeds, 2);
-  const auto evidence = run_seeds(hard, contender("evidence", kSpecified), 64, .25, seeds, 2);
+  const auto grpo = run_seeds(hard, contestant("grpo"), 64, .1768, seeds, 2);
+  const auto evidence = run_seeds(hard, contestant("evidence", kSpecified), 64, .25, seeds, 2);
   EXPECT_NEAR(mean_final(grpo), .217, .03);
   EXPECT_NEAR(mean_final(evidence), .270, .03);
   double units = 0;
   for (std::size_t i = 0; i < seeds.size(); ++i)
-    units += against(evidence[i], grpo_run(grpo[i]), contender("grpo").run.budget).units / 6;
+    units += against(evidence[i], grpo_run(grpo[i]), contestant("grpo").run.budget).units / 6;
   EXPECT_NEAR(units, .61, .15);
 }
 
