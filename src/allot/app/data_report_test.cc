@@ -12,7 +12,7 @@
 namespace allot {
 namespace {
 
-class DataReportTest : public testing::Test {
+class DataReportTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = std::filesystem::temp_directory_path() / concat("data_report_", getpid());

@@ -23,9 +23,10 @@ bool may_change(const std::string& key, const RunConfig& now) {
   for (const std::string& name : now.checkpoint.allow_changes)
     if (key == name || key.starts_with(name + ".")) return true;
   if (key == "train.max_steps") return !looks_ahead(now);
-  for (const char* free : {"train.max_", "train.output", "train.workers", "rollout.workers",
-                           "rollout.slots", "rollout.server.", "reward.workers", "reward.timeout_s",
-                           "eval.", "log.", "checkpoint.", "health.", "compare."})
+  for (const char* free :
+       {"train.max_", "train.output", "train.workers", "rollout.workers", "rollout.slots",
+        "rollout.server.", "reward.workers", "reward.timeout_s", "data.jsonl.stream", "eval.",
+        "log.", "checkpoint.", "health.", "compare."})
     if (key.starts_with(free)) return true;
   return false;
 }

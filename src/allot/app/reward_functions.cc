@@ -26,7 +26,7 @@ struct FunctionContext {
 std::shared_ptr<Verifier> math(const FunctionContext& setting, verify::Preset preset) {
   verify::MathOptions options = setting.tasks.jsonl.verifier;
   options.preset = preset;
-  return std::make_shared<MathVerifier>(options);
+  return tested_math_verifier(std::move(options));
 }
 
 // Of the text alone.

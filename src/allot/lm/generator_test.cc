@@ -116,7 +116,7 @@ void expect_full_forward(const Model& exact, const std::vector<GenerationRequest
   }
 }
 
-class GeneratorVariants : public testing::TestWithParam<int> {
+class GeneratorVariants : public ::testing::TestWithParam<int> {
  protected:
   const ModelConfig config = example_configs()[GetParam()].config;
   const Model exact = lively_model(config, 8, at::kDouble);
@@ -230,7 +230,7 @@ TEST_P(GeneratorVariants, EndsSequencesWhereTheyShouldEnd) {
   EXPECT_EQ(library.generated, tokens);
 }
 
-class GeneratorTest : public testing::Test {
+class GeneratorTest : public ::testing::Test {
  protected:
   static ModelConfig small_context() {
     ModelConfig config = example_configs()[0].config;

@@ -59,7 +59,7 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
-class TransformersParity : public testing::TestWithParam<const char*> {};
+class TransformersParity : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(TransformersParity, Logits) {
   const at::NoGradGuard no_grad;
@@ -131,8 +131,8 @@ TEST_P(TransformersParity, SavedFoldersReadBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Folders, TransformersParity,
-                         testing::Values("qwen2", "qwen2_yarn", "qwen3", "qwen3_yarn", "llama",
-                                         "llama3", "llama_linear"),
+                         ::testing::Values("qwen2", "qwen2_yarn", "qwen3", "qwen3_yarn", "llama",
+                                           "llama3", "llama_linear"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

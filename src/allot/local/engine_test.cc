@@ -15,7 +15,7 @@ namespace {
 
 using Rollouts = std::map<RolloutId, Rollout>;
 
-class LocalEngineTest : public testing::Test {
+class LocalEngineTest : public ::testing::Test {
  protected:
   static lm::ModelConfig small() {
     return {.vocab = 16,

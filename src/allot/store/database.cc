@@ -10,6 +10,7 @@
 
 #include "allot/core/error.h"
 #include "allot/store/function_rewards.h"
+#include "allot/store/kept_texts.h"
 #include "allot/store/migrations.h"
 #include "allot/store/schema.h"
 
@@ -64,6 +65,12 @@ void bind_totals(SqliteStatement& statement, int first, const RunTotals& totals)
 void finish(SqliteStatement& statement) {
   while (statement.next()) {
   }
+}
+
+// By verdict, for the choice of texts.
+std::size_t kind_of(const Score& score) {
+  if (score.scoring != Scoring::Scored) return score.scoring == Scoring::NotScorable ? 3 : 4;
+  return score.correct ? 0 : score.parsed ? 1 : 2;
 }
 
 }  // namespace
@@ -280,7 +287,9 @@ void RunDatabase::write_prompts_and_groups(const StepRecord& record, const StepT
 
 void RunDatabase::write_rollouts(const StepRecord& record, const OwnItems& own) {
   const std::size_t count = record.generated.size();
-  const std::size_t texts = std::min(completions_, count);
+  std::vector<std::size_t> kinds;
+  for (const RolloutId id : record.generated) kinds.push_back(kind_of(record.store.get(id).score));
+  const std::vector<std::size_t> texts = kept_texts(kinds, completions_);
   const RewardText rewards(record.functions);
   std::size_t written = 0;
   add_rollouts_.add(count, [&](std::size_t i) {
@@ -289,8 +298,7 @@ void RunDatabase::write_rollouts(const StepRecord& record, const OwnItems& own) 
     const Score& score = stored.score;
     std::optional<double> reward;
     if (score.scoring == Scoring::Scored) reward = score.reward;
-    // Evenly spaced over the issue order, so that the texts come from different prompts.
-    const bool with_text = written < texts && i == (2 * written + 1) * count / (2 * texts);
+    const bool with_text = written < texts.size() && i == texts[written];
     std::optional<std::string_view> text, answer, reason;
     std::optional<std::string> ids;
     if (with_text) {

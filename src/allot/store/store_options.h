@@ -19,7 +19,8 @@ struct LogOptions {
   void fields(V& v) {
     v("every", every, Range{1, 1e6}, "steps between two summary lines on a terminal");
     v("completions", completions, Range{0, 4096},
-      "rollouts per step stored with their text; all others are stored without it");
+      "rollouts per step stored with their text, verdicts taking turns so that rare ones are seen; "
+      "all others are stored without it");
     v("to", to,
       "loggers beside the console, metrics.jsonl and run.sqlite, which are always there: "
       "tensorboard, or none");

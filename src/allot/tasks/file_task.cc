@@ -8,7 +8,6 @@
 #include "allot/tasks/alphabet.h"
 #include "allot/tasks/chosen_verifier.h"
 #include "allot/tasks/leakage.h"
-#include "allot/tasks/math/known_pairs.h"
 #include "allot/tasks/math_verifier.h"
 #include "allot/tasks/scored_verifier.h"
 
@@ -35,13 +34,6 @@ void warn_of_leaks(const PromptList& train, const PromptList& test,
   if (leaks > 0)
     warnings.push_back(
         concat(leaks, " of ", test.size(), " held-out prompts are training prompts, too"));
-}
-
-// Once per process it is made sure that the verifier works.
-std::unique_ptr<Verifier> tested_math_verifier(const verify::MathOptions& options) {
-  static const bool tested = (verify::check_known_pairs(), true);
-  (void)tested;
-  return std::make_unique<MathVerifier>(options);
 }
 
 // The same verifier looking for answers everywhere; none where answers are compared as text.

@@ -13,6 +13,7 @@
 // of what was correct or wrong (tier/0 .. tier/5), and the flags (flag/conflict, ..).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@ namespace allot {
 
 // Of the marks of score_of().
 std::vector<std::string> math_mark_names();
+
+// For a training run: once per process it is made sure that this build judges known pairs right.
+// Throws Error(Internal) where it does not.
+std::unique_ptr<Verifier> tested_math_verifier(verify::MathOptions options);
 
 // Thread-safe. Reads the reference answer once for rollouts of one prompt that follow each other.
 class MathVerifier final : public Verifier {

@@ -17,7 +17,7 @@ namespace allot {
 namespace {
 
 // What holds for every built-in task, at its default and at its widest levels.
-class EveryPuzzleTask : public testing::TestWithParam<PuzzleTask> {};
+class EveryPuzzleTask : public ::testing::TestWithParam<PuzzleTask> {};
 
 std::vector<PuzzleTask> all_tasks() {
   std::vector<PuzzleTask> all = {digit_sort({}), addition({}), chain_arithmetic({}), countdown({})};
@@ -44,11 +44,11 @@ std::vector<PuzzleTask> all_tasks() {
   return all;
 }
 
-std::string label(const testing::TestParamInfo<PuzzleTask>& info) {
+std::string label(const ::testing::TestParamInfo<PuzzleTask>& info) {
   return info.param.name + std::to_string(info.index);
 }
 
-INSTANTIATE_TEST_SUITE_P(Tasks, EveryPuzzleTask, testing::ValuesIn(all_tasks()), label);
+INSTANTIATE_TEST_SUITE_P(Tasks, EveryPuzzleTask, ::testing::ValuesIn(all_tasks()), label);
 
 std::set<std::string> texts(const std::vector<Prompt>& prompts) {
   std::set<std::string> all;

@@ -150,12 +150,12 @@ TEST(Registry, MakesAVerifierWithoutDrawingPrompts) {
 
 // ---- jsonl ----
 
-class JsonlTask : public testing::Test {
+class JsonlTask : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = std::filesystem::temp_directory_path() /
               (std::string("allot_tasks_") +
-               testing::UnitTest::GetInstance()->current_test_info()->name());
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }

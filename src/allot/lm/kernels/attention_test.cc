@@ -135,7 +135,7 @@ std::vector<T> part(const Example& e, const AlignedVector<T>& rows, int first, i
 }
 
 template <class T>
-class Attention : public testing::Test {};
+class Attention : public ::testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(Attention, Types);
 

@@ -64,7 +64,7 @@ std::vector<double> expected(const AlignedVector<T>& query, int heads, int head_
 }
 
 template <class T>
-class DecodeAttention : public testing::Test {};
+class DecodeAttention : public ::testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(DecodeAttention, Types);
 

@@ -60,7 +60,7 @@ std::vector<double> random_logits(int vocab, std::uint64_t seed) {
 }
 
 template <class T>
-class DecodeSamplerTypes : public testing::Test {};
+class DecodeSamplerTypes : public ::testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(DecodeSamplerTypes, Types);
 

@@ -43,7 +43,7 @@ struct Product {
 };
 
 template <class T>
-class PackedGemm : public testing::Test {};
+class PackedGemm : public ::testing::Test {};
 using Types = testing::Types<float, double, Bf16>;
 TYPED_TEST_SUITE(PackedGemm, Types);
 

@@ -46,7 +46,7 @@ Norm exact_norm(const AlignedVector<T>& x, const AlignedVector<T>* delta,
 }
 
 template <class T>
-class RmsNorm : public testing::Test {};
+class RmsNorm : public ::testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(RmsNorm, Types);
 

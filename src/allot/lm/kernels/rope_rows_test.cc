@@ -11,7 +11,7 @@ namespace allot::lm::kernels {
 namespace {
 
 template <class T>
-class RopeRows : public testing::Test {};
+class RopeRows : public ::testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(RopeRows, Types);
 

@@ -10,7 +10,7 @@ namespace allot::lm::kernels {
 namespace {
 
 template <class T>
-class SoftmaxRows : public testing::Test {};
+class SoftmaxRows : public ::testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(SoftmaxRows, Types);
 

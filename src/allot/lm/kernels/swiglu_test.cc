@@ -10,7 +10,7 @@ namespace allot::lm::kernels {
 namespace {
 
 template <class T>
-class Swiglu : public testing::Test {};
+class Swiglu : public ::testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(Swiglu, Types);
 

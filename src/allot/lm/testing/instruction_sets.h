@@ -13,7 +13,7 @@ void for_each_instruction_set(const Body& body) {
     SCOPED_TRACE(to_string(set));
     const ForcedInstructionSet forced(set);
     body();
-    if (testing::Test::HasFatalFailure()) return;
+    if (::testing::Test::HasFatalFailure()) return;
   }
 }
 
