@@ -58,6 +58,11 @@ function(allot_room name)
     add_executable(${target}_test ${tests})
     allot_compile_options(${target}_test)
     allot_unity(${target}_test)
+    set(kernel_tests ${tests})
+    list(FILTER kernel_tests INCLUDE REGEX "/kernels/")
+    if(kernel_tests)  # as the kernels
+      set_source_files_properties(${kernel_tests} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
     if(CMAKE_BUILD_TYPE STREQUAL "Release")
       target_compile_options(${target}_test PRIVATE -O1)  # a third less to compile; run once
     endif()

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "allot/cli/testing/program.h"
 #include "allot/remote/testing/fake_server.h"
 #include "allot/text/char_tokenizer.h"
 
@@ -26,11 +27,7 @@ using remote::testing::FakeOptions;
 using remote::testing::FakeRequest;
 using remote::testing::FakeServer;
 using remote::testing::Trick;
-
-struct Ended {
-  int code = -1;
-  std::string out;
-};
+using testing::Ended;
 
 class ServedTraining : public ::testing::Test {
  protected:
