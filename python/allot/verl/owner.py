@@ -14,13 +14,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import allot
 import numpy as np
 from numpy.typing import NDArray
 
 from ..replay import ReadyGroup, groups_of
+
+if TYPE_CHECKING:
+    from .candidates import Shown
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Owner:
 
     async def plan(
         self,
-        prompts: Sequence[tuple[int, int, Sequence[float] | None, float | None]],
+        prompts: Sequence[Shown],
         budget: Mapping[str, int],
         lost: Sequence[int],
     ) -> None:
@@ -132,7 +135,7 @@ class Owner:
         starts, self._starts = tuple(self._starts), []
         return Wish(starts, self._refill, self._done and not self._running and not starts)
 
-    async def more(self, prompts: Sequence[tuple[int, int, Sequence[float] | None, float | None]]) -> None:
+    async def more(self, prompts: Sequence[Shown]) -> None:
         """Answers a refill wish; fewer prompts, or none, say that the data set has no more."""
         self._refill = 0
         rows, self._waiting = self._waiting, []
@@ -275,7 +278,7 @@ class Owner:
         return {prompt for prompt, found in values.items() if len(found) > 1 == len(set(found))}
 
 
-def shown(prompts: Sequence[tuple[int, int, Sequence[float] | None, float | None]]) -> list[allot.Prompt]:
+def shown(prompts: Sequence[Shown]) -> list[allot.Prompt]:
     return [
         allot.Prompt(i, epoch=epoch, embedding=embedding, prior_pass_rate=rate)
         for i, epoch, embedding, rate in prompts
