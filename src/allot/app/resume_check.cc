@@ -1,11 +1,13 @@
 #include "allot/app/resume_check.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 #include <vector>
 
 #include "allot/core/error.h"
 #include "allot/store/run_reader.h"
+#include "allot/tasks/math/options.h"
 
 namespace allot {
 namespace {
@@ -49,6 +51,16 @@ std::string data_difference(const RunFolderPath& folder, const DataFacts& now) {
                 now.prompts, " prompts, hash ", now.hash);
 }
 
+// Of the math verifier's verdicts, which rewards and beliefs are made of.
+std::string verifier_difference(const RunFolderPath& folder, const RunConfig& now) {
+  const std::vector<std::string>& allowed = now.checkpoint.allow_changes;
+  if (std::find(allowed.begin(), allowed.end(), "verifier") != allowed.end()) return "";
+  if (!std::filesystem::exists(folder / "run.sqlite")) return "";
+  const std::string before = RunReader(folder).fact("verifier/version");
+  if (before.empty() || before == std::to_string(verify::kVersion)) return "";
+  return concat("verifier: version ", before, " -> ", verify::kVersion);
+}
+
 }  // namespace
 
 DataFacts DataFacts::of(const PromptSource& train) {
@@ -59,6 +71,8 @@ DataFacts DataFacts::of(const PromptSource& train) {
 
 void refuse_changes(const RunFolder& folder, const RunConfig& now, const DataFacts& data) {
   std::string refused = data_difference(folder.path(), data);
+  const std::string verifier = verifier_difference(folder.path(), now);
+  if (!verifier.empty()) refused += (refused.empty() ? "" : "; ") + verifier;
   if (const auto before = folder.expanded_config()) {
     const RunConfig old = config_of(*before, (folder.path() / "config.expanded.yaml").string());
     for (const ConfigDifference& difference : config_differences(old, now))

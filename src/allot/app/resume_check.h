@@ -2,7 +2,8 @@
 //
 // Keys that change neither data nor decisions (logging, evaluation, workers, limits) may differ,
 // and those that checkpoint.allow_changes names, also by section ("optim"). train.max_steps may not
-// where decisions look ahead to it. Another method, seed or data set is refused in any case:
+// where decisions look ahead to it. A version of the math verifier that judges otherwise is one of
+// the differences, by the name "verifier". Another method, seed or data set is refused in any case:
 // what the controller knows belongs to them.
 #pragma once
 

@@ -11,6 +11,7 @@
 #include "allot/app/run_recorders.h"
 #include "allot/app/run_world.h"
 #include "allot/core/error.h"
+#include "allot/tasks/math/options.h"
 
 namespace allot {
 namespace {
@@ -23,6 +24,7 @@ RunFacts facts_of(const RunConfig& config, const RunWorld& world, const DataFact
           {"model", world.model_summary()},
           {"data/prompts", data.prompts},
           {"data/hash", data.hash},
+          {"verifier/version", std::to_string(verify::kVersion)},
           {"env/version", ALLOT_VERSION},
           {"env/processors", std::to_string(std::thread::hardware_concurrency())},
           {"env/device", world.device()}};

@@ -163,6 +163,16 @@ TEST_F(Trust, AResumeListsEveryDifference) {
       0, "continued after step 3");
 }
 
+TEST_F(Trust, AVerifierThatJudgesOtherwiseIsNamed) {
+  tiny();
+  ASSERT_EQ(run("train tiny.yaml").code, 0);
+  SqliteConnection::open_for_writing(folder_ / "runs/tiny/run.sqlite")
+      .execute("UPDATE run SET value = '0' WHERE key = 'verifier/version'");
+  expect("train tiny.yaml --set train.max_steps=5", 4, "verifier: version 0 -> 1");
+  expect("train tiny.yaml --set train.max_steps=5 --set checkpoint.allow_changes=[verifier]", 0,
+         "continued after step 3");
+}
+
 TEST_F(Trust, TheConfigurationsOfTwoRunsAreCompared) {
   tiny();
   ASSERT_EQ(run("train tiny.yaml --quiet --name a").code, 0);

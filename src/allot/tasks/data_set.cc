@@ -56,7 +56,7 @@ class RowsInFile {
 
   Prompt prompt(std::size_t row) const { return index_->read(row); }
   std::size_t line(std::size_t row) const { return index_->line(row); }
-  void add(Prompt prompt, const RowPlace& place, const DataColumns& columns) {
+  void add(const Prompt& prompt, const RowPlace& place, const DataColumns& columns) {
     index_->set_columns(columns);  // further ones are none that the rows so far have
     index_->add(prompt, place);
   }

@@ -75,11 +75,13 @@ Task make_file_task(const TaskOptions& options, std::uint64_t seed) {
   Task task;
   LoadedRows rows = rows_of(options.train, options.columns, options.jsonl, task.notes);
   const bool by_math = judged_by_math(rows.facts, options.jsonl);
-  PromptList train = std::move(rows.prompts), test;
-  if (options.eval.empty())
-    std::tie(test, train) = split_rows(std::move(train), options.jsonl.test_share);
-  else
+  PromptList train, test;
+  if (options.eval.empty()) {
+    std::tie(test, train) = split_rows(std::move(rows.prompts), options.jsonl.test_share);
+  } else {
+    train = std::move(rows.prompts);
     test = rows_of(options.eval, options.columns, options.jsonl, task.notes).prompts;
+  }
   warn_of_leaks(train, test, task.notes.warnings);
   AlphabetCollector alphabet;
   ask(train, options.jsonl.preset, task, alphabet);

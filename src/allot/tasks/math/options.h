@@ -15,6 +15,9 @@ enum class Assume { Real, Positive };
 enum class Preset { Math, Gsm8k, Dapo, Science, Choice, Exact };
 
 // Keys at verifier.*.
+// Of the verdicts: raised whenever some answer may be judged differently than before.
+inline constexpr int kVersion = 1;
+
 struct MathOptions {
   Preset preset = Preset::Math;
   Profile profile = Profile::Strict;
