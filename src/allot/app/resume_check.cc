@@ -1,6 +1,5 @@
 #include "allot/app/resume_check.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <sstream>
 #include <vector>
@@ -42,9 +41,7 @@ RunConfig config_of(const std::string& expanded, const std::string& file) {
 }
 
 // "" where nothing is known of the data before.
-std::string data_difference(const RunFolderPath& folder, const DataFacts& now) {
-  if (!std::filesystem::exists(folder / "run.sqlite")) return "";
-  const RunReader run(folder);
+std::string data_difference(const RunReader& run, const DataFacts& now) {
   const std::string hash = run.fact("data/hash");
   if (hash.empty() || hash == now.hash) return "";
   return concat("training data: ", run.fact("data/prompts"), " prompts, hash ", hash, " -> ",
@@ -52,12 +49,10 @@ std::string data_difference(const RunFolderPath& folder, const DataFacts& now) {
 }
 
 // Of the math verifier's verdicts, which rewards and beliefs are made of.
-std::string verifier_difference(const RunFolderPath& folder, const RunConfig& now) {
-  const std::vector<std::string>& allowed = now.checkpoint.allow_changes;
-  if (std::find(allowed.begin(), allowed.end(), "verifier") != allowed.end()) return "";
-  if (!std::filesystem::exists(folder / "run.sqlite")) return "";
-  const std::string before = RunReader(folder).fact("verifier/version");
+std::string verifier_difference(const RunReader& run, const RunConfig& now) {
+  const std::string before = run.fact("verifier/version");
   if (before.empty() || before == std::to_string(verify::kVersion)) return "";
+  if (may_change("verifier", now)) return "";
   return concat("verifier: version ", before, " -> ", verify::kVersion);
 }
 
@@ -70,14 +65,19 @@ DataFacts DataFacts::of(const PromptSource& train) {
 }
 
 void refuse_changes(const RunFolder& folder, const RunConfig& now, const DataFacts& data) {
-  std::string refused = data_difference(folder.path(), data);
-  const std::string verifier = verifier_difference(folder.path(), now);
-  if (!verifier.empty()) refused += (refused.empty() ? "" : "; ") + verifier;
+  std::string refused;
+  const auto refuse = [&](const std::string& difference) {
+    if (!difference.empty()) refused += (refused.empty() ? "" : "; ") + difference;
+  };
+  if (std::filesystem::exists(folder.path() / "run.sqlite")) {
+    const RunReader run(folder.path());
+    refuse(data_difference(run, data));
+    refuse(verifier_difference(run, now));
+  }
   if (const auto before = folder.expanded_config()) {
     const RunConfig old = config_of(*before, (folder.path() / "config.expanded.yaml").string());
     for (const ConfigDifference& difference : config_differences(old, now))
-      if (!may_change(difference.key, now))
-        refused += (refused.empty() ? "" : "; ") + difference.text();
+      if (!may_change(difference.key, now)) refuse(difference.text());
   }
   if (refused.empty()) return;
   throw Error(ErrorKind::Model, folder.path().string(),

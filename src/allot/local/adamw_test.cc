@@ -7,7 +7,7 @@
 
 #include "allot/core/error.h"
 #include "allot/core/random.h"
-#include "allot/local/testing/temporary_folder.h"
+#include "allot/core/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
@@ -80,7 +80,7 @@ TEST(AdamW, EqualsAPlainLoop) {
 
 TEST(AdamW, ContinuesBitForBitAfterSaveAndLoad) {
   const testing::TemporaryFolder folder;
-  const std::string path = folder.path() + "/optimizer.safetensors";
+  const std::string path = (folder / "optimizer.safetensors").string();
   const auto whole = parameters(at::kFloat), resumed = parameters(at::kFloat);
   AdamW one(whole, adamw_options());
   std::uint64_t step = 0;

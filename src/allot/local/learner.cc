@@ -399,10 +399,10 @@ void LocalLearner::load(const std::string& folder) {
   Impl& s = *impl_;
   Counters counters;
   load_state(kStateName, kStateVersion, read_file(fs::path(folder) / kCountersFile), counters);
-  std::optional<objective::CurvatureMoments> curvature = s.curvature;
-  if (curvature)
+  std::optional<objective::CurvatureMoments> curvature;
+  if (s.curvature)
     load_state(kCurvatureName, kCurvatureVersion, read_file(fs::path(folder) / kCurvatureFile),
-               *curvature);
+               curvature.emplace());
   AdamW adamw(s.trained(), s.optim);
   adamw.load((fs::path(folder) / kMomentsFile).string(), counters.optimizer_updates);
   if (s.log_partition) s.log_partition->load((fs::path(folder) / kLogPartitionFile).string());

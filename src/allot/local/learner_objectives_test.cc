@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/local/learner.h"
 #include "allot/local/testing/small_world.h"
-#include "allot/local/testing/temporary_folder.h"
 #include "allot/objective/presets.h"
 #include "allot/objective/requirements.h"
 

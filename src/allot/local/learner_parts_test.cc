@@ -4,9 +4,9 @@
 #include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/local/learner.h"
 #include "allot/local/testing/small_world.h"
-#include "allot/local/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
@@ -76,7 +76,7 @@ TEST(LearnerWithAnAdapter, ContinuesBitForBit) {
   whole.learner.update(batch, store);
   whole.learner.save(folder.path());
   EXPECT_TRUE(lm::LoraAdapter::is_adapter(folder.path()));
-  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/model.safetensors"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "model.safetensors"));
   resumed.learner.load(folder.path());
   EXPECT_EQ(weights_of(resumed.world.model), weights_of(whole.world.model));
   whole.learner.update(batch, store);

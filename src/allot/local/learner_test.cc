@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/local/policy_gradient.h"
 #include "allot/local/row_scores.h"
 #include "allot/local/testing/small_world.h"
-#include "allot/local/testing/temporary_folder.h"
 #include "allot/objective/normalizer.h"
 
 namespace allot {
@@ -282,7 +282,7 @@ TEST(LocalLearner, TheLearningRateFollowsTheStepNotTheUpdates) {
 class SavedLearner : public ::testing::Test {
  protected:
   const testing::TemporaryFolder temporary;
-  const std::string& folder = temporary.path();
+  const std::string folder = temporary.path();
 };
 
 TEST_F(SavedLearner, ContinuesBitForBit) {

@@ -9,8 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/local/row_scores.h"
-#include "allot/local/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
@@ -105,7 +105,7 @@ TEST(LogPartition, BeginsAtZeroAndItsViewsCollectGradients) {
 
 TEST(LogPartition, IsReadAsItWasWritten) {
   const testing::TemporaryFolder folder;
-  const std::string path = folder.path() + "/log_partition.safetensors";
+  const std::string path = (folder / "log_partition.safetensors").string();
   const LogPartition network = LogPartition(kDim, 4, at::kFloat, at::kCPU);
   network.save(path);
   LogPartition read(kDim, 9, at::kFloat, at::kCPU), wider(kDim + 2, 9, at::kFloat, at::kCPU);

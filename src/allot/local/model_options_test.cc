@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/local/testing/small_world.h"
-#include "allot/local/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
@@ -96,7 +96,7 @@ TEST(MakeModel, AnAdaptersFolderMeansItsBaseWithTheAdapter) {
   adapter->save(adapted.path());
   ModelOptions from_adapter;
   from_adapter.path = adapted.path();
-  EXPECT_EQ(base_folder(adapted.path()), base.path());
+  EXPECT_EQ(base_folder(adapted.path()), base.path().string());
   EXPECT_EQ(weights_of(make_model(from_adapter, 20)), weights_of(model));
   from_adapter.lora.r = 3;
   EXPECT_THROW(from_adapter.validate(), Error);

@@ -8,9 +8,9 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/report/table.h"
 #include "allot/store/testing/synthetic_run.h"
-#include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/store/sqlite.h"
 #include "allot/store/testing/synthetic_run.h"
-#include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

@@ -9,12 +9,12 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/report/html_text.h"
 #include "allot/report/number_text.h"
 #include "allot/report/svg.h"
 #include "allot/store/sqlite.h"
 #include "allot/store/testing/synthetic_run.h"
-#include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

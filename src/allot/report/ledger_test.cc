@@ -9,8 +9,8 @@
 #include <rapidcheck/gtest.h>
 
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/store/testing/synthetic_run.h"
-#include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

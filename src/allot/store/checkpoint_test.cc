@@ -12,8 +12,8 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/store/run_folder.h"
-#include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

@@ -8,7 +8,7 @@
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/core/random.h"
-#include "allot/store/testing/temporary_folder.h"
+#include "allot/core/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

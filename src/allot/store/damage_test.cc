@@ -5,11 +5,11 @@
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
 #include "allot/core/random.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/store/metrics_log.h"
 #include "allot/store/run_reader.h"
 #include "allot/store/run_recorder.h"
 #include "allot/store/testing/synthetic_run.h"
-#include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "allot/core/error.h"
 #include "allot/core/random.h"
-#include "allot/store/testing/temporary_folder.h"
+#include "allot/core/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

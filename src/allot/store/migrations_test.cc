@@ -5,13 +5,13 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/store/run_reader.h"
 #include "allot/store/schema.h"
 #include "allot/store/testing/schema_1.h"
 #include "allot/store/testing/schema_2.h"
 #include "allot/store/testing/synthetic_run.h"
 #include "allot/store/testing/table_dump.h"
-#include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

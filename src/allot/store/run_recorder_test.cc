@@ -14,12 +14,12 @@
 #include "allot/core/error.h"
 #include "allot/core/ledger.h"
 #include "allot/core/random.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/store/metrics_log.h"
 #include "allot/store/run_reader.h"
 #include "allot/store/sqlite.h"
 #include "allot/store/testing/synthetic_run.h"
 #include "allot/store/testing/table_dump.h"
-#include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

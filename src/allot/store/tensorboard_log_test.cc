@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/store/crc32c.h"
-#include "allot/store/testing/temporary_folder.h"
 
 namespace allot {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "allot/core/error.h"
 #include "allot/core/random.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/tasks/file_task.h"
 
 namespace allot {
@@ -69,15 +70,6 @@ std::string json_list(std::size_t rows) {
 
 class StreamedTask : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) /
-              (std::string("allot streaming ") +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string file(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;
     return (folder_ / name).string();
@@ -88,7 +80,7 @@ class StreamedTask : public ::testing::Test {
     return make_file_task(options, 11);
   }
 
-  fs::path folder_;
+  testing::TemporaryFolder folder_;
 };
 
 void expect_same(const Prompt& a, const Prompt& b) {

@@ -1,4 +1,4 @@
-// A folder of its own for a test, with a blank in its name, removed at the end.
+// A folder of its own for a test of model files.
 #pragma once
 
 #include <cstddef>
@@ -7,34 +7,20 @@
 #include <iterator>
 #include <string>
 
-#include <stdlib.h>
+#include "allot/core/testing/temporary_folder.h"
 
 namespace allot::lm {
 
-class TemporaryFolder {
+class TemporaryFolder : public testing::TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "allot model XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string file(const std::string& name) const {
-    return (std::filesystem::path(path_) / name).string();
-  }
-  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return (*this / name).string(); }
   std::size_t entries() const {
-    return std::distance(std::filesystem::directory_iterator(path_),
+    return std::distance(std::filesystem::directory_iterator(path()),
                          std::filesystem::directory_iterator());
   }
   void write(const std::string& name, const std::string& bytes) const {
     std::ofstream(file(name), std::ios::binary) << bytes;
   }
-
- private:
-  std::string path_;
 };
 
 }  // namespace allot::lm

@@ -1,4 +1,4 @@
-// A folder of its own for one test, removed at the end.
+// A folder of its own for one test, with a blank in its name, removed at the end.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@ namespace allot::testing {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "allot-test-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "allot test XXXXXX").string();
     if (!::mkdtemp(name.data())) throw std::runtime_error("no temporary folder could be made");
     path_ = name;
   }
