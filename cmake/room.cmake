@@ -124,6 +124,11 @@ function(allot_unity target)
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${ALLOT_UNITY}
     UNITY_BUILD_BATCH_SIZE ${count})
+  # GCC takes sources that are compiled together for headers, where a class may not have members
+  # of an anonymous type.
+  if(ALLOT_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
 endfunction()
 
 function(allot_compile_options target)

@@ -78,9 +78,10 @@ TEST(Adapters, DoctorShowsWhatEachOfThemServes) {
       std::string cell;
       row >> cell;
       EXPECT_EQ(cell, !declared ? "no" : limited ? "if" : "yes") << one.host << primitive;
-      if (limited)
+      if (limited) {
         EXPECT_NE(text.find(concat(one.host, " ", primitive, " if: ", condition->second, "\n")),
                   std::string::npos);
+      }
       served += declared;
     }
   }

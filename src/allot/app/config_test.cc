@@ -7,17 +7,13 @@
 
 #include "allot/app/aliases.h"
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
 
 class ConfigTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::path(::testing::TempDir()) /
-              ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::create_directories(folder_);
-  }
   std::string file(const std::string& name, const std::string& text) {
     const std::string path = (folder_ / name).string();
     std::ofstream(path) << text;
@@ -32,7 +28,7 @@ class ConfigTest : public ::testing::Test {
     }
     return "";
   }
-  std::filesystem::path folder_;
+  testing::TemporaryFolder folder_;
 };
 
 TEST_F(ConfigTest, LaterSourcesWin) {

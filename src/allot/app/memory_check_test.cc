@@ -6,12 +6,11 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/text/char_tokenizer.h"
 
 namespace allot {
 namespace {
-
-namespace fs = std::filesystem;
 
 // 72.7 billion parameters, as the largest Qwen2.5.
 constexpr const char* kLargeModel = R"({
@@ -52,14 +51,13 @@ TEST(MemoryCheck, CountsWhatTrainingAndSamplingHold) {
 }
 
 TEST(MemoryCheck, RefusesWhatCannotFitBeforeLoadingIt) {
-  const fs::path folder = fs::path(::testing::TempDir()) / "allot-memory-check";
-  fs::create_directories(folder);
+  const testing::TemporaryFolder folder;
   replace_file(folder / "config.json", kLargeModel);
   RunConfig config;
   const Task task = make_task(config.data, 0);
   const CharTokenizer tokenizer(task.alphabet);
   check_fits(config, task, tokenizer);  // the built-in shape
-  config.model.path = folder.string();
+  config.model.path = folder.path();
   try {
     check_fits(config, task, tokenizer);
     ADD_FAILURE() << "290 GB of weights were taken to fit";
@@ -69,7 +67,6 @@ TEST(MemoryCheck, RefusesWhatCannotFitBeforeLoadingIt) {
   }
   config.model.device = ModelDevice::Cuda;  // whose memory is another one
   check_fits(config, task, tokenizer);
-  fs::remove_all(folder);
 }
 
 TEST(MemoryCheck, KnowsThisMachine) { EXPECT_GT(available_memory(), 1'000'000u); }

@@ -13,6 +13,7 @@
 #include "allot/app/train.h"
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/lm/lora.h"
 #include "allot/lm/model.h"
 #include "allot/store/run_reader.h"
@@ -43,10 +44,6 @@ std::string content(const fs::path& file) {
 class ModelFolder : public ::testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(::testing::TempDir()) /
-            (std::string("allot model folder ") +
-             ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
     fs::create_directories(root_ / "model");
     lm::ModelConfig shape;
     shape.vocab = 560, shape.dim = 32, shape.heads = 2, shape.kv_heads = 1, shape.head_dim = 16;
@@ -68,7 +65,6 @@ class ModelFolder : public ::testing::Test {
                      "\"answer\": \"3*", i, " = ", 3 * i, "\\n#### ", 3 * i, "\"}\n");
     replace_file(root_ / "nuts.jsonl", rows);
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   RunConfig config(std::vector<Setting> more = {}) const {
     std::vector<Setting> all = {
@@ -101,7 +97,8 @@ class ModelFolder : public ::testing::Test {
     return root_ / "runs" / name / concat("checkpoint-", step);
   }
 
-  fs::path root_;
+  testing::TemporaryFolder temporary_;
+  fs::path root_ = temporary_.path();
   Silent console_;
 };
 

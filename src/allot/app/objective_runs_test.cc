@@ -9,6 +9,7 @@
 
 #include "allot/app/train.h"
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/objective/presets.h"
 
 namespace allot {
@@ -34,14 +35,6 @@ class Listener final : public Recorder {
 
 class ObjectiveRuns : public ::testing::Test {
  protected:
-  ObjectiveRuns()
-      : folder_(std::filesystem::path(::testing::TempDir()) /
-                ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  ~ObjectiveRuns() override { std::filesystem::remove_all(folder_); }
-
   using Settings = std::vector<std::pair<std::string, std::string>>;
 
   RunConfig config(const Settings& settings) const {
@@ -77,7 +70,8 @@ class ObjectiveRuns : public ::testing::Test {
     }
   }
 
-  std::filesystem::path folder_;
+  testing::TemporaryFolder temporary_;
+  std::filesystem::path folder_ = temporary_.path();
 };
 
 // What a preset leaves open, and two updates per batch so that the old policy matters.

@@ -7,6 +7,7 @@
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
@@ -21,12 +22,6 @@ constexpr const char* kTemplate =
 
 class RenderPrompts : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) / "allot-render-prompts";
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   void write(const std::string& name, const std::string& text) {
     replace_file(folder_ / name, text);
   }
@@ -36,7 +31,8 @@ class RenderPrompts : public ::testing::Test {
     return prompts.held()[0].text;
   }
 
-  fs::path folder_;
+  testing::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path();
 };
 
 Prompt question() {

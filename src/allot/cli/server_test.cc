@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "allot/cli/testing/program.h"
+#include "allot/core/testing/temporary_folder.h"
 #include "allot/remote/testing/fake_server.h"
 #include "allot/text/char_tokenizer.h"
 
@@ -32,11 +33,6 @@ using testing::Ended;
 class ServedTraining : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) /
-              (std::string("allot-served-") + std::to_string(::getpid()) + "-" +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     std::ofstream(folder_ / "served.yaml")
         << "data: {task: digit_sort, digit_sort: {digits: {min: 1, max: 3}, train: 40, test: 10}}\n"
            "model: {dim: 16, layers: 1, heads: 2, kv_heads: 1, ffn: 32}\n"
@@ -45,7 +41,6 @@ class ServedTraining : public ::testing::Test {
            "rollout: {engine: server, server: {backoff_s: 0.001, backoff_max_s: 0.01, "
            "retries: 100}}\n";
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   Ended train(const std::string& more) const {
     const std::string command =
@@ -95,7 +90,8 @@ class ServedTraining : public ::testing::Test {
     return fake;
   }
 
-  fs::path folder_;
+  testing::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path();
   std::mutex mutex_;
   std::optional<CharTokenizer> tokenizer_;
   std::set<std::uint64_t> loaded_;  // different weights that were loaded

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "allot/core/error.h"
+#include "allot/core/testing/temporary_folder.h"
 
 namespace allot {
 namespace {
@@ -22,7 +23,8 @@ Rollout response(const PromptSet& prompts, std::size_t place, const std::string&
 }
 
 TEST(HeldOut, IsJudgedByTheMathVerifierInBothProfiles) {
-  const fs::path file = fs::path(::testing::TempDir()) / "allot_held_out.jsonl";
+  const testing::TemporaryFolder folder;
+  const fs::path file = folder / "held_out.jsonl";
   std::ofstream(file) << R"({"problem": "How many?", "answer": "72"})"
                       << "\n";
   TaskOptions options;
@@ -43,7 +45,6 @@ TEST(HeldOut, IsJudgedByTheMathVerifierInBothProfiles) {
   set = read_held_out({"one", file.string()}, options, 0);
   EXPECT_EQ(set.flexible, nullptr);
   EXPECT_FALSE(set.verifier->score(rollouts, *set.prompts)[0].correct);
-  fs::remove(file);
 }
 
 // The benchmarks as they are published: how many problems each has, and that its own answers are

@@ -237,6 +237,22 @@ TEST_F(StreamedTask, ARowThatIsAnotherIsAnErrorToo) {
   }
 }
 
+// Ids that are written out stay the same when an answer changes.
+TEST_F(StreamedTask, ARowWithAnotherAnswerIsAnErrorToo) {
+  TaskOptions options;
+  options.train = file("rows.jsonl", R"({"id":1,"prompt":"a","answer":"7"}
+{"id":2,"prompt":"b","answer":"7"})");
+  const fs::file_time_type time = fs::last_write_time(options.train);
+  const Task streamed = task(options, Streaming::Always);
+  file("rows.jsonl", R"({"id":1,"prompt":"a","answer":"8"}
+{"id":2,"prompt":"b","answer":"8"})");
+  fs::last_write_time(options.train, time);
+  for (const PromptId id : streamed.train->ids()) {
+    const std::string error = error_of([&] { streamed.train->get(id); });
+    EXPECT_NE(error.find("the file was changed"), std::string::npos) << error;
+  }
+}
+
 TEST_F(StreamedTask, AFileThatIsReplacedIsStillTheOldOne) {
   TaskOptions options;
   options.train = file("rows.jsonl", lines(50));

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "allot/core/testing/temporary_folder.h"
+
 namespace allot::testing {
 
 struct Ended {
@@ -26,15 +28,6 @@ inline std::string quoted(const std::string& text) { return "'" + text + "'"; }
 
 class Program : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::path(::testing::TempDir()) /
-              (std::string("allot program ") +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   Ended run(const std::string& arguments, const std::string& environment = "") const {
     const std::string command = "cd " + quoted(folder_.string()) + " && " + environment + " " +
                                 quoted(ALLOT_PROGRAM) + " " + arguments + " 2>&1";
@@ -116,7 +109,8 @@ class Program : public ::testing::Test {
     return child;
   }
 
-  std::filesystem::path folder_;
+  testing::TemporaryFolder temporary_;
+  std::filesystem::path folder_ = temporary_.path();
 };
 
 }  // namespace allot::testing
