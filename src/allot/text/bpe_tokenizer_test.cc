@@ -58,7 +58,8 @@ TEST(BpeTokenizer, GivesTheIdsOfThePackage) {
     EXPECT_EQ(tokenizer.encode_document(text), row["document"].get<Ids>());
     // The package reads an added token as if it were written in the byte alphabet, which breaks a
     // literal caf\u00e9; here it is decoded as what it is.
-    if (text.find("caf\u00e9") == std::string::npos && text.find("cafe\u0301") == std::string::npos) {
+    if (text.find("caf\u00e9") == std::string::npos &&
+        text.find("cafe\u0301") == std::string::npos) {
       EXPECT_EQ(tokenizer.decode(row["ids"].get<Ids>()), row["decoded"].get<std::string>());
     }
   }
