@@ -38,7 +38,7 @@ set(operating_system "^(sys/[a-z]+|dirent|dlfcn|fcntl|malloc|netinet/in|poll|pth
 
 set(rooms "")
 function(allot_room name)
-  cmake_parse_arguments(ROOM "" "PROGRAM" "USES;TESTS_USE;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "LIGHT" "PROGRAM;TOGETHER" "USES;TESTS_USE;LIBS" ${ARGN})
   set(rooms ${rooms} ${name} PARENT_SCOPE)
   set(uses_${name} ${ROOM_USES} PARENT_SCOPE)
   set(tests_use_${name} ${ROOM_TESTS_USE} PARENT_SCOPE)

@@ -38,6 +38,8 @@ endforeach()
 
 add_library(allot_dep_torch INTERFACE)
 target_include_directories(allot_dep_torch SYSTEM INTERFACE ${_links})
+# Its headers then include the operations they need, not all two thousand.
+target_compile_definitions(allot_dep_torch INTERFACE AT_PER_OPERATOR_HEADERS)
 set(_lib ${ALLOT_TORCH_DIR}/lib)
 target_link_libraries(allot_dep_torch INTERFACE ${_lib}/libtorch_cpu.so ${_lib}/libc10.so)
 if(EXISTS ${_lib}/libtorch_cuda.so)

@@ -17,8 +17,6 @@
 namespace allot::python {
 namespace {
 
-constexpr std::uint64_t kMost32 = std::numeric_limits<std::uint32_t>::max();
-constexpr std::uint64_t kMost64 = std::numeric_limits<std::uint64_t>::max();
 constexpr std::string_view kBudget = "an allot.Budget";
 
 // Runs without the interpreter's lock, as the only call inside this controller.

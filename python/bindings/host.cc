@@ -1,7 +1,6 @@
 #include "bindings/host.h"
 
 #include <iterator>
-#include <limits>
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -12,37 +11,34 @@
 namespace allot::python {
 namespace {
 
-constexpr std::uint64_t kCount32 = std::numeric_limits<std::uint32_t>::max();
-constexpr std::uint64_t kCount64 = std::numeric_limits<std::int64_t>::max();
-
 struct BudgetField {
   const char* name;
   std::optional<std::uint64_t> GivenBudget::*member;
   std::uint64_t low, high;
   const char* doc;
 };
-constexpr BudgetField kBudget[] = {
-    {"groups", &GivenBudget::groups, 1, kCount32,
+constexpr BudgetField kBudgetFields[] = {
+    {"groups", &GivenBudget::groups, 1, kMost32,
      "groups wanted in the update; default: the prompts shown over Needs.candidate_factor"},
-    {"rollouts", &GivenBudget::rollouts, 1, kCount64,
+    {"rollouts", &GivenBudget::rollouts, 1, kMost63,
      "rollouts aimed at in the step; default: groups x group_size"},
-    {"tokens", &GivenBudget::tokens, 0, kCount64, "generated tokens aimed at; default: no aim"},
-    {"hard_rollouts", &GivenBudget::hard_rollouts, 0, kCount64, "most rollouts of the step"},
-    {"hard_tokens", &GivenBudget::hard_tokens, 0, kCount64,
+    {"tokens", &GivenBudget::tokens, 0, kMost63, "generated tokens aimed at; default: no aim"},
+    {"hard_rollouts", &GivenBudget::hard_rollouts, 0, kMost63, "most rollouts of the step"},
+    {"hard_tokens", &GivenBudget::hard_tokens, 0, kMost63,
      "most generated tokens of the step; a request reserves n x max_tokens of them"},
-    {"run_rollouts", &GivenBudget::run_rollouts, 0, kCount64, "most rollouts of the whole run"},
-    {"run_steps", &GivenBudget::run_steps, 0, kCount64, "steps the run is planned for"},
-    {"n_min", &GivenBudget::n_min, 0, kCount32, "least rollouts of a planned prompt"},
-    {"n_max", &GivenBudget::n_max, 0, kCount32, "most rollouts of a prompt in the step"},
-    {"max_tokens", &GivenBudget::max_tokens, 1, kCount32, "tokens of the longest answer"}};
+    {"run_rollouts", &GivenBudget::run_rollouts, 0, kMost63, "most rollouts of the whole run"},
+    {"run_steps", &GivenBudget::run_steps, 0, kMost63, "steps the run is planned for"},
+    {"n_min", &GivenBudget::n_min, 0, kMost32, "least rollouts of a planned prompt"},
+    {"n_max", &GivenBudget::n_max, 0, kMost32, "most rollouts of a prompt in the step"},
+    {"max_tokens", &GivenBudget::max_tokens, 1, kMost32, "tokens of the longest answer"}};
 
 GivenBudget make_budget(const nb::kwargs& given) {
   std::vector<std::string> names;
-  for (const BudgetField& field : kBudget) names.emplace_back(field.name);
+  for (const BudgetField& field : kBudgetFields) names.emplace_back(field.name);
   GivenBudget budget;
   each_keyword(given, names, "Budget", [&](std::size_t i, nb::handle value) {
     if (value.is_none()) return;
-    const BudgetField& field = kBudget[i];
+    const BudgetField& field = kBudgetFields[i];
     budget.*field.member = whole(value, {concat("Budget.", field.name)}, field.low, field.high,
                                  concat("a whole number of at least ", field.low));
   });
@@ -51,7 +47,7 @@ GivenBudget make_budget(const nb::kwargs& given) {
 
 std::string budget_text(const GivenBudget& budget) {
   std::string text;
-  for (const BudgetField& field : kBudget)
+  for (const BudgetField& field : kBudgetFields)
     if (budget.*field.member)
       text += concat(text.empty() ? "" : ", ", field.name, "=", *(budget.*field.member));
   return concat("allot.Budget(", text, ")");
@@ -61,7 +57,7 @@ void bind_budget(nb::module_& m) {
   nb::class_<GivenBudget> budget(
       m, "Budget", "What a step may spend. A field that is None is left at its default.");
   std::string signature = "def __init__(self, *";
-  for (const BudgetField& field : kBudget) {
+  for (const BudgetField& field : kBudgetFields) {
     signature += concat(", ", field.name, ": int | None = None");
     budget.def_prop_ro(
         field.name, [member = field.member](const GivenBudget& self) { return self.*member; },
@@ -105,7 +101,7 @@ HostTraits make_host(const nb::kwargs& given) {
       host.grain = static_cast<Grain>(one_of(value, place, names_of(Grain::Round)));
     else if (i < 3)
       (i == 1 ? host.max_rounds : host.max_tokens) = static_cast<std::uint32_t>(
-          whole(value, place, 0, kCount32, "a whole number, 0 = unknown or any,"));
+          whole(value, place, 0, kMost32, "a whole number, 0 = unknown or any,"));
     else
       host.*kFeatures[i - 3].served = yes_no(value, place);
   });

@@ -29,7 +29,7 @@ nb::object value_of(const Option& option) {
   return std::visit(
       [](const auto& slot) -> nb::object {
         if constexpr (std::is_same_v<std::decay_t<decltype(slot)>, Option::EnumSlot>)
-          return nb::cast(slot.names[slot.get()]);
+          return nb::cast(slot.name());
         else
           return nb::cast(*slot);
       },
@@ -41,7 +41,8 @@ OptionView view_of(const Option& option, std::string name) {
       std::move(name), option.key, option.type(), option.help, value_of(option), {}, {}};
   if (std::isfinite(option.range.low) || std::isfinite(option.range.high))
     view.range = option.range;
-  if (const auto* slot = std::get_if<Option::EnumSlot>(&option.slot)) view.choices = slot->names;
+  if (const auto* slot = std::get_if<Option::EnumSlot>(&option.slot))
+    for (const Choice& choice : slot->choices) view.choices.emplace_back(choice.name);
   return view;
 }
 

@@ -1,7 +1,6 @@
 #include "bindings/outcome_fields.h"
 
 #include <cmath>
-#include <limits>
 
 #include "bindings/host.h"
 #include "bindings/prompts.h"
@@ -9,8 +8,6 @@
 namespace allot::python {
 namespace {
 
-constexpr std::uint64_t kMost32 = std::numeric_limits<std::uint32_t>::max();
-constexpr std::uint64_t kMost63 = std::numeric_limits<std::int64_t>::max();
 constexpr std::string_view kReward = "a number, None or NaN (not scorable), or an exception";
 
 // ---- whole numbers

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,11 @@ std::string described(nb::handle value);
 
 [[noreturn]] void refuse(const Place& place, std::string_view given, std::string_view needed);
 [[noreturn]] void refuse_value(const Place& place, nb::handle value, std::string_view needed);
+
+// The largest of 32, 63 and 64 bits.
+inline constexpr std::uint64_t kMost32 = std::numeric_limits<std::uint32_t>::max();
+inline constexpr std::uint64_t kMost63 = std::numeric_limits<std::int64_t>::max();
+inline constexpr std::uint64_t kMost64 = std::numeric_limits<std::uint64_t>::max();
 
 std::uint64_t whole(nb::handle value, const Place& place, std::uint64_t low, std::uint64_t high,
                     std::string_view needed);

@@ -89,7 +89,7 @@ TEST(RewardFunctions, WeightsAddUpAndTheJudgeSaysWhatIsCorrect) {
   EXPECT_EQ(score_of(options, response(1, "<think>hm</think> \\boxed{42}", 4)).reward, 1.25f);
 }
 
-std::string refusal(const RewardOptions& options) {
+std::string rewards_refusal(const RewardOptions& options) {
   try {
     options.validate();
   } catch (const Error& error) {
@@ -100,26 +100,26 @@ std::string refusal(const RewardOptions& options) {
 }
 
 TEST(RewardOptions, WhatMakesNoSenseIsNamed) {
-  EXPECT_EQ(refusal({}), "");
+  EXPECT_EQ(rewards_refusal({}), "");
   RewardOptions options;
   options.functions = {"maths"};
-  EXPECT_NE(refusal(options).find("did you mean 'math'?"), std::string::npos);
+  EXPECT_NE(rewards_refusal(options).find("did you mean 'math'?"), std::string::npos);
   options.functions = {};
-  EXPECT_NE(refusal(options).find("one or more"), std::string::npos);
+  EXPECT_NE(rewards_refusal(options).find("one or more"), std::string::npos);
   options.functions = {"math", "math"};
-  EXPECT_NE(refusal(options).find("given twice"), std::string::npos);
+  EXPECT_NE(rewards_refusal(options).find("given twice"), std::string::npos);
   options.functions = {"math", "format"};
   options.weights = {1};
-  EXPECT_NE(refusal(options).find("1 were given for 2"), std::string::npos);
+  EXPECT_NE(rewards_refusal(options).find("1 were given for 2"), std::string::npos);
   options.weights = {};
   for (const char* gate : {"format", ":math", "format:", "format:math:x", "format:math:1x"}) {
     options.gate = {gate};
-    EXPECT_NE(refusal(options).find("EASY:HARD"), std::string::npos) << gate;
+    EXPECT_NE(rewards_refusal(options).find("EASY:HARD"), std::string::npos) << gate;
   }
   options.gate = {"format:exact"};
-  EXPECT_NE(refusal(options).find("'exact' is not among"), std::string::npos);
+  EXPECT_NE(rewards_refusal(options).find("'exact' is not among"), std::string::npos);
   options.gate = {"format:math:0.75"};
-  EXPECT_EQ(refusal(options), "");
+  EXPECT_EQ(rewards_refusal(options), "");
   EXPECT_EQ(options.rules().gates.at(0).least, 0.75);
 }
 

@@ -4,6 +4,7 @@
 //
 //   ALLOT_KILLS=50 build/allot_cli_test --gtest_filter='Kill.*'
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -48,7 +49,8 @@ class Kill : public testing::Program {
   std::string scalars_text(const std::vector<Metric>& metrics) const {
     std::string text;
     for (const Metric& metric : metrics)
-      if (!is_time(metric.name)) text += concat(metric.name, "=", std::hexfloat, metric.value, " ");
+      if (!is_time(metric.name))
+        text += concat(metric.name, "=", std::bit_cast<std::uint64_t>(metric.value), " ");
     return text + "\n";
   }
 

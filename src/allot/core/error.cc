@@ -1,6 +1,8 @@
 #include "allot/core/error.h"
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -20,6 +22,26 @@ std::string message(std::string_view where, std::string_view what, std::string_v
 
 Error::Error(ErrorKind kind, std::string_view where, std::string_view what, std::string_view hint)
     : std::runtime_error(message(where, what, hint)), kind_(kind) {}
+
+MessagePart::MessagePart(double number) {
+  const auto end = std::to_chars(buffer_, std::end(buffer_), number, std::chars_format::general, 6);
+  text_ = std::string_view(buffer_, end.ptr);
+}
+void MessagePart::write(long long number) {
+  text_ = std::string_view(buffer_, std::to_chars(buffer_, std::end(buffer_), number).ptr);
+}
+void MessagePart::write(unsigned long long number) {
+  text_ = std::string_view(buffer_, std::to_chars(buffer_, std::end(buffer_), number).ptr);
+}
+
+std::string joined_parts(std::initializer_list<MessagePart> parts) {
+  std::size_t size = 0;
+  for (const MessagePart& part : parts) size += part.text().size();
+  std::string text;
+  text.reserve(size);
+  for (const MessagePart& part : parts) text += part.text();
+  return text;
+}
 
 // Optimal string alignment: row i of the table from rows i - 1 and i - 2.
 std::size_t edit_distance(std::string_view a, std::string_view b) {

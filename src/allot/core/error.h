@@ -6,7 +6,8 @@
 // pool) are values and never throw. Below cli/ nothing catches an Error only to print it.
 #pragma once
 
-#include <sstream>
+#include <concepts>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -32,12 +33,38 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
+// What concat() takes: text, a character or a number.
+class MessagePart {
+ public:
+  MessagePart(std::string_view text) : text_(text) {}
+  MessagePart(const std::string& text) : text_(text) {}
+  MessagePart(const char* text) : text_(text) {}
+  MessagePart(char character) : buffer_{character}, text_(buffer_, 1) {}
+  MessagePart(double number);  // six significant digits
+  template <std::integral T>
+  MessagePart(T number) {
+    if constexpr (std::signed_integral<T>)
+      write(static_cast<long long>(number));
+    else
+      write(static_cast<unsigned long long>(number));
+  }
+  MessagePart(const MessagePart&) = delete;
+  std::string_view text() const { return text_; }
+
+ private:
+  void write(long long number);
+  void write(unsigned long long number);
+
+  char buffer_[24];
+  std::string_view text_;
+};
+
+std::string joined_parts(std::initializer_list<MessagePart> parts);
+
 // "a", 3, 0.5 -> "a30.5". For messages only; numbers that are stored go through JSON.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+  return joined_parts({MessagePart(parts)...});
 }
 
 // The candidate most like `given` by edit distance, or "" if none is near. For "did you mean".

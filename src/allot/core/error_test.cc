@@ -1,6 +1,10 @@
 #include "allot/core/error.h"
 
+#include <cstdint>
+#include <limits>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -27,6 +31,24 @@ TEST(Error, KindsAreExitCodes) {
   EXPECT_EQ(Error(ErrorKind::Model, "", "").exit_code(), 4);
   EXPECT_EQ(Error(ErrorKind::Sampler, "", "").exit_code(), 5);
   EXPECT_EQ(Error(ErrorKind::Internal, "", "").exit_code(), 70);
+}
+
+// As a stream would write it.
+TEST(Concat, WritesTextCharactersAndNumbers) {
+  const std::string name = "b";
+  EXPECT_EQ(concat("a", name, std::string_view("cd").substr(1), '-', 3, " ", -7L, true),
+            "abd-3 -71");
+  EXPECT_EQ(concat(std::numeric_limits<std::uint64_t>::max()), "18446744073709551615");
+  EXPECT_EQ(concat(std::numeric_limits<std::int64_t>::min()), "-9223372036854775808");
+  EXPECT_EQ(concat(), "");
+  for (const double number :
+       {0.0, -0.0, 0.1, 1.0 / 3, -1234567.0, 1e-5, 1e100, 123456.0, 2.5e-300,
+        std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::max()}) {
+    std::ostringstream out;
+    out << number;
+    EXPECT_EQ(concat(number), out.str());
+  }
+  EXPECT_EQ(concat(0.5f), "0.5");
 }
 
 TEST(EditDistance, CountsInsertionsDeletionsReplacementsAndSwaps) {

@@ -121,9 +121,10 @@ struct Setter {
   }
   void operator()(const Option::EnumSlot& slot) const {
     const std::string_view body = trimmed(text);
-    const auto found = std::find(slot.names.begin(), slot.names.end(), body);
-    if (found == slot.names.end()) refuse(option, text, concat("one of ", option.type()));
-    slot.set(static_cast<std::size_t>(found - slot.names.begin()));
+    const auto found = std::find_if(slot.choices.begin(), slot.choices.end(),
+                                    [&](const Choice& choice) { return choice.name == body; });
+    if (found == slot.choices.end()) refuse(option, text, concat("one of ", option.type()));
+    slot.write(slot.value, found->value);
   }
 };
 
@@ -131,7 +132,7 @@ ordered_json json_value(const Option& option) {
   return std::visit(
       [](const auto& slot) -> ordered_json {
         if constexpr (std::is_same_v<std::decay_t<decltype(slot)>, Option::EnumSlot>)
-          return slot.names[slot.get()];
+          return slot.name();
         else
           return *slot;
       },
@@ -158,6 +159,16 @@ void write_yaml(const ordered_json& node, std::size_t depth, std::string& out) {
 
 }  // namespace
 
+const char* Option::EnumSlot::name() const {
+  const int now = read(value);
+  const auto found = std::find_if(choices.begin(), choices.end(),
+                                  [&](const Choice& choice) { return choice.value == now; });
+  if (found == choices.end())
+    throw Error(ErrorKind::Internal, "options",
+                concat("value ", now, " of an enum has no name among ", choices.size()));
+  return found->name;
+}
+
 std::string Option::type() const {
   struct Name {
     std::string operator()(bool*) const { return "bool"; }
@@ -170,7 +181,8 @@ std::string Option::type() const {
     std::string operator()(std::vector<std::string>*) const { return "list of text"; }
     std::string operator()(const EnumSlot& slot) const {
       std::string all;
-      for (const std::string& name : slot.names) all += (all.empty() ? "" : " | ") + name;
+      for (const Choice& choice : slot.choices)
+        all += concat(all.empty() ? "" : " | ", choice.name);
       return all;
     }
   };
@@ -245,7 +257,43 @@ std::string OptionList::yaml() const {
   return out;
 }
 
-void FieldVisitor::push(const char* name, Option::Slot slot, Range range, std::string help) {
+FieldVisitor::FieldVisitor(std::vector<Option>& out, std::string prefix)
+    : out_(out), prefix_(std::move(prefix)) {}
+
+void FieldVisitor::operator()(const char* name, int& value, Range range, std::string_view help) {
+  push(name, &value, range, help);
+}
+void FieldVisitor::operator()(const char* name, std::uint64_t& value, Range range,
+                              std::string_view help) {
+  push(name, &value, range, help);
+}
+void FieldVisitor::operator()(const char* name, double& value, Range range, std::string_view help) {
+  push(name, &value, range, help);
+}
+void FieldVisitor::operator()(const char* name, std::vector<int>& value, Range range,
+                              std::string_view help) {
+  push(name, &value, range, help);
+}
+void FieldVisitor::operator()(const char* name, std::vector<double>& value, Range range,
+                              std::string_view help) {
+  push(name, &value, range, help);
+}
+void FieldVisitor::operator()(const char* name, bool& value, std::string_view help) {
+  push(name, &value, {}, help);
+}
+void FieldVisitor::operator()(const char* name, std::string& value, std::string_view help) {
+  push(name, &value, {}, help);
+}
+void FieldVisitor::operator()(const char* name, std::vector<std::string>& value,
+                              std::string_view help) {
+  push(name, &value, {}, help);
+}
+
+std::string FieldVisitor::joined(const char* name) const {
+  return prefix_.empty() ? name : prefix_ + "." + name;
+}
+
+void FieldVisitor::push(const char* name, Option::Slot slot, Range range, std::string_view help) {
   Option option;
   option.key = joined(name);
   for (const Option& other : out_)
@@ -254,7 +302,7 @@ void FieldVisitor::push(const char* name, Option::Slot slot, Range range, std::s
                   concat("key '", option.key, "' is declared twice"));
   option.slot = std::move(slot);
   option.range = range;
-  option.help = std::move(help);
+  option.help = help;
   option.default_text = option.text();
   out_.push_back(std::move(option));
 }

@@ -19,7 +19,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <limits>
 #include <string>
@@ -37,18 +36,33 @@ struct Range {
   double high = std::numeric_limits<double>::infinity();
 };
 
+// A value of an enum and what it is called.
+struct Choice {
+  const char* name;
+  int value;
+};
+
 template <class Enum>
 struct Choices {
-  Choices(std::initializer_list<std::pair<const char*, Enum>> list) : list(list) {}
-  std::vector<std::pair<const char*, Enum>> list;
+  struct Item : Choice {
+    Item(const char* name, Enum value) : Choice{name, static_cast<int>(value)} {}
+  };
+  Choices(std::initializer_list<Item> items) {
+    for (const Item& item : items) list.push_back(item);
+  }
+  std::vector<Choice> list;
 };
 
 struct Option {
-  // What holds the value; EnumSlot stands for any enum.
+  // What holds the value; EnumSlot stands for any enum. Its type is hidden here, at once, so that
+  // all that is done with options is compiled once and not for each enum and in each source.
   struct EnumSlot {
-    std::vector<std::string> names;
-    std::function<std::size_t()> get;
-    std::function<void(std::size_t)> set;
+    std::vector<Choice> choices;
+    void* value;
+    int (*read)(const void* value);
+    void (*write)(void* value, int choice);
+    // The name of the value.
+    const char* name() const;
   };
   using Slot = std::variant<bool*, int*, std::uint64_t*, double*, std::string*, std::vector<int>*,
                             std::vector<double>*, std::vector<std::string>*, EnumSlot>;
@@ -103,45 +117,25 @@ class OptionList {
 // The visitor that fields() is called with; only OptionList makes one.
 class FieldVisitor {
  public:
-  FieldVisitor(std::vector<Option>& out, std::string prefix)
-      : out_(out), prefix_(std::move(prefix)) {}
+  FieldVisitor(std::vector<Option>& out, std::string prefix);
 
-  void operator()(const char* name, int& value, Range range, std::string help) {
-    push(name, &value, range, std::move(help));
-  }
-  void operator()(const char* name, std::uint64_t& value, Range range, std::string help) {
-    push(name, &value, range, std::move(help));
-  }
-  void operator()(const char* name, double& value, Range range, std::string help) {
-    push(name, &value, range, std::move(help));
-  }
-  void operator()(const char* name, std::vector<int>& value, Range range, std::string help) {
-    push(name, &value, range, std::move(help));
-  }
-  void operator()(const char* name, std::vector<double>& value, Range range, std::string help) {
-    push(name, &value, range, std::move(help));
-  }
-  void operator()(const char* name, bool& value, std::string help) {
-    push(name, &value, {}, std::move(help));
-  }
-  void operator()(const char* name, std::string& value, std::string help) {
-    push(name, &value, {}, std::move(help));
-  }
-  void operator()(const char* name, std::vector<std::string>& value, std::string help) {
-    push(name, &value, {}, std::move(help));
-  }
+  void operator()(const char* name, int& value, Range range, std::string_view help);
+  void operator()(const char* name, std::uint64_t& value, Range range, std::string_view help);
+  void operator()(const char* name, double& value, Range range, std::string_view help);
+  void operator()(const char* name, std::vector<int>& value, Range range, std::string_view help);
+  void operator()(const char* name, std::vector<double>& value, Range range, std::string_view help);
+  void operator()(const char* name, bool& value, std::string_view help);
+  void operator()(const char* name, std::string& value, std::string_view help);
+  void operator()(const char* name, std::vector<std::string>& value, std::string_view help);
   template <class Enum>
   requires std::is_enum_v<Enum>
-  void operator()(const char* name, Enum& value, Choices<Enum> choices, std::string help) {
-    Option::EnumSlot slot;
-    for (const auto& choice : choices.list) slot.names.emplace_back(choice.first);
-    slot.get = [&value, list = choices.list] {
-      std::size_t i = 0;
-      while (i + 1 < list.size() && list[i].second != value) ++i;
-      return i;
-    };
-    slot.set = [&value, list = choices.list](std::size_t i) { value = list[i].second; };
-    push(name, std::move(slot), {}, std::move(help));
+  void operator()(const char* name, Enum& value, Choices<Enum> choices, std::string_view help) {
+    push(name,
+         Option::EnumSlot{
+             std::move(choices.list), &value,
+             [](const void* v) { return static_cast<int>(*static_cast<const Enum*>(v)); },
+             [](void* v, int choice) { *static_cast<Enum*>(v) = static_cast<Enum>(choice); }},
+         {}, help);
   }
   template <class T>
   requires std::is_class_v<T>
@@ -151,10 +145,8 @@ class FieldVisitor {
   }
 
  private:
-  std::string joined(const char* name) const {
-    return prefix_.empty() ? name : prefix_ + "." + name;
-  }
-  void push(const char* name, Option::Slot slot, Range range, std::string help);
+  std::string joined(const char* name) const;
+  void push(const char* name, Option::Slot slot, Range range, std::string_view help);
 
   std::vector<Option>& out_;
   std::string prefix_;

@@ -12,6 +12,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
+#include <c10/util/StringUtil.h>
 
 #include "allot/core/durable_file.h"
 #include "allot/core/error.h"
@@ -126,8 +127,8 @@ void LoraAdapter::load(const std::string& folder) {
     }
     if (found->second.sizes() != one.tensor.sizes()) {
       throw Error(ErrorKind::Model, path,
-                  concat("\"", one.name, "\" has shape ", found->second.sizes(), "; ",
-                         one.tensor.sizes(), " is needed"));
+                  concat("\"", one.name, "\" has shape ", c10::str(found->second.sizes()), "; ",
+                         c10::str(one.tensor.sizes()), " is needed"));
     }
   }
   if (stored.size() != wanted.size()) {

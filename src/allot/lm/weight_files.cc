@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include <c10/util/StringUtil.h>
 #include <nlohmann/json.hpp>
 
 #include "allot/core/durable_file.h"
@@ -116,8 +117,8 @@ at::Tensor WeightFiles::take(const std::string& name, const std::vector<std::int
   const auto [file, entry] = found->second;
   if (entry->shape != shape) {
     throw Error(ErrorKind::Model, file->path(),
-                concat("\"", name, "\" has shape ", at::IntArrayRef(entry->shape), "; ",
-                       at::IntArrayRef(shape), " is needed by config.json"));
+                concat("\"", name, "\" has shape ", c10::str(at::IntArrayRef(entry->shape)), "; ",
+                       c10::str(at::IntArrayRef(shape)), " is needed by config.json"));
   }
   places_.erase(found);
   return file->read(*entry, type, device);

@@ -24,7 +24,7 @@ using Json = nlohmann::json;
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::uint64_t kSmallShards = 6000;
 
-std::string refusal_of(const std::string& folder) {
+std::string folder_refusal(const std::string& folder) {
   try {
     Model::load(folder, at::kFloat, at::kCPU);
   } catch (const Error& error) {
@@ -58,7 +58,7 @@ TEST(WeightFiles, ShardsAreCutAtTheLimitAndListed) {
   }
   EXPECT_EQ(index["metadata"]["total_size"], total);
   EXPECT_TRUE(sizes.contains(concat("model-00001-of-0000", sizes.size(), ".safetensors")));
-  EXPECT_EQ(refusal_of(folder.path()), "");
+  EXPECT_EQ(folder_refusal(folder.path()), "");
 }
 
 // A folder that is written over holds the new files only, and what others put there.
@@ -72,7 +72,7 @@ TEST(WeightFiles, SavingAgainRemovesWhatNoLongerBelongs) {
   EXPECT_EQ(folder.entries(), 3u);
   model.save(folder.path(), {.shard_bytes = kSmallShards});
   EXPECT_FALSE(fs::exists(folder.file("model.safetensors")));
-  EXPECT_EQ(refusal_of(folder.path()), "");
+  EXPECT_EQ(folder_refusal(folder.path()), "");
 }
 
 TEST(WeightFiles, RefusesShardsThatDoNotFitTheirIndex) {
@@ -83,7 +83,7 @@ TEST(WeightFiles, RefusesShardsThatDoNotFitTheirIndex) {
     Json index = Json::parse(read_file(folder.file(kIndex)));
     spoil(index);
     folder.write(kIndex, index.dump());
-    const std::string message = refusal_of(folder.path());
+    const std::string message = folder_refusal(folder.path());
     EXPECT_NE(message, "");
     return message;
   };
@@ -109,16 +109,16 @@ TEST(WeightFiles, RefusesShardsThatDoNotFitTheirIndex) {
   model.save(folder.path(), {.shard_bytes = kSmallShards});
   const std::string shard = Json::parse(read_file(folder.file(kIndex)))["weight_map"][norm];
   fs::resize_file(folder.file(shard), fs::file_size(folder.file(shard)) - 1);
-  expect_mentions(refusal_of(folder.path()), {shard, "truncated"});
+  expect_mentions(folder_refusal(folder.path()), {shard, "truncated"});
 }
 
 TEST(WeightFiles, NamesAFolderWithoutWeights) {
   const TemporaryFolder folder;
   lively_model(example_configs()[0].config, 1, at::kFloat).save(folder.path());
   fs::remove(folder.file("model.safetensors"));
-  expect_mentions(refusal_of(folder.path()), {"model.safetensors", "neither"});
+  expect_mentions(folder_refusal(folder.path()), {"model.safetensors", "neither"});
   folder.write("pytorch_model.bin", "x");
-  expect_mentions(refusal_of(folder.path()), {"pytorch_model.bin", "safe_serialization"});
+  expect_mentions(folder_refusal(folder.path()), {"pytorch_model.bin", "safe_serialization"});
 }
 
 TEST(WeightFiles, HalfPrecisionIsKeptExactly) {
@@ -145,7 +145,7 @@ TEST(WeightFiles, EndTokensComeFromTheGenerationConfig) {
   folder.write("generation_config.json", R"({"eos_token_id": [5, 3], "temperature": 0.6})");
   EXPECT_EQ(read_model_config(folder.path()).end_tokens, (std::vector<std::int32_t>{5, 3}));
   folder.write("generation_config.json", "no json");
-  expect_mentions(refusal_of(folder.path()), {"generation_config.json"});
+  expect_mentions(folder_refusal(folder.path()), {"generation_config.json"});
 }
 
 TEST(WeightFiles, CompanionsAreCopiedUnchanged) {

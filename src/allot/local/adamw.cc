@@ -10,6 +10,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros_like.h>
+#include <c10/util/StringUtil.h>
 
 #include "allot/core/error.h"
 #include "allot/lm/safetensors.h"
@@ -96,9 +97,10 @@ void AdamW::load(const std::string& path, std::uint64_t updates) {
     if (found == stored.end())
       throw Error(ErrorKind::Model, path, concat("the tensor ", target.name, " is missing"));
     if (found->second.sizes() != target.tensor.sizes())
-      throw Error(ErrorKind::Model, path,
-                  concat("the tensor ", target.name, " has the shape ", found->second.sizes(),
-                         "; the model needs ", target.tensor.sizes()));
+      throw Error(
+          ErrorKind::Model, path,
+          concat("the tensor ", target.name, " has the shape ", c10::str(found->second.sizes()),
+                 "; the model needs ", c10::str(target.tensor.sizes())));
   }
   if (stored.size() != targets.size())
     throw Error(ErrorKind::Model, path,

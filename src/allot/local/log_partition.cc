@@ -13,6 +13,7 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
+#include <c10/util/StringUtil.h>
 
 #include "allot/core/error.h"
 #include "allot/lm/safetensors.h"
@@ -107,7 +108,7 @@ void LogPartition::load(const std::string& path) {
     if (found == stored.end() || found->second.sizes() != parameter.tensor.sizes())
       throw Error(ErrorKind::Model, path,
                   concat("the tensor ", parameter.name, " is missing or has another shape than ",
-                         parameter.tensor.sizes()));
+                         c10::str(parameter.tensor.sizes())));
   }
   for (const lm::NamedTensor& parameter : own) {
     at::Tensor tensor = parameter.tensor;

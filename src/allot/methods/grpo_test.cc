@@ -18,7 +18,7 @@ using testing::Settings;
 using testing::verdicts;
 
 // Advantages of one group of these outcomes.
-Played played(const std::vector<Outcome>& outcomes, Settings settings) {
+Played grpo(const std::vector<Outcome>& outcomes, Settings settings) {
   settings.emplace_back("alloc.group_size", std::to_string(outcomes.size()));
   Controller controller = controller_of("grpo", settings);
   return play(controller, {{7}, {}, {{7, outcomes}}}, budget_of(1, outcomes.size()));
@@ -32,25 +32,23 @@ void expect_advantages(const Played& played, const std::vector<double>& wanted) 
 
 TEST(Grpo, FourOfWhichTwoAreRight) {
   const auto r = rewards({1, 0, 1, 0});
-  expect_advantages(played(r, {}), {.865875, -.865875, .865875, -.865875});
-  expect_advantages(played(r, {{"adv.scale", "none"}}), {.5, -.5, .5, -.5});
-  expect_advantages(played(r, {{"adv.estimator", "leave_one_out"}}),
+  expect_advantages(grpo(r, {}), {.865875, -.865875, .865875, -.865875});
+  expect_advantages(grpo(r, {{"adv.scale", "none"}}), {.5, -.5, .5, -.5});
+  expect_advantages(grpo(r, {{"adv.estimator", "leave_one_out"}}),
                     {.666667, -.666667, .666667, -.666667});
 }
 
 TEST(Grpo, ThreeOfWhichOneIsRight) {
   const auto r = rewards({1, 0, 0});
-  expect_advantages(played(r, {{"adv.ddof", "0"}, {"adv.eps", "0"}}),
-                    {1.414214, -.707107, -.707107});
-  expect_advantages(played(r, {{"adv.ddof", "1"}, {"adv.eps", "0"}}),
-                    {1.154701, -.577350, -.577350});
-  expect_advantages(played(r, {{"adv.estimator", "leave_one_out"}}), {1, -.5, -.5});
+  expect_advantages(grpo(r, {{"adv.ddof", "0"}, {"adv.eps", "0"}}), {1.414214, -.707107, -.707107});
+  expect_advantages(grpo(r, {{"adv.ddof", "1"}, {"adv.eps", "0"}}), {1.154701, -.577350, -.577350});
+  expect_advantages(grpo(r, {{"adv.estimator", "leave_one_out"}}), {1, -.5, -.5});
 }
 
 TEST(Grpo, MissingRewardIsLeftOut) {
   auto r = rewards({1, 0, 0});
   r[1].scoring = Scoring::NotScorable;
-  const Played p = played(r, {{"adv.ddof", "0"}, {"adv.eps", "0"}});
+  const Played p = grpo(r, {{"adv.ddof", "0"}, {"adv.eps", "0"}});
   expect_advantages(p, {1, -1});
   EXPECT_EQ(p.kept(7), (std::vector<std::uint32_t>{0, 2}));
   EXPECT_EQ(p.report(7).counted_n, 2u);
@@ -61,19 +59,18 @@ TEST(Grpo, MissingRewardIsLeftOut) {
 
 TEST(Grpo, EqualRewardsShipNothing) {
   auto r = rewards(std::vector<double>(8, 0.1f));
-  const Played wrong = played(r, {});
+  const Played wrong = grpo(r, {});
   EXPECT_TRUE(wrong.batch.items.empty());
   EXPECT_EQ(wrong.report(7).cause, ZeroCause::AllWrong);
   EXPECT_FALSE(wrong.report(7).admitted);
   r[3].correct = true;
-  EXPECT_EQ(played(r, {}).report(7).cause, ZeroCause::Tie);
+  EXPECT_EQ(grpo(r, {}).report(7).cause, ZeroCause::Tie);
   for (Outcome& outcome : r) outcome.correct = true;
-  EXPECT_EQ(played(r, {}).report(7).cause, ZeroCause::AllRight);
+  EXPECT_EQ(grpo(r, {}).report(7).cause, ZeroCause::AllRight);
 }
 
 TEST(Grpo, ShipZeroRestoresTheDilution) {
-  const Played p =
-      played(rewards(std::vector<double>(8, 0.1f)), {{"alloc.grpo.ship_zero", "true"}});
+  const Played p = grpo(rewards(std::vector<double>(8, 0.1f)), {{"alloc.grpo.ship_zero", "true"}});
   ASSERT_EQ(p.batch.items.size(), 8u);
   for (const TrainItem& item : p.batch.items) EXPECT_EQ(item.advantage, 0.0f);  // exactly
   EXPECT_EQ(p.batch.groups.size(), 1u);
@@ -84,7 +81,7 @@ TEST(Grpo, OneScoredRolloutIsNeverTrainedOn) {
   auto r = rewards({1, 0});
   r[1].status = Status::Failed;
   for (const char* ship_zero : {"false", "true"}) {
-    const Played p = played(r, {{"alloc.grpo.ship_zero", ship_zero}});
+    const Played p = grpo(r, {{"alloc.grpo.ship_zero", ship_zero}});
     EXPECT_TRUE(p.batch.items.empty());
     EXPECT_EQ(p.report(7).cause, ZeroCause::Single);
   }
@@ -143,7 +140,7 @@ TEST(Grpo, NoSignalProbability) {
     for (std::uint32_t right = 0; right <= 8; ++right) {
       const double ways = std::tgamma(9) / std::tgamma(right + 1.0) / std::tgamma(9.0 - right);
       const double mass = ways * std::pow(p, right) * std::pow(1 - p, 8.0 - right);
-      if (played(verdicts(right, 8 - right), {}).batch.items.empty()) share += mass;
+      if (grpo(verdicts(right, 8 - right), {}).batch.items.empty()) share += mass;
     }
     EXPECT_NEAR(share, wanted, 5e-4);
     EXPECT_NEAR(share, none(p), 1e-12);

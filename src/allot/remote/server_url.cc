@@ -9,7 +9,7 @@
 namespace allot::remote {
 namespace {
 
-[[noreturn]] void refuse(const std::string& what, std::string_view hint = {}) {
+[[noreturn]] void refuse_url(const std::string& what, std::string_view hint = {}) {
   throw Error(ErrorKind::Config, "rollout.server.url", what, hint);
 }
 
@@ -32,18 +32,19 @@ std::size_t port_colon(std::string_view authority) {
 ServerUrl parse_server_url(const std::string& url) {
   const std::size_t scheme = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
   if (url.find('@') != std::string::npos)
-    refuse("an address with a user name or password was given; one without is needed",
-           "rollout.server.api_key_file names a file with the key");
+    refuse_url("an address with a user name or password was given; one without is needed",
+               "rollout.server.api_key_file names a file with the key");
   if (scheme == 0)
-    refuse(concat("'", url, "' was given; http://HOST:PORT or https://HOST is needed"));
+    refuse_url(concat("'", url, "' was given; http://HOST:PORT or https://HOST is needed"));
   if (url.find_first_of("?# \t\r\n") != std::string::npos)
-    refuse(concat("'", url, "' was given; an address without query and spaces is needed"));
+    refuse_url(concat("'", url, "' was given; an address without query and spaces is needed"));
   const std::size_t slash = std::min(url.find('/', scheme), url.size());
   const std::string_view authority = std::string_view(url).substr(scheme, slash - scheme);
   const std::size_t colon = port_colon(authority);
-  if (authority.empty() || colon == 0) refuse(concat("'", url, "' was given; a host is needed"));
+  if (authority.empty() || colon == 0)
+    refuse_url(concat("'", url, "' was given; a host is needed"));
   if (colon != std::string_view::npos && !is_port(authority.substr(colon + 1)))
-    refuse(concat("'", url, "' was given; a port of 1 .. 65535 is needed"));
+    refuse_url(concat("'", url, "' was given; a port of 1 .. 65535 is needed"));
   std::string prefix = url.substr(slash);
   while (prefix.ends_with('/')) prefix.pop_back();
   if (prefix.ends_with("/v1")) prefix.resize(prefix.size() - 3);

@@ -52,7 +52,7 @@ TEST(BpeTokenizer, GivesTheIdsOfThePackage) {
   for (const json& row : rows) {
     const BpeTokenizer& tokenizer = made(row["tokenizer"]);
     const std::string text = row["text"];
-    SCOPED_TRACE(concat(row["tokenizer"], " ", row["text"]));
+    SCOPED_TRACE(concat(row["tokenizer"].dump(), " ", row["text"].dump()));
     EXPECT_EQ(tokenizer.encode(text), row["ids"].get<Ids>());
     EXPECT_EQ(tokenizer.encode_beside_special(text), row["beside_special"].get<Ids>());
     EXPECT_EQ(tokenizer.encode_document(text), row["document"].get<Ids>());
