@@ -36,13 +36,13 @@ class Error : public std::runtime_error {
 // What concat() takes: text, a character or a number.
 class MessagePart {
  public:
-  MessagePart(std::string_view text) : text_(text) {}
-  MessagePart(const std::string& text) : text_(text) {}
-  MessagePart(const char* text) : text_(text) {}
-  MessagePart(char character) : buffer_{character}, text_(buffer_, 1) {}
-  MessagePart(double number);  // six significant digits
+  explicit MessagePart(std::string_view text) : text_(text) {}
+  explicit MessagePart(const std::string& text) : text_(text) {}
+  explicit MessagePart(const char* text) : text_(text) {}
+  explicit MessagePart(char character) : buffer_{character}, text_(buffer_, 1) {}
+  explicit MessagePart(double number);  // six significant digits
   template <std::integral T>
-  MessagePart(T number) {
+  explicit MessagePart(T number) {
     if constexpr (std::signed_integral<T>)
       write(static_cast<long long>(number));
     else

@@ -356,6 +356,19 @@ TEST(Forward, TrainingViewsKeepTheirGradients) {
   EXPECT_EQ(one.embedding.const_data_ptr(), model.embedding.const_data_ptr());
 }
 
+TEST(Forward, IsFreedWithoutABackwardPassToo) {
+  const ModelConfig config = example_configs()[0].config;
+  const Model view = lively_model(config, 8, at::kFloat).training_view();
+  const PackedRows rows = pack_shared(random_groups(config, 64, 1, 2, 5, 5));
+  for (const Kernels kernels : kBoth) {
+    at::Tensor hidden = hidden_states(view, rows, kernels);
+    ASSERT_TRUE(hidden.requires_grad());
+    const c10::weak_intrusive_ptr<c10::TensorImpl> whole(hidden._base().getIntrusivePtr());
+    hidden = at::Tensor();
+    EXPECT_TRUE(whole.expired());
+  }
+}
+
 TEST(Forward, NoTargetsIsAnEmptyLoss) {
   const ModelConfig config = example_configs()[0].config;
   const Model view = lively_model(config, 8, at::kFloat).training_view();

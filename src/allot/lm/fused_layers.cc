@@ -136,7 +136,8 @@ Tensor Pass<T>::run(const Keep& keep) {
     last_ = norm(a.middle.sum, delta, next_norm);
     keep(std::move(a));
   }
-  return last_.out;
+  // Not kept: backward() does without, and autograd's node of this pass would own its own output.
+  return std::move(last_.out);
 }
 
 template <class T>
