@@ -2,7 +2,7 @@
 # TESTS_USE: rooms that only its tests may use.
 # scripts/check_rooms reads this same table and fails on any include against it.
 allot_room(core      LIBS nlohmann_json)
-allot_room(methods   USES core LIBS eigen TOGETHER 12)  # methods are what people write, so less is compiled again
+allot_room(methods   USES core LIBS eigen TOGETHER 8)  # methods are what people write, so less is compiled again
 allot_room(objective USES core)
 allot_room(loop      USES core)
 allot_room(sim       USES core loop TESTS_USE methods)
