@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "allot/core/error.h"
+#include "allot/core/utf8.h"
 
 namespace allot {
 namespace {
@@ -11,14 +12,11 @@ namespace {
 constexpr const char* kHint =
     "drop long prompts (data.overlong), lower rollout.max_new_tokens or raise model.context";
 
-bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
-
 // At most 40 bytes, and no half character.
 std::string shortened(const std::string& text) {
-  std::size_t length = 40;
-  if (text.size() <= length) return text;
-  while (length > 0 && !begins_character(text[length])) --length;
-  return text.substr(0, length) + "...";
+  constexpr std::size_t kLongest = 40;
+  if (text.size() <= kLongest) return text;
+  return text.substr(0, character_begin(text, kLongest)) + "...";
 }
 
 // The longest end of `text` that fits. Fewer characters may be more tokens, but hardly ever, and

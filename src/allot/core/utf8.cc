@@ -1,5 +1,7 @@
 #include "allot/core/utf8.h"
 
+#include <algorithm>
+
 namespace allot {
 
 // The limits of the second byte are those of table 3-7 of the Unicode standard.
@@ -25,7 +27,7 @@ std::size_t utf8_length(std::string_view text) {
   }
   if (length == 0 || length > text.size() || byte(1) < low || byte(1) > high) return 0;
   for (std::size_t i = 2; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
+    if (begins_character(text[i])) return 0;
   return length;
 }
 
@@ -46,6 +48,31 @@ char32_t utf8_code_point(std::string_view text) {
   if (first < 0xE0) return (first & 0x1Fu) << 6 | bits(1);
   if (first < 0xF0) return (first & 0x0Fu) << 12 | bits(1) << 6 | bits(2);
   return (first & 0x07u) << 18 | bits(1) << 12 | bits(2) << 6 | bits(3);
+}
+
+void append_utf8(std::string& out, char32_t point) {
+  const auto rest = [&](int shift) { out += static_cast<char>(0x80 | (point >> shift & 0x3F)); };
+  if (point < 0x80) {
+    out += static_cast<char>(point);
+  } else if (point < 0x800) {
+    out += static_cast<char>(0xC0 | point >> 6);
+    rest(0);
+  } else if (point < 0x10000) {
+    out += static_cast<char>(0xE0 | point >> 12);
+    rest(6), rest(0);
+  } else {
+    out += static_cast<char>(0xF0 | point >> 18);
+    rest(12), rest(6), rest(0);
+  }
+}
+
+std::size_t character_count(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_character));
+}
+
+std::size_t character_begin(std::string_view text, std::size_t at) {
+  while (at > 0 && !begins_character(text[at])) --at;
+  return at;
 }
 
 }  // namespace allot

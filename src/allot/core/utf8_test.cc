@@ -29,6 +29,9 @@ TEST(Utf8, AcceptsEveryCodePointInItsShortestFormOnly) {
       ASSERT_EQ(valid_utf8_prefix(text), expected) << code << " in " << bytes << " bytes";
       if (expected != text.size()) continue;
       ASSERT_EQ(utf8_code_point(std::string_view(text).substr(2)), code);
+      std::string again = "ab";
+      append_utf8(again, code);
+      ASSERT_EQ(again, text);
     }
   }
 }
@@ -39,6 +42,15 @@ TEST(Utf8, RefusesCutAndStraySequences) {
   EXPECT_EQ(valid_utf8_prefix("\xFF"), 0u);
   EXPECT_EQ(valid_utf8_prefix("\xE2\x28\xA1"), 0u);
   EXPECT_EQ(valid_utf8_prefix(""), 0u);
+}
+
+TEST(Utf8, CountsAndCutsBetweenCharacters) {
+  const std::string text = "a\u00e9\u20ac\U0001F600";  // of 1, 2, 3 and 4 bytes
+  EXPECT_EQ(character_count(text), 4u);
+  const std::size_t begins[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6};
+  for (std::size_t at = 0; at < text.size(); ++at) EXPECT_EQ(character_begin(text, at), begins[at]);
+  EXPECT_EQ(character_begin("\x80\x80", 1), 0u);
+  EXPECT_EQ(character_count("\x80\xFFz"), 2u);
 }
 
 }  // namespace

@@ -12,18 +12,6 @@ namespace {
 
 constexpr const char* kWhere = "local.engine";
 
-RandomUse use_of(Purpose purpose) {
-  switch (purpose) {
-    case Purpose::Eval:
-      return RandomUse::Eval;
-    case Purpose::WarmStart:
-      return RandomUse::WarmStart;
-    case Purpose::Train:
-      break;
-  }
-  return RandomUse::Train;
-}
-
 void check_sampling(const Sampling& sampling, float temperature) {
   const auto refuse = [](const char* key, auto value, const char* needed) {
     throw Error(ErrorKind::Config, kWhere,
@@ -176,8 +164,7 @@ lm::GenerationRequest LocalEngine::request_of(const Pending& pending, std::uint6
   request.id = id;
   request.n = chunk > 0 ? std::min(work.issued.n, chunk) : work.issued.n;
   request.prompt = pending.prompt;
-  request.random = {work.seed, use_of(work.purpose), work.step, work.issued.prompt,
-                    work.issued.first_seq};
+  request.random = random_key(work, work.issued.first_seq);
   request.temperature = pending.temperature;
   request.top_p = work.sampling.top_p;
   request.min_p = work.sampling.min_p;

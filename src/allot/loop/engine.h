@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "allot/core/controller.h"
+#include "allot/core/random.h"
 #include "allot/core/types.h"
 #include "allot/loop/prompt_source.h"
 
@@ -22,8 +23,7 @@ struct Sampling {
 
 enum class Purpose : std::uint8_t { Train, Eval, WarmStart };
 
-// One request of `issued.n` responses. Random numbers of response seq = first_seq + i are keyed by
-// (seed, purpose, step, prompt id, seq), never by RolloutId. `prompt` must outlive wait().
+// One request of `issued.n` responses. `prompt` must outlive wait().
 struct Work {
   Issued issued;
   std::uint64_t seed = 0, step = 0;
@@ -31,6 +31,15 @@ struct Work {
   Sampling sampling;
   Purpose purpose = Purpose::Train;
 };
+
+// Random numbers of response seq = issued.first_seq + i are keyed by what it is for, never by its
+// RolloutId.
+inline RandomKey random_key(const Work& work, std::uint32_t seq) {
+  const RandomUse use = work.purpose == Purpose::Eval        ? RandomUse::Eval
+                        : work.purpose == Purpose::WarmStart ? RandomUse::WarmStart
+                                                             : RandomUse::Train;
+  return {work.seed, use, work.step, work.issued.prompt, seq};
+}
 
 struct Rollout {
   RolloutId id = 0;

@@ -1,6 +1,7 @@
 #include "allot/loop/missing_answers.h"
 
 #include "allot/core/error.h"
+#include "allot/core/utf8.h"
 
 namespace allot {
 namespace {
@@ -12,7 +13,7 @@ constexpr std::size_t kShown = 3, kEnd = 160;  // responses, bytes of each
 // The end of a response on one line, whole characters.
 std::string end_of(const std::string& text) {
   std::size_t begin = text.size() > kEnd ? text.size() - kEnd : 0;
-  while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) ++begin;
+  while (begin < text.size() && !begins_character(text[begin])) ++begin;
   std::string end = begin > 0 ? ".." : "";
   for (const char c : text.substr(begin)) end += c == '\n' || c == '\r' ? ' ' : c;
   return end;

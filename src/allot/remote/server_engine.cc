@@ -16,21 +16,9 @@ namespace {
 constexpr const char* kWhere = "remote.engine";
 constexpr float kLowestTemperature = 1e-4F;
 
-RandomUse use_of(Purpose purpose) {
-  switch (purpose) {
-    case Purpose::Eval:
-      return RandomUse::Eval;
-    case Purpose::WarmStart:
-      return RandomUse::WarmStart;
-    case Purpose::Train:
-      break;
-  }
-  return RandomUse::Train;
-}
-
 // The seed of a request: 53 bits of the first rollout's own stream.
 std::uint64_t seed_of(const Work& work, std::uint32_t seq) {
-  const RandomStream stream({work.seed, use_of(work.purpose), work.step, work.issued.prompt, seq});
+  const RandomStream stream(random_key(work, seq));
   return ((std::uint64_t{stream.word_at(0)} << 32U) | stream.word_at(1)) >> 11U;
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "allot/core/error.h"
+#include "allot/core/utf8.h"
 #include "allot/report/csv.h"
 #include "allot/report/ledger.h"
 #include "allot/report/number_text.h"
@@ -39,9 +40,7 @@ std::string bound_text(const LedgerRow& row) {
 
 std::string short_key(const std::string& key) {
   if (key.size() <= kKeyWidth) return key;
-  std::size_t end = kKeyWidth - 3;
-  while (end > 0 && (static_cast<unsigned char>(key[end]) & 0xC0) == 0x80) --end;
-  return key.substr(0, end) + "...";
+  return key.substr(0, character_begin(key, kKeyWidth - 3)) + "...";
 }
 
 // Control characters of a hostile key would move the cursor or clear the terminal.

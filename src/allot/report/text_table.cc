@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "allot/core/utf8.h"
+
 namespace allot {
 namespace {
 
@@ -53,10 +55,7 @@ std::vector<std::string> full_headers(const TextTable& table) {
 
 }  // namespace
 
-std::size_t text_width(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
-}
+std::size_t text_width(std::string_view text) { return character_count(text); }
 
 std::string plain_text(const TextTable& table) {
   std::vector<std::size_t> widths;

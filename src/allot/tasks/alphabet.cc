@@ -6,12 +6,6 @@
 
 namespace allot {
 
-std::size_t character_count(std::string_view text) {
-  std::size_t count = 0;
-  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return count;
-}
-
 void AlphabetCollector::add(std::string_view text) {
   while (!text.empty()) {
     const std::string_view character = text.substr(0, std::max<std::size_t>(1, utf8_length(text)));

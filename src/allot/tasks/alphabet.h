@@ -33,7 +33,4 @@ class AlphabetCollector {
   std::set<std::string, std::less<>> further_;
 };
 
-// Characters (code points) of valid UTF-8.
-std::size_t character_count(std::string_view text);
-
 }  // namespace allot

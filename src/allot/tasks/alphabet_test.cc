@@ -25,11 +25,5 @@ TEST(Alphabet, OfPromptsAppendsForeignCharactersAscending) {
   EXPECT_EQ(alphabet_of({}), kAlphabet);
 }
 
-TEST(Utf8, CountsCodePoints) {
-  EXPECT_EQ(character_count(""), 0u);
-  EXPECT_EQ(character_count("abc"), 3u);
-  EXPECT_EQ(character_count("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"), 3u);
-}
-
 }  // namespace
 }  // namespace allot

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "allot/core/error.h"
+#include "allot/core/utf8.h"
 #include "allot/tasks/alphabet.h"
 #include "allot/tasks/chosen_verifier.h"
 #include "allot/tasks/leakage.h"

@@ -42,11 +42,7 @@ bool is_word_character(char32_t c) {
 }
 
 // Where the character before `at` begins.
-std::size_t before(std::string_view text, std::size_t at) {
-  do --at;
-  while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);
-  return at;
-}
+std::size_t before(std::string_view text, std::size_t at) { return character_begin(text, at - 1); }
 
 bool ends_with_word(std::string_view text) {
   return !text.empty() &&

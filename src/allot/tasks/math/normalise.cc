@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "allot/core/utf8.h"
+
 namespace allot::verify {
 namespace {
 
@@ -265,39 +267,10 @@ std::string lower(std::string_view text) {
 }
 
 char32_t next_code_point(std::string_view text, std::size_t& at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(at++);
-  if (first < 0x80) return first;
-  const int more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
-  if (first < 0xC2 || first > 0xF4 || at + more > text.size()) return 0xFFFD;
-  char32_t point = first & (0x3F >> more);
-  for (int i = 0; i < more; ++i) {
-    if ((byte(at + i) & 0xC0) != 0x80) return 0xFFFD;
-    point = (point << 6) | (byte(at + i) & 0x3F);
-  }
-  constexpr char32_t kSmallest[] = {0, 0x80, 0x800, 0x10000};
-  if (point < kSmallest[more] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000))
-    return 0xFFFD;
-  at += more;
-  return point;
-}
-
-void append_utf8(std::string& out, char32_t c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0 | (c >> 6));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | (c >> 12));
-    out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | (c >> 18));
-    out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-    out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  }
+  const std::string_view rest = text.substr(at);
+  const std::size_t length = utf8_length(rest);
+  at += length == 0 ? 1 : length;
+  return length == 0 ? 0xFFFD : utf8_code_point(rest);
 }
 
 std::string_view repaired(std::string_view text, std::string& storage) {

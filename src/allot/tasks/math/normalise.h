@@ -20,7 +20,6 @@ std::string in_latex(std::string_view answer);
 
 // Reads one code point at text[at] and moves `at` behind it; U+FFFD for an invalid byte.
 char32_t next_code_point(std::string_view text, std::size_t& at);
-void append_utf8(std::string& out, char32_t c);
 
 bool is_letter(char c);
 bool is_digit(char c);

@@ -180,8 +180,7 @@ std::int64_t length(const Value& value) {
   if (value.fields() != nullptr) return static_cast<std::int64_t>(value.fields()->size());
   if (value.is_undefined()) return 0;
   if (value.text() == nullptr) fail(value.kind(), " has no length");
-  return std::count_if(value.text()->begin(), value.text()->end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  return static_cast<std::int64_t>(character_count(*value.text()));
 }
 
 List elements(const Value& value) {
