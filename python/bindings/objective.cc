@@ -62,7 +62,7 @@ nb::dict evaluate(nb::dict given, nb::dict settings) {
   objective::Fields fields;
   for (const auto& [key, value] : given) read_field(nb::cast<std::string>(key), value, fields);
   const objective::Evaluation result =
-      objective::evaluate(options.loss, reward_estimator(options.adv), objective::step_of(fields));
+      objective::evaluate(options.loss, reward_estimator(options.adv), fields);
   nb::dict metrics;
   for (const Metric& metric : result.metrics) metrics[metric.name.c_str()] = metric.value;
   nb::dict out;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <sstream>
 
@@ -140,6 +141,19 @@ bool is_shared_by_all(const std::string& key) {
   return key == "alloc.method" || key == "train.seed" || key == "train.output";
 }
 
+// One line per option, each with its comment; "" = none.
+std::string commented_yaml(const OptionList& list,
+                           const std::function<std::string(const Option&)>& comment_of) {
+  std::istringstream in(list.yaml());
+  std::string out;
+  std::size_t next = 0;
+  for (std::string line; std::getline(in, line);) {
+    const std::string comment = line.ends_with(':') ? "" : comment_of(list.all().at(next++));
+    out += line + (comment.empty() ? "" : "  # " + comment) + "\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 RunConfig config_of_method(const RunConfig& base, const std::string& method) {
@@ -185,8 +199,13 @@ RunConfig load_config(const ConfigSources& sources) {
 }
 
 std::string expanded_yaml(const RunConfig& config) {
-  RunConfig copy = config;
-  return OptionList::of(copy).yaml();
+  RunConfig copy = config, in_force = config;
+  in_force.loss = config.loss.expanded();
+  const OptionList filled = OptionList::of(in_force);
+  return commented_yaml(OptionList::of(copy), [&](const Option& option) {
+    const std::string value = filled.find(option.key)->text();
+    return value == option.text() ? "" : value;
+  });
 }
 
 std::string config_json(const ConfigSources& sources) {
@@ -199,17 +218,7 @@ std::string annotated_yaml(const ConfigSources& sources) {
   OptionList list = OptionList::of(config);
   apply_all(list, sources);
   config.validate();
-  std::vector<std::string> origins;
-  for (const Option& option : list.all()) origins.push_back(option.origin);
-  std::istringstream in(list.yaml());
-  std::string out;
-  std::size_t next = 0;
-  for (std::string line; std::getline(in, line);) {
-    const bool is_section = line.ends_with(':');
-    const std::string origin = is_section ? "" : origins.at(next++);
-    out += line + (origin.empty() ? "" : "  # " + origin) + "\n";
-  }
-  return out;
+  return commented_yaml(list, [](const Option& option) { return option.origin; });
 }
 
 std::string ConfigDifference::text() const { return concat(key, ": ", before, " -> ", after); }

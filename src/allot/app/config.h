@@ -82,10 +82,11 @@ struct ConfigSources {
 // Reads, applies and validates.
 RunConfig load_config(const ConfigSources& sources);
 
-// All keys with their values, as YAML; reads back as the same configuration.
+// All keys with their values, as YAML; reads back as the same configuration. What a value that is
+// left to loss.preset stands for follows behind it as a comment.
 std::string expanded_yaml(const RunConfig& config);
 
-// The same with "# file:line" behind every value that is not a default.
+// All keys with "# file:line" behind every value that is not a default.
 std::string annotated_yaml(const ConfigSources& sources);
 
 // [{"key", "type", "default", "value", "range", "help", ...}, ...] of all keys.

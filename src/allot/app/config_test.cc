@@ -69,12 +69,12 @@ TEST_F(ConfigTest, AComparedMethodHasSettingsOfItsOwn) {
 
 TEST_F(ConfigTest, TheExpandedFormReadsBackAsTheSame) {
   ConfigSources sources;
-  sources.flags = {{"alloc.method", "aero", "--set"},
-                   {"alloc.aero.explore", "4", "--set"},
-                   {"eval.k", "[1, 4]", "--set"},
-                   {"eval.group_size", "4", "--set"},
-                   {"optim.lr", "0.00031", "--set"}};
+  sources.flags = {{"alloc.method", "aero", "--set"}, {"alloc.aero.explore", "4", "--set"},
+                   {"eval.k", "[1, 4]", "--set"},     {"eval.group_size", "4", "--set"},
+                   {"optim.lr", "0.00031", "--set"},  {"loss.preset", "gspo", "--set"}};
   const RunConfig config = load_config(sources);
+  const std::string text = expanded_yaml(config);
+  EXPECT_NE(text.find("level: \"preset\"  # \"sequence_geometric\"\n"), std::string::npos) << text;
   ConfigSources again;
   again.files = {file("expanded.yaml", expanded_yaml(config))};
   const RunConfig back = load_config(again);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "allot/app/check_data.h"
+#include "allot/app/objective_setup.h"
 #include "allot/app/run_world.h"
 #include "allot/core/error.h"
 
@@ -64,6 +65,7 @@ DryRun dry_run(const RunConfig& config) {
   run.memory =
       run_memory(config, start->model.config(), run_shape(config, world.task(), *start->tokenizer));
   run.available_memory = available_memory();
+  run.warnings = objective_warnings(config);
   describe_plan(run, world.open_step(), world.task());
   return run;
 }
@@ -102,6 +104,7 @@ std::string dry_run_text(const DryRun& run) {
   line("sampling", m.caches == 0 ? std::string("by a server")
                                  : concat("packed weights ", megabytes_of(m.packed),
                                           ", keys, values and scratch ", megabytes_of(m.caches)));
+  for (const std::string& warning : run.warnings) line("warning", warning);
   return text;
 }
 
@@ -133,7 +136,8 @@ std::string dry_run_json(const DryRun& run) {
                                   {"packed", run.memory.packed},
                                   {"activations", run.memory.activations},
                                   {"cache", run.memory.caches},
-                                  {"available", run.available_memory}}}}
+                                  {"available", run.available_memory}}},
+                                {"warnings", run.warnings}}
       .dump();
 }
 

@@ -32,6 +32,8 @@ struct DryRun {
 
   RunMemory memory;
   std::uint64_t available_memory = 0;  // 0: unknown
+
+  std::vector<std::string> warnings;  // of the loss
 };
 
 // Errors are those that the run itself would end with.

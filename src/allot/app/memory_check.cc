@@ -14,7 +14,7 @@
 namespace allot {
 namespace {
 
-constexpr std::uint64_t kFloat = 4, kHalf = 2;
+constexpr std::uint64_t kDouble = 8, kFloat = 4, kHalf = 2;
 
 std::string megabytes(std::uint64_t bytes) { return concat(bytes / 1'000'000, " MB"); }
 
@@ -74,6 +74,7 @@ RunMemory run_memory(const RunConfig& config, const lm::ModelConfig& model, cons
   const auto parameters = static_cast<std::uint64_t>(model.parameter_count());
   const bool rounded = config.model.dtype == WeightType::Bf16;
   RunMemory out;
+  std::uint64_t hidden = 0;  // states of all tokens of an update
   out.weights = parameters * (kFloat + (rounded ? kHalf : 0));
   out.moments = 2 * kFloat * parameters;
   if (config.model.lora.r > 0) {
@@ -82,16 +83,18 @@ RunMemory run_memory(const RunConfig& config, const lm::ModelConfig& model, cons
     out.weights += kFloat * static_cast<std::uint64_t>(size.targets + size.trained);
     out.moments = 2 * kFloat * static_cast<std::uint64_t>(size.trained);
   }
-  // At most: of the tokens that have been likely at all.
-  if (objective::keeps_curvature_moments(config.loss))
-    out.moments += 2 * kFloat * static_cast<std::uint64_t>(model.vocab) *
-                   static_cast<std::uint64_t>(model.dim);
+  if (objective::keeps_curvature_moments(config.loss)) {
+    const auto dim = static_cast<std::uint64_t>(model.dim);
+    // At most: of the tokens that have been likely at all.
+    out.moments += 2 * kFloat * static_cast<std::uint64_t>(model.vocab) * dim;
+    hidden = kDouble * dim * shape.rollouts * static_cast<std::uint64_t>(shape.longest_response);
+  }
   // Frozen copies: a reference policy, a stale sampler.
   if (objective::requirements(config.loss).reference) out.weights += parameters * kFloat;
   if (config.sampler.refresh_every > 1) out.weights += parameters * (rounded ? kHalf : kFloat);
   const TrainingMemory training = training_memory_of(config, model, shape);
   out.gradients = static_cast<std::uint64_t>(training.gradients);
-  out.activations = static_cast<std::uint64_t>(training.activations + training.scratch);
+  out.activations = static_cast<std::uint64_t>(training.activations + training.scratch) + hidden;
   if (config.sampler.engine != EngineKind::Local) return out;
   const lm::GenerationMemory generation = lm::estimate_generation_memory(
       model, rounded ? at::kBFloat16 : at::kFloat,

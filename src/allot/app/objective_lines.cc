@@ -138,8 +138,7 @@ std::string evaluated_line(std::string_view text, const std::string& where,
   objective::apply_settings(list, pairs, where);
   adv.validate();
   try {
-    return result_json(objective::evaluate(loss, reward_estimator(adv), objective::step_of(fields)))
-        .dump();
+    return result_json(objective::evaluate(loss, reward_estimator(adv), fields)).dump();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::Data) throw;
     fail(where, error.what());

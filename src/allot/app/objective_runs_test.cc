@@ -168,6 +168,15 @@ TEST_F(ObjectiveRuns, RefusesWhatDoesNotGoTogetherByBothKeys) {
   expect_refused({{"adv.reward_aggregation", "normalize_then_sum"}, {"alloc.method", "vip"}},
                  "adv.reward_aggregation", "alloc.method");
   expect_refused({{"loss.preset", "capo"}}, "loss.masks", "loss.curvature.lr");
+  expect_refused({{"loss.preset", "jackpot"}, {"rollout.engine", "server"}}, "loss.masks",
+                 "rollout.engine");
+  expect_refused(
+      {{"loss.preset", "v32"}, {"rollout.engine", "server"}, {"rollout.temperature", "0.7"}},
+      "loss.masks", "rollout.engine");
+  expect_refused(
+      {{"loss.preset", "reinforce_pp"}, {"adv.reward_aggregation", "normalize_then_sum"}},
+      "loss.kl.placement", "adv.reward_aggregation");
+  expect_refused({{"adv.gamma", "0.9"}}, "adv.gamma", "adv.estimator");
   expect_refused({{"rollout.model", "S"}, {"rollout.refresh_every", "2"}}, "rollout.refresh_every",
                  "rollout.model");
 }

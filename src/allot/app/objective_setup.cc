@@ -15,6 +15,11 @@ bool takes_kl_from_reward(const LossOptions& loss) {
   return loss.kl.placement == objective::KlPlacement::InReward && loss.kl.beta > 0;
 }
 
+bool compares_lists(const LossOptions& loss) {
+  return loss.has_mask("obrs") ||
+         (loss.has_mask("divergence") && objective::requirements(loss).top_k);
+}
+
 // What of adv.* no method does, by its key; "" = nothing.
 std::string beyond_methods(const AdvantageOptions& adv) {
   if (adv.estimator == AdvantageEstimator::ReinforcePlusPlus ||
@@ -103,6 +108,16 @@ void check_objective(const RunConfig& config) {
   adv.validate();
   advantages_of_method(config).validate_for_methods();
   objective::validate_run(loss, facts_of(config));
+  if (takes_kl_from_reward(loss) && adv.reward_aggregation == RewardAggregation::NormalizeThenSum)
+    throw Error(ErrorKind::Config, "loss",
+                "loss.kl.placement is in_reward and adv.reward_aggregation normalize_then_sum, "
+                "which has no single reward to take the KL from",
+                "loss.kl.placement=in_loss, or sum_then_normalize");
+  if (compares_lists(loss) && config.sampler.engine == EngineKind::Server)
+    throw Error(ErrorKind::Config, "loss",
+                "loss.masks compares lists of likely tokens of the policy that sampled, and "
+                "rollout.engine is server, which reports the sampled token alone",
+                "rollout.engine=local, or masks that compare the sampled token alone");
   if (loss.has_mask("curvature") && config.optim.lr == 0)
     throw Error(ErrorKind::Config, "loss",
                 "loss.masks has curvature and optim.lr is 0; the mask models a step");
@@ -122,10 +137,7 @@ void check_objective_of_method(const RunConfig& config) {
 
 void check_objective_of_method(const RunConfig& config, const Needs& needs) {
   check_objective_of_method(config);
-  const LossOptions loss = config.loss.expanded();
-  const bool lists =
-      loss.has_mask("obrs") || (loss.has_mask("divergence") && objective::requirements(loss).top_k);
-  if (lists && needs.hold)
+  if (compares_lists(config.loss.expanded()) && needs.hold)
     throw Error(
         ErrorKind::Config, "loss",
         concat("loss.masks compares lists of likely tokens of the policy that sampled, and "

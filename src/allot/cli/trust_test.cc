@@ -195,6 +195,8 @@ TEST_F(Trust, ADryRunShowsThePlanAndLeavesNothing) {
     EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
   EXPECT_FALSE(fs::exists(folder_ / "runs"));
   expect("train tiny.yaml --dry-run --json", 0, R"("rollouts":32)");
+  expect("train tiny.yaml --dry-run --set loss.clip_low=0.0003", 0,
+         "warning   loss.clip_low = 0.0003");
   expect("train tiny.yaml --dry-run --per_device_train_batch_size 30", 2,
          "30 rollouts per step (per_device_train_batch_size 30 x 1 steps) are not divisible by "
          "num_generations 4");

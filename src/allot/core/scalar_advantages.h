@@ -23,6 +23,7 @@ struct ScalarAdvantages {
 
 struct ScalarEstimator {
   TokenStep token_step = TokenStep::None;
+  double gamma = 1;  // of ReturnToGo: discount per token
   // rewards [rows][components], NaN = not scorable; the group of each row; what is taken from each
   // row's reward before anything else.
   std::function<ScalarAdvantages(std::span<const std::vector<double>> rewards,

@@ -45,8 +45,9 @@ OptimOptions large_steps() {
 
 // R - mean of the group, less the penalty; as the estimators of adv.* do.
 ScalarEstimator centred(TokenStep step) {
-  return {step, [](std::span<const std::vector<double>> rewards,
-                   std::span<const std::uint32_t> groups, std::span<const double> penalty) {
+  return {step, 1,
+          [](std::span<const std::vector<double>> rewards, std::span<const std::uint32_t> groups,
+             std::span<const double> penalty) {
             std::map<std::uint32_t, std::pair<double, double>> sums;
             for (std::size_t i = 0; i < rewards.size(); ++i) {
               sums[groups[i]].first += rewards[i][0] - penalty[i];

@@ -28,7 +28,7 @@ objective::LossRow loss_row(const TrainRow& row, RowScore score) {
   objective::LossRow out = loss_row(row, std::move(score.logprob), std::move(score.entropy));
   const std::vector<std::int32_t>& tokens = row.stored->rollout.tokens;
   out.token_ids.assign(tokens.begin(), tokens.end());
-  for (const double length : score.hidden_length) out.hidden.push_back({length});
+  out.hidden = std::move(score.hidden);
   out.top = row.top;
   for (std::size_t t = 0; t < score.chosen.size(); ++t) out.top[t].current = score.chosen[t];
   if (!out.top.empty()) return out;

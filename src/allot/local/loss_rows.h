@@ -14,7 +14,7 @@ objective::LossRow loss_row(const TrainRow& row, std::vector<double> logprob,
                             std::vector<double> entropy);
 
 // With everything that masks may ask of the current policy: lists of likely tokens, those of
-// TrainRow::top or else its own likeliest, and hidden states, of which a loss reads the lengths.
+// TrainRow::top or else its own likeliest, and what `score` has of hidden states.
 objective::LossRow loss_row(const TrainRow& row, RowScore score);
 
 }  // namespace allot

@@ -122,8 +122,9 @@ struct Scene {
   }
   // All rows as the loss sees them at the weights as they are.
   std::vector<LossRow> loss_rows() const {
-    RowScores scores = score_rows(world.model, rows, all, settings,
-                                  {objective::kLikeliestTokens, ChosenIds::TopOfRows});
+    RowScores scores =
+        score_rows(world.model, rows, all, settings,
+                   {objective::kLikeliestTokens, ChosenIds::TopOfRows, HiddenPart::All});
     const std::vector<double> log_z = log_partitions();
     std::vector<LossRow> out;
     for (const std::uint32_t i : all) {
@@ -212,6 +213,12 @@ TEST(Objectives, EntropyBonusesTopListsAndTruncationToo) {
   current.obrs.target = objective::ObrsTarget::Current;
   current.obrs.expected = true;
   expect_slopes(current);
+  LossOptions flow = expanded("flow_rl");
+  flow.mismatch.weight = objective::MismatchWeight::Truncate;
+  flow.mismatch.level = objective::MismatchLevel::SequenceGeometric;
+  flow.mismatch.max = 1;
+  flow.masks.emplace_back("truncated");
+  expect_slopes(flow);
   LossOptions normalized = expanded("tis");
   normalized.mismatch.normalize = true;
   expect_slopes(normalized);

@@ -169,7 +169,10 @@ WholeStep whole_step(const lm::Model& model, const TrainRows& rows, const Update
   const objective::LossOptions& loss = settings.loss;
   ScoreWishes wishes;
   if (objective::requirements(loss).top_k) wishes = {0, ChosenIds::TopOfRows};
-  if (loss.has_mask("curvature")) wishes.likeliest = objective::kLikeliestTokens;
+  if (loss.has_mask("curvature")) {
+    wishes.likeliest = objective::kLikeliestTokens;
+    wishes.hidden = objective::keeps_curvature_moments(loss) ? HiddenPart::All : HiddenPart::Length;
+  }
   RowScores scores = score_rows(model, rows, plan.counted, settings, wishes);
   std::vector<LossRow> loss_rows;
   for (std::size_t i = 0; i < plan.counted.size(); ++i)

@@ -35,13 +35,6 @@ at::Tensor chosen_ids(const MicroBatch& batch, const TrainRows& rows, at::Device
   return index_tensor(ids, {targets, static_cast<std::int64_t>(width)}, device);
 }
 
-std::vector<double> row_lengths(const at::Tensor& hidden, const MicroBatch& batch) {
-  std::vector<std::int64_t> of_target(batch.rows.target_row.begin(), batch.rows.target_row.end());
-  const auto targets = static_cast<std::int64_t>(of_target.size());
-  const at::Tensor lengths = hidden.to(at::kDouble).square().sum(1).sqrt();
-  return to_host(lengths.index_select(0, index_tensor(of_target, {targets}, hidden.device())));
-}
-
 // A [targets, k] tensor on the CPU, read by rows.
 class HostTable {
  public:
@@ -69,6 +62,20 @@ void fill_likeliest(const lm::TargetFeatures& features, const MicroBatch& batch,
           {ids.row<std::int64_t>(t, ids.width()), logprob.row<double>(t, logprob.width())});
 }
 
+// A state and its length alone are the same to whatever reads only lengths.
+void fill_hidden(const at::Tensor& hidden, const MicroBatch& batch, HiddenPart part,
+                 std::vector<RowScore>& by_row) {
+  std::vector<std::int64_t> of_target(batch.rows.target_row.begin(), batch.rows.target_row.end());
+  const auto targets = static_cast<std::int64_t>(of_target.size());
+  at::Tensor states =
+      hidden.index_select(0, index_tensor(of_target, {targets}, hidden.device())).to(at::kDouble);
+  if (part == HiddenPart::Length) states = states.square().sum(1, /*keepdim=*/true).sqrt();
+  const HostTable table(states, at::kDouble);
+  for (std::size_t i = 0; i < batch.items.size(); ++i)
+    for (std::size_t t = batch.first_target[i]; t < batch.first_target[i + 1]; ++t)
+      by_row[batch.items[i]].hidden.push_back(table.row<double>(t, table.width()));
+}
+
 void fill_chosen(const lm::TargetFeatures& features, const MicroBatch& batch, const TrainRows& rows,
                  std::vector<RowScore>& by_row) {
   const HostTable logprob(features.chosen, at::kDouble);
@@ -93,14 +100,13 @@ void score_batch(const lm::Model& model, const MicroBatch& batch, const TrainRow
       lm::target_features(model, hidden, batch.rows, settings.temperature, kernels, wanted);
   const std::vector<double> logprob = to_host(features.logprob),
                             entropy = to_host(features.entropy);
-  const std::vector<double> lengths = row_lengths(hidden, batch);
   for (std::size_t i = 0; i < batch.items.size(); ++i) {
     const std::uint32_t first = batch.first_target[i], last = batch.first_target[i + 1];
     RowScore& row = by_row[batch.items[i]];
     row.logprob.assign(logprob.begin() + first, logprob.begin() + last);
     row.entropy.assign(entropy.begin() + first, entropy.begin() + last);
-    row.hidden_length.assign(lengths.begin() + first, lengths.begin() + last);
   }
+  if (wishes.hidden != HiddenPart::None) fill_hidden(hidden, batch, wishes.hidden, by_row);
   if (features.likeliest.defined()) fill_likeliest(features, batch, by_row);
   if (features.chosen.defined()) fill_chosen(features, batch, rows, by_row);
 }

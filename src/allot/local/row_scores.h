@@ -23,17 +23,19 @@ struct TokenList {
 // All by token of the row.
 struct RowScore {
   std::vector<double> logprob, entropy;
-  std::vector<double> hidden_length;  // of the last hidden state, before the head
-  std::vector<TokenList> likeliest;   // falling; where wished
-  std::vector<std::vector<double>>
-      chosen;  // log-probabilities at the ids of TrainRow::top, likewise
+  // Where wished:
+  std::vector<std::vector<double>> hidden;  // HiddenPart of the last state, before the head
+  std::vector<TokenList> likeliest;         // falling
+  std::vector<std::vector<double>> chosen;  // log-probabilities at the ids of TrainRow::top
 };
 
 enum class ChosenIds { None, TopOfRows };
+enum class HiddenPart { None, Length, All };  // nothing, one number, [H] numbers
 
 struct ScoreWishes {
   int likeliest = 0;  // tokens per list, at most the vocabulary's size
   ChosenIds chosen = ChosenIds::None;
+  HiddenPart hidden = HiddenPart::None;
 };
 
 struct RowScores {

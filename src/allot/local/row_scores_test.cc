@@ -19,11 +19,10 @@ namespace {
 using testing::BatchSpec;
 using testing::SmallWorld;
 
-// Of one response: the distribution over the vocabulary at every token, and the hidden state's
-// length.
+// Of one response: the distribution over the vocabulary at every token, and the hidden state.
 struct Alone {
-  at::Tensor log_p;  // [tokens, vocab]
-  std::vector<double> hidden_length;
+  at::Tensor log_p;   // [tokens, vocab]
+  at::Tensor hidden;  // [tokens, H]
 };
 
 Alone alone(const SmallWorld& world, const TrainRows& rows, const TrainRow& row,
@@ -39,8 +38,7 @@ Alone alone(const SmallWorld& world, const TrainRows& rows, const TrainRow& row,
   const auto first = static_cast<std::int64_t>(prompt.size()) - 1;
   const at::Tensor hidden = lm::hidden_states(world.model, packed, lm::Kernels::Reference)
                                 .narrow(0, first, static_cast<std::int64_t>(response.size()));
-  return {at::log_softmax(at::mm(hidden, world.model.head.t()) / temperature, 1),
-          to_host(hidden.square().sum(1).sqrt())};
+  return {at::log_softmax(at::mm(hidden, world.model.head.t()) / temperature, 1), hidden};
 }
 
 class RowScoresTest : public ::testing::Test {
@@ -65,7 +63,10 @@ TEST_F(RowScoresTest, EqualThoseOfEveryResponseAlone) {
   for (const std::uint32_t i : which)
     for (std::size_t t = 0; t < rows.rows[i].tokens(); ++t)
       rows.rows[i].top.push_back({std::vector<std::int64_t>(1 + t % 3, 2), {}, {}, {}});
-  const RowScores found = score_rows(world.model, rows, which, settings, {4, ChosenIds::TopOfRows});
+  const RowScores found =
+      score_rows(world.model, rows, which, settings, {4, ChosenIds::TopOfRows, HiddenPart::All});
+  const RowScores lengths =
+      score_rows(world.model, rows, which, settings, {0, ChosenIds::None, HiddenPart::Length});
   ASSERT_EQ(found.rows.size(), which.size());
   EXPECT_GT(found.positions, 0u);
   for (std::size_t i = 0; i < which.size(); ++i) {
@@ -77,7 +78,13 @@ TEST_F(RowScoresTest, EqualThoseOfEveryResponseAlone) {
       const std::vector<double> log_p = to_host(expected.log_p[static_cast<std::int64_t>(t)]);
       const auto token = static_cast<std::size_t>(row.stored->rollout.tokens[t]);
       EXPECT_NEAR(score.logprob[t], log_p[token], 1e-10);
-      EXPECT_NEAR(score.hidden_length[t], expected.hidden_length[t], 1e-9);
+      const at::Tensor state = expected.hidden[static_cast<std::int64_t>(t)];
+      const std::vector<double> hidden = to_host(state);
+      ASSERT_EQ(score.hidden[t].size(), hidden.size());
+      for (std::size_t j = 0; j < hidden.size(); ++j)
+        EXPECT_NEAR(score.hidden[t][j], hidden[j], 1e-9);
+      ASSERT_EQ(lengths.rows[i].hidden[t].size(), 1u);
+      EXPECT_NEAR(lengths.rows[i].hidden[t][0], state.norm().item<double>(), 1e-9);
       double entropy = 0;
       for (const double l : log_p) entropy -= std::exp(l) * l;
       EXPECT_NEAR(score.entropy[t], entropy, 1e-10);

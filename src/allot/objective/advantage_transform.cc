@@ -63,8 +63,8 @@ double kl_of_row(const LossRow& row, std::size_t index) {
   return sum;
 }
 
-void reinforce_plus_plus(std::span<const double> rewards, double beta, const WhitenRule& rule,
-                         std::span<LossRow> rows) {
+void reinforce_plus_plus(std::span<const double> rewards, double beta, double gamma,
+                         const WhitenRule& rule, std::span<LossRow> rows) {
   Moments moments;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::vector<double> mask = base_mask(rows[i], i);
@@ -72,10 +72,12 @@ void reinforce_plus_plus(std::span<const double> rewards, double beta, const Whi
     if (beta != 0) kl = token_kl(rows[i], i);
     std::vector<double>& values = rows[i].token_advantage;
     values.assign(mask.size(), 0);
-    double later = 0;
+    double reward = rewards[i], later = 0;
     for (std::size_t t = mask.size(); t-- > 0;) {
-      later += kl[t];
-      values[t] = mask[t] == 0 ? 0 : rewards[i] - beta * later;
+      if (mask[t] == 0) continue;
+      later = kl[t] + gamma * later;
+      values[t] = reward - beta * later;
+      reward *= gamma;
     }
     for (std::size_t t = 0; t < mask.size(); ++t) moments.add(values[t], mask[t]);
   }

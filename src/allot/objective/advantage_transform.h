@@ -32,10 +32,11 @@ double whitened(const WhitenRule& rule, const Moments& moments, double value);
 // weight beta before the estimator (RLOO). 0 for a row without any.
 double kl_of_row(const LossRow& row, std::size_t index);
 
-// REINFORCE++: return R - beta sum_{s >= t} (log old - log ref)_s of every token that counts,
-// whitened over all tokens of the step. `rewards`: R by row. Sets token_advantage.
-void reinforce_plus_plus(std::span<const double> rewards, double beta, const WhitenRule& rule,
-                         std::span<LossRow> rows);
+// REINFORCE++: return gamma^(n - t) R - beta sum_{s >= t} gamma^(s - t) (log old - log ref)_s of
+// the t-th of the n tokens that count, whitened over all of the step. `rewards`: R by row. Sets
+// token_advantage.
+void reinforce_plus_plus(std::span<const double> rewards, double beta, double gamma,
+                         const WhitenRule& rule, std::span<LossRow> rows);
 
 // A token's advantage is its row's, whitened over all tokens of the step (each row weighs by its
 // length): REINFORCE++-Baseline and GDPO with adv.unit = token. Sets `advantage`; rows without

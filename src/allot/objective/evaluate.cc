@@ -58,7 +58,8 @@ std::vector<Metric> estimate_advantages(const LossOptions& given, const ScalarEs
   const WhitenRule rule = whiten_rule(o.compat);
   if (estimator.token_step == TokenStep::WhitenByToken) whiten_by_token(rule, step.rows);
   if (estimator.token_step == TokenStep::ReturnToGo)
-    reinforce_plus_plus(scalars.values, penalizes(o) ? o.kl.beta : 0, rule, step.rows);
+    reinforce_plus_plus(scalars.values, penalizes(o) ? o.kl.beta : 0, estimator.gamma, rule,
+                        step.rows);
   return scalars.metrics;
 }
 
@@ -74,6 +75,11 @@ Evaluation evaluate(const LossOptions& given, const ScalarEstimator& estimator, 
   const LossOptions o = whole.expanded();
   require_entropy(o, step.rows);
   Evaluation out;
+  if (step.rewards.empty() && !step.rows.empty() && penalizes(o))
+    throw Error(ErrorKind::Config, "objective",
+                "loss.kl.placement is in_reward, and external_advantage was given in place of "
+                "rewards, from which the KL could be taken",
+                "loss.kl.placement=none where the advantages have it already");
   if (!step.rewards.empty()) out.metrics = estimate_advantages(o, estimator, step);
   const StepTerms terms = step_terms(o, normalizer(o), step.rows, keyed_draw(step.seed, step.step));
   const double coefficient = EntropyCoefficient(o).acting(mean_entropy(step.rows, terms.rows));

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "allot/core/error.h"
 #include "allot/core/random.h"
 #include "allot/objective/advantage_transform.h"
 #include "allot/objective/testing/golden.h"
@@ -26,8 +27,9 @@ Step golden_step() {
 
 // f of the rewards less the penalty, of one group.
 ScalarEstimator estimator(TokenStep token_step, std::vector<double> (*f)(std::vector<double>)) {
-  return {token_step, [f](std::span<const std::vector<double>> rewards,
-                          std::span<const std::uint32_t>, std::span<const double> penalty) {
+  return {token_step, 1,
+          [f](std::span<const std::vector<double>> rewards, std::span<const std::uint32_t>,
+              std::span<const double> penalty) {
             std::vector<double> values;
             for (std::size_t i = 0; i < rewards.size(); ++i)
               values.push_back(rewards[i][0] - penalty[i]);
@@ -80,6 +82,73 @@ TEST(Evaluate, G10ReinforcePlusPlus) {
                              estimator(TokenStep::ReturnToGo, same), golden_step()),
                     {.654802, .656556, .660941, -1.523780, -1.524438, .650199, .650418, .648226,
                      .661379, -1.534303});
+}
+
+// Written out for a response of three tokens that count, one that does not, and one of one token.
+TEST(Evaluate, ADiscountOfReturnsCountsTokensToTheEnd) {
+  Step step;
+  step.rows.resize(2);
+  step.rows[0].logprob = {-.5, -.7, -.9, -.2};
+  step.rows[0].reference = {-.6, -.5, -.4, -.5};
+  step.rows[0].mask = {1, 1, 0, 1};
+  step.rows[1].logprob = step.rows[1].reference = {-1};
+  step.rewards = {{1}, {-2}};
+  ScalarEstimator discounted = estimator(TokenStep::ReturnToGo, same);
+  discounted.gamma = .9;
+  const double beta = .01, k[] = {.1, -.2, .3};
+  const double returns[] = {.81 - beta * (k[0] + .9 * k[1] + .81 * k[2]),
+                            .9 - beta * (k[1] + .9 * k[2]), 1 - beta * k[2], -2};
+  double mean = 0, squares = 0;
+  for (const double r : returns) mean += r / 4;
+  for (const double r : returns) squares += (r - mean) * (r - mean);
+  std::vector<double> expected;
+  for (const double r : returns) expected.push_back((r - mean) / std::sqrt(squares / 3 + 1e-8));
+  expected.insert(expected.begin() + 2, 0);
+  expect_advantages(evaluate(options_of({{"preset", "reinforce_pp"}}), discounted, std::move(step)),
+                    expected);
+}
+
+TEST(Evaluate, AFlowWeighsWholeResponsesByTheirMismatch) {
+  const auto with = [](const std::vector<std::pair<const char*, const char*>>& more) {
+    std::vector<std::pair<const char*, const char*>> settings = {{"preset", "flow_rl"}};
+    settings.insert(settings.end(), more.begin(), more.end());
+    Step step;
+    step.rows = golden_rows(kGoldenZScore);
+    return evaluate(options_of(settings), {}, std::move(step));
+  };
+  const Evaluation plain = with({});
+  const Evaluation weighed = with(
+      {{"mismatch.weight", "truncate"}, {"mismatch.level", "sequence"}, {"mismatch.max", "1"}});
+  const Evaluation masked = with({{"masks", "off_policy_sequence"}, {"off_policy_delta", ".3"}});
+  const std::vector<LossRow> rows = golden_rows(kGoldenZScore);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    double log_rho = 0, off = 0;
+    for (std::size_t t = 0; t < rows[i].logprob.size(); ++t) {
+      log_rho += rows[i].old[t] - rows[i].rollout[t];
+      off += rows[i].rollout[t] - rows[i].logprob[t];
+    }
+    const bool far = off / static_cast<double>(rows[i].logprob.size()) > .3;
+    const double weight = std::min(1.0, std::exp(log_rho)),
+                 kept = far && rows[i].advantage < 0 ? 0 : 1;
+    EXPECT_NEAR(weighed.loss.log_partition[i], weight * plain.loss.log_partition[i], 1e-12);
+    EXPECT_NEAR(masked.loss.log_partition[i], kept * plain.loss.log_partition[i], 1e-12);
+    for (std::size_t t = 0; t < rows[i].logprob.size(); ++t)
+      EXPECT_NEAR(weighed.loss.gradient[i][t], weight * plain.loss.gradient[i][t], 1e-12);
+  }
+  EXPECT_LT(weighed.loss.loss, plain.loss.loss);
+  EXPECT_LT(masked.loss.loss, plain.loss.loss);
+}
+
+TEST(Evaluate, KlIsTakenFromRewardsThatThereAre) {
+  Step step;
+  step.rows = golden_rows(1);
+  try {
+    evaluate(options_of({{"preset", "rloo"}}), {}, std::move(step));
+    ADD_FAILURE() << "advantages as given were taken for rewards";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("external_advantage"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("loss.kl.placement"), std::string::npos);
+  }
 }
 
 TEST(Evaluate, G10BaselineWhitenedByToken) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "allot/objective/presets.h"
+#include "allot/objective/requirements.h"
 
 namespace allot::objective {
 namespace {
@@ -176,6 +177,20 @@ Step step_of(const Fields& fields) {
   step.step = fields.step;
   for (std::size_t i = 0; i < count; ++i) step.rows.push_back(row_of(fields, i));
   return step;
+}
+
+Evaluation evaluate(const LossOptions& options, const ScalarEstimator& estimator,
+                    const Fields& fields) {
+  const Requirements needs = requirements(options);
+  const auto require = [&](bool needed, const Matrix& field, const char* what) {
+    if (needed && field.empty() && !fields.logprobs.empty())
+      throw Error(ErrorKind::Data, "objective",
+                  concat(what, " is missing; one number per row is needed"));
+  };
+  require(needs.log_partition, fields.log_partition,
+          "loss.surrogate is flow_balance and the field log_partition");
+  require(needs.truncated, fields.truncated, "loss.masks has truncated and the field truncated");
+  return evaluate(options, estimator, step_of(fields));
 }
 
 void apply_settings(OptionList& list, const std::vector<std::pair<std::string, std::string>>& given,

@@ -39,6 +39,11 @@ Step step_of(const Fields& fields);
 std::vector<std::pair<const char*, Matrix Fields::*>> matrix_fields();
 std::vector<std::pair<const char*, Cube Fields::*>> cube_fields();
 
+// evaluate() of these fields. Throws also where the loss needs one of which rows do not show that
+// it is missing, naming the setting and the field.
+Evaluation evaluate(const LossOptions& options, const ScalarEstimator& estimator,
+                    const Fields& fields);
+
 // Settings in order of strength: what the preset among them says of adv.*, then they themselves.
 // `list` has loss.* and adv.*; `given`: pairs of key and value.
 void apply_settings(OptionList& list, const std::vector<std::pair<std::string, std::string>>& given,

@@ -42,6 +42,27 @@ TEST(Fields, MakeRows) {
   EXPECT_EQ(step.rows[1].rollout_id, 1u);
 }
 
+TEST(Fields, WhatRowsDoNotShowToBeMissingIsRefused) {
+  Fields f = two_rows();
+  f.ref_logprobs = f.old_logprobs;
+  const auto message = [&](const char* preset, const std::vector<std::string>& masks) {
+    LossOptions options;
+    options.preset = preset;
+    options.masks = masks;
+    try {
+      (void)evaluate(options, {}, f);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message("flow_rl", {}).find("field log_partition is missing"), std::string::npos);
+  EXPECT_NE(message("dapo", {"truncated"}).find("field truncated is missing"), std::string::npos);
+  f.log_partition = f.truncated = {{0}, {1}};
+  EXPECT_EQ(message("flow_rl", {}), "");
+  EXPECT_EQ(message("dapo", {"truncated"}), "");
+}
+
 TEST(Fields, RefusalsNameFieldAndRow) {
   Fields f = two_rows();
   f.old_logprobs[1].push_back(0);

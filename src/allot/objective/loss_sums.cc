@@ -25,7 +25,7 @@ void LossSums::add(const LossSums& other) {
 
 std::vector<Metric> metrics_of(const LossSums& sums, double updates) {
   const double tokens = std::max(1.0, sums.tokens);
-  std::vector<Metric> out = {
+  return {
       {"loss/total", sums.loss / std::max(1.0, updates)},
       {"loss/policy", (sums.loss - sums.kl - sums.entropy) / std::max(1.0, updates)},
       {"policy/clip_low", sums.clipped_low / tokens},
@@ -33,10 +33,9 @@ std::vector<Metric> metrics_of(const LossSums& sums, double updates) {
       {"policy/clip_region", (sums.clipped_low + sums.clipped_high + sums.clipped_corner) / tokens},
       {"policy/kl_anchor_k1", sums.k1 / tokens},
       {"policy/kl_anchor_k3", sums.k3 / tokens},
+      {"policy/clip_corner", sums.clipped_corner / tokens},
+      {"policy/clamped", sums.clamped / tokens},
       {"policy/max_log_ratio", sums.max_log_ratio}};
-  if (sums.clipped_corner > 0) out.push_back({"policy/clip_corner", sums.clipped_corner / tokens});
-  if (sums.clamped > 0) out.push_back({"policy/clamped", sums.clamped / tokens});
-  return out;
 }
 
 }  // namespace allot::objective

@@ -33,6 +33,10 @@ LossOptions LossOptions::expanded() const {
     const bool forced_by_compat = key == "loss.dual_clip_c" && compat == Compat::Verl;
     list.set(key, forced_by_compat ? "3" : value, "loss.preset");
   }
+  // Divergence PPO's own anchor, where no other mask shares it.
+  if (mask_anchor == RatioAnchor::OfPreset && !masks.empty() && out.has_mask("divergence") &&
+      !out.has_mask("ppo_clip"))
+    out.mask_anchor = RatioAnchor::Rollout;
   // verl bounds the corner in its token-wise PPO loss only.
   if (compat == Compat::Verl && dual_clip_c == kOfPreset &&
       (out.surrogate != Surrogate::PpoClip || out.level != ImportanceLevel::Token ||

@@ -147,6 +147,25 @@ void check_aggregation(const LossOptions& o) {
                   "response's tokens"));
 }
 
+// The flow's only ratio is of a whole response.
+void check_flow(const LossOptions& o) {
+  if (o.surrogate != Surrogate::FlowBalance) return;
+  if (o.mismatch.weight != MismatchWeight::None && o.mismatch.level == MismatchLevel::Token)
+    refuse(
+        "loss.surrogate flow_balance has one term per response, and loss.mismatch.level is token",
+        "loss.mismatch.level=sequence or sequence_geometric");
+  if (o.has_mask("rejection") && o.rejection.reduce == RejectionReduce::Token)
+    refuse(
+        "loss.surrogate flow_balance has one term per response, and loss.rejection.reduce is "
+        "token",
+        "loss.rejection.reduce=seq_mean, seq_sum or seq_max");
+  for (const char* mask : {"ppo_clip", "divergence", "top_entropy", "curvature", "obrs"})
+    if (o.has_mask(mask))
+      refuse(concat("loss.surrogate flow_balance has one term per response, and loss.masks has ",
+                    mask, ", which chooses tokens"),
+             "off_policy_sequence, rejection and truncated choose responses");
+}
+
 void check_levels(const LossOptions& o) {
   if (o.surrogate == Surrogate::GammaWeight && o.level != ImportanceLevel::SequenceProduct)
     refuse("loss.surrogate gamma_weight needs loss.level=sequence_product");
@@ -163,9 +182,10 @@ void warn_of_widths(const LossOptions& o, std::vector<std::string>& out) {
     out.push_back(widths +
                   "widths below .01 are meant for ratios of whole sequences, but "
                   "the ratios here are of tokens");
-  if (by_sequence(o) && o.level != ImportanceLevel::SequenceProduct &&
-      (o.clip_low > 0.05 || o.clip_high > 0.05))
-    out.push_back(widths + "widths above .05 hardly ever clip a mean ratio of a whole sequence");
+  if (by_sequence(o) && (o.clip_low > 0.05 || o.clip_high > 0.05))
+    out.push_back(widths +
+                  "widths above .05 are meant for ratios of tokens: they hardly ever clip the mean "
+                  "ratio of a whole sequence");
 }
 
 }  // namespace
@@ -179,6 +199,7 @@ void LossOptions::validate() const {
   check_kl(o);
   check_aggregation(o);
   check_levels(o);
+  check_flow(o);
 }
 
 std::vector<std::string> LossOptions::warnings() const {

@@ -123,6 +123,17 @@ TEST(LossOptions, RefusalsNameBothKeys) {
        "loss.mismatch.min",
        "loss.mismatch.max"},
       {{{"loss.masks", "[none, truncated]"}}, "loss.masks", "none"},
+      {{{"loss.preset", "flow_rl"}, {"loss.mismatch.weight", "truncate"}},
+       "loss.surrogate flow_balance",
+       "loss.mismatch.level"},
+      {{{"loss.preset", "flow_rl"},
+        {"loss.masks", "rejection"},
+        {"loss.rejection.reduce", "token"}},
+       "loss.surrogate flow_balance",
+       "loss.rejection.reduce"},
+      {{{"loss.preset", "flow_rl"}, {"loss.masks", "[truncated, top_entropy]"}},
+       "loss.surrogate flow_balance",
+       "loss.masks has top_entropy"},
   };
   for (const Case& c : cases) {
     const std::string message = refusal(set(c.settings));
@@ -158,6 +169,14 @@ TEST(LossOptions, VerlBoundsTheCornerOfItsTokenLossOnly) {
   EXPECT_EQ(corner({{"loss.compat", "trl"}}), 0);
 }
 
+TEST(LossOptions, ADivergenceMaskComparesWithTheRolloutUnlessToldOtherwise) {
+  const auto anchor = [](const Settings& settings) { return set(settings).expanded().mask_anchor; };
+  EXPECT_EQ(anchor({{"loss.masks", "divergence"}}), RatioAnchor::Rollout);
+  EXPECT_EQ(anchor({{"loss.masks", "divergence"}, {"loss.mask_anchor", "old"}}), RatioAnchor::Old);
+  EXPECT_EQ(anchor({{"loss.masks", "[divergence, ppo_clip]"}}), RatioAnchor::Old);
+  EXPECT_EQ(anchor({{"loss.masks", "truncated"}}), RatioAnchor::Old);
+}
+
 TEST(Requirements, EachPresetAsksForWhatItReads) {
   const auto names = [](const char* preset) {
     std::string all;
@@ -176,6 +195,7 @@ TEST(Requirements, EachPresetAsksForWhatItReads) {
   EXPECT_EQ(names("capo"), "old_logprobs topk hidden");
   EXPECT_EQ(names("top_entropy"), "old_logprobs entropy");
   EXPECT_EQ(names("flow_rl"), "old_logprobs ref_logprobs log_partition");
+  EXPECT_EQ(names("v32"), "old_logprobs rollout_logprobs ref_logprobs");
 }
 
 TEST(Requirements, RawLogProbabilitiesAreRefusedWhereTheyAreRead) {
@@ -187,6 +207,7 @@ TEST(Requirements, RawLogProbabilitiesAreRefusedWhereTheyAreRead) {
   facts.mean_group_size = 2;
   facts.updates_per_rollout = 4;
   EXPECT_EQ(run_warnings(set({{"loss.preset", "tis"}}), facts).size(), 2u);
+  EXPECT_EQ(run_warnings(set({{"loss.preset", "v32"}}), facts).size(), 2u);
   EXPECT_EQ(run_warnings(set({{"loss.level", "sequence_product"}}), facts).size(), 2u);
 }
 
@@ -196,6 +217,7 @@ TEST(LossOptions, WarnsOfAReplacedNormaliserAndOfSequenceWidths) {
   EXPECT_EQ(set({{"loss.clip_low", "0.0003"}}).warnings().size(), 1u);
   EXPECT_EQ(set({{"loss.preset", "gspo"}}).warnings().size(), 0u);
   EXPECT_EQ(set({{"loss.preset", "gspo"}, {"loss.clip_high", ".2"}}).warnings().size(), 1u);
+  EXPECT_EQ(set({{"loss.level", "sequence_product"}}).warnings().size(), 1u);
   EXPECT_EQ(set({{"loss.preset", "gspo"}, {"loss.aggregation", "token_mean"}}).warnings().size(),
             2u);
   EXPECT_EQ(set({{"loss.preset", "dppo"}}).warnings().size(), 0u);

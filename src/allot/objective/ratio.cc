@@ -7,16 +7,16 @@ namespace allot::objective {
 namespace {
 
 std::span<const double> checked(const std::vector<double>& values, const LossRow& row,
-                                std::size_t index, const char* name) {
+                                std::size_t index, const char* needs) {
   if (values.size() != row.logprob.size())
-    refuse_row(index, concat(name, " has ", values.size(), " log-probabilities, logprob has ",
-                             row.logprob.size(), "; one each is needed"));
+    refuse_row(index, concat(needs, ", one each per token; ", values.size(), " were given for ",
+                             row.logprob.size(), " tokens"));
   return values;
 }
 
 // A step of a single update has no other old policy than the current one, detached.
 std::span<const double> old_of(const LossRow& row, std::size_t index) {
-  return checked(row.old.empty() ? row.logprob : row.old, row, index, "old");
+  return checked(row.old.empty() ? row.logprob : row.old, row, index, "old_logprobs are needed");
 }
 
 }  // namespace
@@ -24,16 +24,16 @@ std::span<const double> old_of(const LossRow& row, std::size_t index) {
 std::span<const double> weight_anchor(const LossOptions& options, const LossRow& row,
                                       std::size_t index) {
   if (row.anchor == Anchor::Behaviour)
-    return checked(row.rollout, row, index, "the behaviour anchor");
+    return checked(row.rollout, row, index, "a behaviour anchor needs rollout_logprobs");
   if (options.weight_anchor == RatioAnchor::Rollout)
-    return checked(row.rollout, row, index, "rollout");
+    return checked(row.rollout, row, index, "loss.weight_anchor rollout needs rollout_logprobs");
   return old_of(row, index);
 }
 
 std::span<const double> mask_anchor(const LossOptions& options, const LossRow& row,
                                     std::size_t index) {
   if (options.mask_anchor == RatioAnchor::Rollout)
-    return checked(row.rollout, row, index, "rollout");
+    return checked(row.rollout, row, index, "loss.mask_anchor rollout needs rollout_logprobs");
   return old_of(row, index);
 }
 

@@ -91,12 +91,23 @@ FlowTerm flow_of(const RowView& view, std::span<const double> logprob) {
   return flow_term(view.options, view.row, view.index, logprob, fixed.log, view.terms.mask);
 }
 
+// k b of a loss with one term per response, which all tokens share.
+double row_factor(const RowTerms& terms) {
+  for (std::size_t t = 0; t < terms.mask.size(); ++t)
+    if (terms.mask[t] != 0) return terms.factor[t];
+  return 1;
+}
+
+double flow_scale(const RowTerms& terms, const LossRow& row) {
+  return terms.sequence_weight * row.weight * row_factor(terms);
+}
+
 // Policy part of a row into `out`; its gradient is returned.
 std::vector<double> add_policy(const RowView& view, LossResult& out) {
   std::vector<double> gradient(view.row.logprob.size(), 0.0);
   if (view.options.surrogate == Surrogate::FlowBalance) {
     const FlowTerm term = flow_of(view, view.row.logprob);
-    const double scale = view.terms.sequence_weight * view.row.weight;
+    const double scale = flow_scale(view.terms, view.row);
     out.sums.policy += scale * term.value;
     out.log_partition.back() = scale * term.log_partition;
     for (std::size_t t = 0; t < gradient.size(); ++t)
@@ -156,7 +167,7 @@ double reference_value(const LossOptions& given, std::span<const LossRow> rows,
     const RowView view{options, fixed[i], terms[i], i};
     loss += extra_value(view, rows[i].logprob);
     if (options.surrogate == Surrogate::FlowBalance)
-      loss += terms[i].sequence_weight * fixed[i].weight * flow_of(view, rows[i].logprob).value;
+      loss += flow_scale(terms[i], fixed[i]) * flow_of(view, rows[i].logprob).value;
     else
       loss += policy_value(view, rows[i].logprob);
   }

@@ -24,7 +24,8 @@ Requirements requirements(const LossOptions& given) {
   Requirements out;
   out.reference = (o.kl.placement != KlPlacement::None && o.kl.beta > 0) ||
                   o.surrogate == Surrogate::FlowBalance;
-  out.rollout = (ratio && o.weight_anchor == RatioAnchor::Rollout) ||
+  out.rollout = o.has_mask("off_policy_sequence") ||
+                (ratio && o.weight_anchor == RatioAnchor::Rollout) ||
                 (masks_compare(o) && o.mask_anchor == RatioAnchor::Rollout) || has_mismatch_edge(o);
   out.old = (ratio && o.weight_anchor == RatioAnchor::Old) || has_mismatch_edge(o) ||
             (masks_compare(o) && o.mask_anchor == RatioAnchor::Old) ||

@@ -52,6 +52,11 @@ void AdvantageOptions::validate() const {
                 "batch or whiten was given with another estimator than group_relative; none or "
                 "group is needed",
                 "set adv.estimator=group_relative, or adv.scale=none");
+  if (gamma != 1 && estimator != AdvantageEstimator::ReinforcePlusPlus)
+    throw Error(ErrorKind::Config, "adv.gamma",
+                concat(gamma,
+                       " was given, and adv.estimator is not reinforce_plus_plus, which "
+                       "alone has returns to discount; 1 is needed"));
 }
 
 void AdvantageOptions::validate_for_methods() const {

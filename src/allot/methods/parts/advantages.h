@@ -37,6 +37,7 @@ struct AdvantageOptions {
   RewardAggregation reward_aggregation = RewardAggregation::SumThenNormalize;
   std::vector<double> reward_weights;
   StatsUnit unit = StatsUnit::Sequence;
+  double gamma = 1;
   bool gdpo_batch_norm = true;
 
   template <class V>
@@ -50,9 +51,9 @@ struct AdvantageOptions {
           {"reinforce_plus_plus_baseline", AdvantageEstimator::ReinforcePlusPlusBaseline},
           {"external", AdvantageEstimator::External}},
       "reward minus the group's mean (GRPO); minus the mean of the others (RLOO, never scaled); "
-      "best minus second best on the best rollout alone; the last three only in `allot objective`: "
-      "returns whitened over the step (REINFORCE++), centred rewards whitened over the step, or "
-      "advantages as given");
+      "best minus second best on the best rollout alone; with alloc.method grpo or dapo also "
+      "returns whitened over the step (REINFORCE++) and centred rewards whitened over the step; "
+      "only in `allot objective` advantages as given");
     v("scale", scale,
       Choices<AdvantageScale>{{"none", AdvantageScale::None},
                               {"group", AdvantageScale::Group},
@@ -73,12 +74,14 @@ struct AdvantageOptions {
       Choices<RewardAggregation>{{"sum_then_normalize", RewardAggregation::SumThenNormalize},
                                  {"normalize_then_sum", RewardAggregation::NormalizeThenSum}},
       "several rewards: their weighted sum is the reward, or the sum of their own z-scores is, "
-      "which is then scaled over the step (GDPO; only in `allot objective`)");
+      "which is then scaled over the step (GDPO; with alloc.method grpo or dapo)");
     v("reward_weights", reward_weights, Range{-1e6, 1e6},
-      "one per reward, only in `allot objective`; empty = all 1");
+      "one per reward, with alloc.method grpo or dapo; empty = reward.weights, or all 1");
     v("unit", unit,
       Choices<StatsUnit>{{"sequence", StatsUnit::Sequence}, {"token", StatsUnit::Token}},
-      "whitening counts each response once, or once per token (only in `allot objective`)");
+      "whitening counts each response once, or once per token (with alloc.method grpo or dapo)");
+    v("gamma", gamma, Range{0, 1},
+      "reinforce_plus_plus: discount per token of the reward and the KL that come later");
     v("gdpo_batch_norm", gdpo_batch_norm, "normalize_then_sum: scale the sum over the step");
   }
   // Throws Error(Config) on combinations that have no meaning.

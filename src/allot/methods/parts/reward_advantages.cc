@@ -157,6 +157,12 @@ ScalarAdvantages estimate(const AdvantageOptions& options, Rewards rewards,
     throw Error(ErrorKind::Config, "adv.estimator",
                 "external was given together with rewards; advantages are needed instead of them");
   const std::vector<double> weights = component_weights(options, rewards);
+  if (options.reward_aggregation == RewardAggregation::NormalizeThenSum && weights.size() > 1 &&
+      std::any_of(penalty.begin(), penalty.end(), [](double p) { return p != 0; }))
+    throw Error(ErrorKind::Config, "adv.reward_aggregation",
+                "normalize_then_sum has no reward that loss.kl.placement in_reward could take the "
+                "KL from",
+                "loss.kl.placement=in_loss, or sum_then_normalize");
   const Cleaned cleaned = clean(rewards, weights, penalty);
   const Groups members = scorable_groups(groups, cleaned.scorable);
   AdvantageRule rule = advantage_rule(options, GroupKind::Plain);
@@ -195,8 +201,9 @@ TokenStep step_of(const AdvantageOptions& options) {
 }  // namespace
 
 ScalarEstimator reward_estimator(const AdvantageOptions& options) {
-  return {step_of(options), [options](Rewards rewards, std::span<const std::uint32_t> groups,
-                                      std::span<const double> penalty) {
+  return {step_of(options), options.gamma,
+          [options](Rewards rewards, std::span<const std::uint32_t> groups,
+                    std::span<const double> penalty) {
             return estimate(options, rewards, groups, penalty);
           }};
 }
