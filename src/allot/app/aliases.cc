@@ -14,7 +14,7 @@ namespace {
 
 using Alias = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array<Alias, 34> kAliases = {{
+constexpr std::array<Alias, 39> kAliases = {{
     {"model_name_or_path", "model.path"},
     {"dataset_name", "data.train"},
     {"max_completion_length", "rollout.max_new_tokens"},
@@ -49,9 +49,19 @@ constexpr std::array<Alias, 34> kAliases = {{
     {"reward_weights", "reward.weights"},
     {"scale_rewards", "adv.scale"},
     {"beta", "loss.kl.beta"},
+    {"multi_objective_aggregation", "adv.reward_aggregation"},
+    {"top_entropy_quantile", "loss.top_entropy"},
+    {"off_policy_mask_threshold", "loss.off_policy_delta"},
+    {"vllm_importance_sampling_clip_min", "loss.mismatch.min"},
+    {"vllm_importance_sampling_clip_max", "loss.mismatch.max"},
 }};
 
-constexpr std::array<Alias, 40> kForeign = {{
+// These stand for a key or value only together with others (implied_settings).
+constexpr std::array<std::string_view, 3> kPartNames = {"mask_truncated_completions",
+                                                        "vllm_importance_sampling_correction",
+                                                        "vllm_importance_sampling_mode"};
+
+constexpr std::array<Alias, 59> kForeign = {{
     {"algorithm.filter_groups.enable", "use alloc.method: dapo with alloc.refill.*"},
     {"filter_groups", "use alloc.method: dapo with alloc.refill.*"},
     {"max_num_gen_batches", "it has no effect in verl; use alloc.refill.max_rounds"},
@@ -93,6 +103,26 @@ constexpr std::array<Alias, 40> kForeign = {{
     {"trainer.logger", "use log.to"},
     {"trainer.default_local_dir", "use train.output"},
     {"n_samples_per_prompt", "use alloc.group_size"},
+    {"actor_rollout_ref.actor.clip_ratio",
+     "alone it has no effect in verl; use loss.clip_low and loss.clip_high"},
+    {"actor_rollout_ref.actor.loss_scale_factor", "use loss.norm_constant"},
+    {"actor_rollout_ref.actor.policy_loss.loss_mode", "use loss.preset"},
+    {"actor_rollout_ref.actor.use_kl_loss", "use loss.kl.placement: in_loss"},
+    {"actor_rollout_ref.actor.kl_loss_coef", "use loss.kl.beta"},
+    {"actor_rollout_ref.actor.kl_loss_type", "use loss.kl.estimator"},
+    {"actor_rollout_ref.actor.entropy_coeff", "use loss.entropy_coef"},
+    {"algorithm.use_kl_in_reward", "use loss.kl.placement: in_reward"},
+    {"algorithm.adv_estimator", "use adv.estimator"},
+    {"algorithm.gdpo_reward_keys", "use adv.reward_aggregation and reward.functions"},
+    {"algorithm.gdpo_reward_weights", "use adv.reward_weights"},
+    {"algorithm.rollout_correction", "use loss.mismatch.*"},
+    {"data.prompt_key", "use data.columns.prompt"},
+    {"trainer.total_epochs", "the length of a run is train.max_steps"},
+    {"train.epochs", "the length of a run is train.max_steps"},
+    {"trainer.resume_from_path", "use checkpoint.resume, which takes a folder"},
+    {"trainer.val_before_train", "use eval.every"},
+    {"trainer.rollout_data_dir", "responses are kept in the run's own folder: log.completions"},
+    {"trainer.log_val_generations", "use log.completions, or allot eval --samples"},
 }};
 
 constexpr std::array<std::string_view, 4> kBatchNames = {
@@ -118,7 +148,78 @@ std::string translated_value(std::string_view name, const std::string& text) {
   if (name == "scale_rewards" && is_true(text)) return "group";
   if (name == "scale_rewards" && is_false(text)) return "none";
   if (name == "report_to" && text == "all") return "tensorboard";
+  if (name == "vllm_importance_sampling_clip_max" && text == "None") return "1e9";
+  if (name == "vllm_importance_sampling_clip_min" && text == "None") return "0";
   return text;
+}
+
+// The last setting of that name, nullptr without any.
+const Setting* find(const std::vector<Setting>& given, std::string_view name) {
+  const auto found = std::find_if(given.rbegin(), given.rend(),
+                                  [&](const Setting& setting) { return setting.key == name; });
+  return found == given.rend() ? nullptr : &*found;
+}
+
+bool truth_of(const Setting& setting) {
+  if (is_true(setting.text) || is_false(setting.text)) return is_true(setting.text);
+  throw Error(
+      ErrorKind::Config, setting.origin,
+      concat("'", setting.key, "' = ", setting.text, " was given; True or False is needed"));
+}
+
+// beta is the weight of a KL term in the loss (k3); a loss_type has none unless a beta is given.
+void add_kl(const std::vector<Setting>& given, std::vector<Setting>& out) {
+  const Setting *beta = find(given, "beta"), *type = find(given, "loss_type");
+  if (beta == nullptr && type == nullptr) return;
+  const std::string& origin = beta == nullptr ? type->origin : beta->origin;
+  if (beta == nullptr || std::atof(beta->text.c_str()) == 0) {
+    out.push_back({"loss.kl.beta", "0", origin});
+    return;
+  }
+  out.push_back({"loss.kl.placement", "in_loss", origin});
+  out.push_back({"loss.kl.estimator", "k3", origin});
+}
+
+// Each of three names adds a mask to the others.
+void add_masks(const std::vector<Setting>& given, std::vector<Setting>& out) {
+  std::string masks, origin;
+  const auto add = [&](const char* mask, const Setting& because) {
+    masks += concat(masks.empty() ? "" : ", ", mask);
+    origin = because.origin;
+  };
+  const Setting* truncated = find(given, "mask_truncated_completions");
+  if (truncated != nullptr && truth_of(*truncated)) add("truncated", *truncated);
+  const Setting* entropy = find(given, "top_entropy_quantile");
+  if (entropy != nullptr && std::atof(entropy->text.c_str()) < 1) add("top_entropy", *entropy);
+  const Setting* off_policy = find(given, "off_policy_mask_threshold");
+  if (off_policy != nullptr) add("off_policy_sequence", *off_policy);
+  if (!masks.empty()) out.push_back({"loss.masks", concat("[", masks, "]"), origin});
+}
+
+// TRL corrects unless told otherwise; here any of the names but a False asks for it. "token_mask".
+void add_mismatch(const std::vector<Setting>& given, std::vector<Setting>& out) {
+  const Setting* correction = find(given, "vllm_importance_sampling_correction");
+  const Setting* mode = find(given, "vllm_importance_sampling_mode");
+  const Setting* largest = find(given, "vllm_importance_sampling_clip_max");
+  const Setting* any = mode != nullptr ? mode : largest != nullptr ? largest : correction;
+  if (any == nullptr) any = find(given, "vllm_importance_sampling_clip_min");
+  if (any == nullptr) return;
+  if (correction != nullptr && !truth_of(*correction)) {
+    out.push_back({"loss.mismatch.weight", "none", correction->origin});
+    return;
+  }
+  const std::string text = mode == nullptr ? "sequence_mask" : mode->text;
+  const std::size_t bar = text.find('_');
+  const std::string level = text.substr(0, bar),
+                    weight = bar == std::string::npos ? "" : text.substr(bar + 1);
+  if ((level != "token" && level != "sequence") || (weight != "mask" && weight != "truncate"))
+    throw Error(ErrorKind::Config, any->origin,
+                concat("'", any->key, "' = ", text,
+                       " was given; token_truncate, token_mask, sequence_truncate or "
+                       "sequence_mask is needed"));
+  out.push_back({"loss.mismatch.weight", weight, any->origin});
+  out.push_back({"loss.mismatch.level", level, any->origin});
+  if (largest == nullptr) out.push_back({"loss.mismatch.max", "3", any->origin});
 }
 
 // A whole number of at least 1.
@@ -152,6 +253,7 @@ std::optional<std::string> alias_target(std::string_view name) {
 
 std::vector<std::string> alias_names() {
   std::vector<std::string> names(kBatchNames.begin(), kBatchNames.end());
+  names.insert(names.end(), kPartNames.begin(), kPartNames.end());
   for (const Alias& row : kAliases) names.emplace_back(row.first);
   return names;
 }
@@ -161,24 +263,28 @@ std::string foreign_name_hint(std::string_view name) { return std::string(find(k
 Setting translated(const Setting& setting) {
   const auto target = alias_target(setting.key);
   if (!target) return setting;
+  if (setting.key == "loss_type" && setting.text == "bnpo")
+    throw Error(ErrorKind::Config, setting.origin,
+                "'loss_type' = bnpo was given, a mean over the tokens of each micro-batch; no "
+                "result here depends on how a step is cut, so a mean over the step is needed",
+                "loss_type=dapo");
   return {*target, translated_value(setting.key, setting.text), setting.origin};
 }
 
 std::vector<Setting> implied_settings(const std::vector<Setting>& given) {
-  const auto find = [&](std::string_view name) {
-    return std::find_if(given.begin(), given.end(),
-                        [&](const Setting& setting) { return setting.key == name; });
-  };
-  const auto beta = find("beta"), type = find("loss_type");
-  if (beta == given.end() && type == given.end()) return {};
-  const std::string& origin = beta == given.end() ? type->origin : beta->origin;
-  if (beta == given.end() || std::atof(beta->text.c_str()) == 0)
-    return {{"loss.kl.beta", "0", origin}};
-  return {{"loss.kl.placement", "in_loss", origin}, {"loss.kl.estimator", "k3", origin}};
+  std::vector<Setting> out;
+  add_kl(given, out);
+  add_masks(given, out);
+  add_mismatch(given, out);
+  return out;
 }
 
 bool is_batch_setting(std::string_view name) {
   return std::find(kBatchNames.begin(), kBatchNames.end(), name) != kBatchNames.end();
+}
+
+bool is_part_setting(std::string_view name) {
+  return std::find(kPartNames.begin(), kPartNames.end(), name) != kPartNames.end();
 }
 
 std::vector<Setting> batch_settings(const std::vector<Setting>& given, int num_generations) {

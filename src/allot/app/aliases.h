@@ -26,9 +26,12 @@ std::string foreign_name_hint(std::string_view name);
 // Others come back as they are.
 Setting translated(const Setting& setting);
 
-// What TRL means by a name beside its value: beta is that of a KL term in the loss (k3, Schulman),
-// and a loss_type has none unless a beta is given. Under our keys, for those that nobody sets.
+// What TRL means by names beside the values of single keys: the KL term of beta, masks, the
+// correction of the sampler's probabilities. Under our keys, for those that nobody sets.
 std::vector<Setting> implied_settings(const std::vector<Setting>& given);
+
+// Names that only implied_settings() knows what to do with.
+bool is_part_setting(std::string_view name);
 
 // TRL's batch arithmetic: per_device_train_batch_size x steps_per_generation (or
 // gradient_accumulation_steps) or generation_batch_size rollouts a step, of num_generations per

@@ -62,7 +62,7 @@ void apply_settings(OptionList& list, const std::vector<Setting>& settings) {
   for (const Setting& setting : settings) {
     if (is_batch_setting(setting.key))
       batch.push_back(setting);
-    else
+    else if (!is_part_setting(setting.key))
       level.apply(setting, setting.key);
   }
   for (const Setting& setting : implied_settings(settings))

@@ -127,7 +127,8 @@ TEST_F(ConfigTest, EveryAliasLeadsToAKey) {
   EXPECT_GT(alias_names().size(), 30u);
   for (const std::string& name : alias_names()) {
     const auto target = alias_target(name);
-    EXPECT_TRUE(is_batch_setting(name) ? !target : target && list.find(*target)) << name;
+    const bool is_one_of_several = is_batch_setting(name) || is_part_setting(name);
+    EXPECT_TRUE(is_one_of_several ? !target : target && list.find(*target)) << name;
   }
   EXPECT_FALSE(alias_target("alloc.group_size"));
 }
@@ -178,6 +179,46 @@ TEST_F(ConfigTest, BetaAndLossTypeMeanWhatTheyMeanInTrl) {
   EXPECT_EQ(kl({{"loss_type", "grpo"}, {"beta", "0.0"}}).beta, 0);
   EXPECT_EQ(kl({{"loss.preset", "grpo"}}).beta, 0.04) << "as in its paper";
   EXPECT_EQ(kl({{"beta", "0.1"}, {"loss.kl.estimator", "k2"}}).estimator, KlEstimator::K2);
+}
+
+TEST_F(ConfigTest, MasksAndCorrectionsMeanWhatTheyMeanInTrl) {
+  using objective::MismatchLevel, objective::MismatchWeight;
+  const auto loss = [](const std::vector<std::pair<std::string, std::string>>& pairs) {
+    return load_config({.flags = flags(pairs)}).loss.expanded();
+  };
+  using Masks = std::vector<std::string>;
+  const auto masked = loss({{"mask_truncated_completions", "True"},
+                            {"top_entropy_quantile", "0.2"},
+                            {"off_policy_mask_threshold", "0.7"}});
+  EXPECT_EQ(masked.masks, (Masks{"truncated", "top_entropy", "off_policy_sequence"}));
+  EXPECT_EQ(masked.top_entropy, 0.2);
+  EXPECT_EQ(masked.off_policy_delta, 0.7);
+  EXPECT_FALSE(loss({{"top_entropy_quantile", "1.0"}}).has_mask("top_entropy"));
+  EXPECT_FALSE(loss({{"mask_truncated_completions", "False"}}).has_mask("truncated"));
+  const auto usual = loss({{"vllm_importance_sampling_correction", "True"}}).mismatch;
+  EXPECT_EQ(usual.weight, MismatchWeight::Mask);
+  EXPECT_EQ(usual.level, MismatchLevel::Sequence);
+  EXPECT_EQ(usual.max, 3);
+  const auto token = loss({{"vllm_importance_sampling_mode", "token_truncate"},
+                           {"vllm_importance_sampling_clip_max", "2.5"},
+                           {"vllm_importance_sampling_clip_min", "0.1"}})
+                         .mismatch;
+  EXPECT_EQ(token.weight, MismatchWeight::Truncate);
+  EXPECT_EQ(token.level, MismatchLevel::Token);
+  EXPECT_EQ(token.max, 2.5);
+  EXPECT_EQ(token.min, 0.1);
+  EXPECT_EQ(loss({{"vllm_importance_sampling_correction", "False"},
+                  {"vllm_importance_sampling_mode", "token_mask"}})
+                .mismatch.weight,
+            MismatchWeight::None);
+  EXPECT_NE(message({.flags = flags({{"vllm_importance_sampling_mode", "mask"}})})
+                .find("sequence_truncate"),
+            std::string::npos);
+  EXPECT_NE(message({.flags = flags({{"loss_type", "bnpo"}})}).find("loss_type=dapo"),
+            std::string::npos);
+  EXPECT_EQ(load_config({.flags = flags({{"multi_objective_aggregation", "normalize_then_sum"}})})
+                .adv.reward_aggregation,
+            RewardAggregation::NormalizeThenSum);
 }
 
 TEST_F(ConfigTest, WhatNobodySetFollowsFromWhatWasGiven) {

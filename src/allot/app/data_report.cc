@@ -73,7 +73,8 @@ std::string DataReport::text() const {
   line("rows that repeat an earlier one", rows.repeated);
   line("rows with an empty answer, dropped", rows.empty);
   line("questions with different answers", rows.conflicting);
-  line("answers that the verifier cannot use", rows.bad_gold);
+  if (by_math || rows.bad_gold.count > 0)
+    line("answers that the verifier cannot use", rows.bad_gold);
   if (lengths) {
     out += concat("  tokens of a prompt: median ", lengths->median, ", longest ", lengths->longest,
                   " (", lengths->longest_key, ")\n");
@@ -123,6 +124,10 @@ DataReport check_data_set(const DataCheck& check) {
   report.by_math = judged_by_math(report.rows, check.jsonl);
   check_golds(report.rows, check.jsonl);
   report.hash = PromptSet(report.rows.prompts, 0).hash();
+  if (check.max_prompt_tokens > 0 && check.tokenizer.empty())
+    throw Error(ErrorKind::Config, "data check",
+                concat("--max_prompt_tokens ", check.max_prompt_tokens,
+                       " counts tokens, and --tokenizer is not given; a model's folder is needed"));
   report.max_prompt_tokens = check.max_prompt_tokens;
   if (!check.tokenizer.empty())
     report.lengths =

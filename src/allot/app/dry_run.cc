@@ -65,7 +65,11 @@ DryRun dry_run(const RunConfig& config) {
   run.memory =
       run_memory(config, start->model.config(), run_shape(config, world.task(), *start->tokenizer));
   run.available_memory = available_memory();
-  run.warnings = objective_warnings(config);
+  FileNotes notes = world.notes();
+  run.notices = std::move(notes.notices);
+  run.warnings = std::move(notes.warnings);
+  for (std::string& warning : objective_warnings(config))
+    run.warnings.push_back(std::move(warning));
   describe_plan(run, world.open_step(), world.task());
   return run;
 }
@@ -104,6 +108,7 @@ std::string dry_run_text(const DryRun& run) {
   line("sampling", m.caches == 0 ? std::string("by a server")
                                  : concat("packed weights ", megabytes_of(m.packed),
                                           ", keys, values and scratch ", megabytes_of(m.caches)));
+  for (const std::string& notice : run.notices) line("read", notice);
   for (const std::string& warning : run.warnings) line("warning", warning);
   return text;
 }
@@ -137,6 +142,7 @@ std::string dry_run_json(const DryRun& run) {
                                   {"activations", run.memory.activations},
                                   {"cache", run.memory.caches},
                                   {"available", run.available_memory}}},
+                                {"notices", run.notices},
                                 {"warnings", run.warnings}}
       .dump();
 }

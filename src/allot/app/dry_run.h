@@ -33,7 +33,7 @@ struct DryRun {
   RunMemory memory;
   std::uint64_t available_memory = 0;  // 0: unknown
 
-  std::vector<std::string> warnings;  // of the loss
+  std::vector<std::string> notices, warnings;  // those that the run would begin with
 };
 
 // Errors are those that the run itself would end with.

@@ -14,9 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string model_folder(const std::string& path) {
+void warn(Recorder& console, const std::vector<std::string>& warnings) {
+  for (const std::string& text : warnings) console.event({Severity::Warning, "data", text, 0});
+}
+
+std::string model_folder(const std::string& path, Recorder& console) {
   if (RunFolder::is_run(path)) {
     const CheckpointList list = list_checkpoints(path);
+    warn(console, list.warnings);
     if (list.complete.empty())
       throw Error(ErrorKind::Model, path, "this run has no complete checkpoint; one is needed");
     return list.complete.back().path.string();
@@ -41,7 +46,7 @@ CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::str
   loaded.loss = {};
   if (!path.empty()) {
     loaded.model = {};
-    loaded.model.path = model_folder(path);
+    loaded.model.path = model_folder(path, console);
     loaded.model.device = config.model.device;
     loaded.model.dtype = config.model.dtype;
     loaded.warm_start.steps = 0;
@@ -49,7 +54,10 @@ CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::str
   CheckpointEvaluation evaluation{
       path.empty() ? "starting point" : loaded.model.path, config.data.task, config.eval.k, {}};
   const auto start = starting_point(loaded, console, stop);
-  if (start) evaluation.sets = RunWorld(loaded, *start, stop).evaluate(console, sink);
+  if (!start) return evaluation;
+  RunWorld world(loaded, *start, stop);
+  warn(console, world.notes().warnings);
+  evaluation.sets = world.evaluate(console, sink);
   return evaluation;
 }
 

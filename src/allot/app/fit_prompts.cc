@@ -12,13 +12,6 @@ namespace {
 constexpr const char* kHint =
     "drop long prompts (data.overlong), lower rollout.max_new_tokens or raise model.context";
 
-// At most 40 bytes, and no half character.
-std::string shortened(const std::string& text) {
-  constexpr std::size_t kLongest = 40;
-  if (text.size() <= kLongest) return text;
-  return text.substr(0, character_begin(text, kLongest)) + "...";
-}
-
 // The longest end of `text` that fits. Fewer characters may be more tokens, but hardly ever, and
 // what is returned does fit.
 std::string_view fitting_end(std::string_view text, const Tokenizer& tokenizer, std::size_t limit) {

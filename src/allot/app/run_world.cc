@@ -93,7 +93,7 @@ RunWorld::RunWorld(const RunConfig& config, const StartingPoint& start,
       parts_(parts_of(config.model, model_)),
       sampler_model_(own_sampler(config, start, trained_sampler())),
       sampler_(make_rollout_engine(config, sampler_model_ ? *sampler_model_ : trained_sampler(),
-                                   *tokenizer_, stop)),
+                                   *tokenizer_, stop, parts_.adapter)),
       engine_(*sampler_, clock_, config.health.stall_s),
       evaluator_(sampler_model_ ? make_rollout_engine(config, trained_sampler(), *tokenizer_, stop)
                                 : nullptr),
@@ -197,6 +197,15 @@ void RunWorld::evaluate_set(const std::string& name, const PromptSet& prompts, V
                                                     prompts, ids, settings, recorder);
   for (std::size_t i = 0; i < results.size(); ++i)
     evaluations.push_back({i == 0 ? name : name + "/flexible", std::move(results[i])});
+}
+
+FileNotes RunWorld::notes() const {
+  FileNotes all = task_.notes;
+  for (const HeldOutSet& set : held_out_) {
+    all.notices.insert(all.notices.end(), set.notes.notices.begin(), set.notes.notices.end());
+    all.warnings.insert(all.warnings.end(), set.notes.warnings.begin(), set.notes.warnings.end());
+  }
+  return all;
 }
 
 std::vector<NamedEvaluation> RunWorld::evaluate(Recorder& recorder, const SampleSink& sink) {

@@ -51,6 +51,8 @@ class RunWorld {
   void load(const CheckpointFolder& checkpoint);
 
   const Task& task() const { return task_; }
+  // Of the task's files and of those of eval.sets.
+  FileNotes notes() const;
   // Of a prompt's text, as the model sees it.
   std::vector<std::int32_t> encode(const std::string& text) const {
     return tokenizer_->encode(text);

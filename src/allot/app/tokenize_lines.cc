@@ -21,7 +21,8 @@ std::string tokenized_line(std::string_view text, std::string_view where, std::s
   };
   const json row = json::parse(text.begin(), text.end(), nullptr, false);
   if (!row.is_object()) fail("it is not a JSON object");
-  if (!row.contains("text") || !row["text"].is_string()) fail("the key 'text' is no text");
+  if (!row.contains("text")) fail("the key 'text' is missing");
+  if (!row["text"].is_string()) fail("the value of 'text' is no text");
   const json special = row.value("parse_special", json(true));
   if (!special.is_boolean()) fail("'parse_special' is neither true nor false");
   const std::string given = row["text"];

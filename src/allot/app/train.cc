@@ -66,7 +66,8 @@ Run::Run(const TrainRequest& request, const StartingPoint& start, const Services
       world_(request.config, start, services.stop) {
   result_.folder = folder_.path();
   const DataFacts data = DataFacts::of(*world_.task().train);
-  std::vector<std::string> warnings = world_.task().notes.warnings;
+  const FileNotes notes = world_.notes();
+  std::vector<std::string> warnings = notes.warnings;
   std::optional<CheckpointFolder> checkpoint;
   const std::string& resume = config_.checkpoint.resume;
   if (resume == "auto") checkpoint = folder_.newest_checkpoint(warnings);
@@ -84,7 +85,7 @@ Run::Run(const TrainRequest& request, const StartingPoint& start, const Services
       [this](const std::string& text) { return world_.encode(text); }, world_.prompt_room());
   recorders_.emplace(*folder_recorder_, services_.console, config_.health);
   if (const auto gap = folder_recorder_->history_gap()) recorders_->event(*gap);
-  for (const std::string& notice : world_.task().notes.notices)
+  for (const std::string& notice : notes.notices)
     recorders_->event({Severity::Info, "data", notice, steps_});
   for (std::string& warning : objective_warnings(config_)) warnings.push_back(std::move(warning));
   for (const std::string& warning : warnings)

@@ -53,6 +53,13 @@ std::string verified_line(std::string_view text, std::string_view where, std::si
   return verify_pair(golds, text_of(pred), kind, options).json();
 }
 
+std::vector<std::string> flag_names(std::uint32_t flags) {
+  std::vector<std::string> out;
+  for (int bit = 0; bit < verify::kFlagCount; ++bit)
+    if ((flags >> bit & 1U) != 0) out.emplace_back(verify::flag_name(bit));
+  return out;
+}
+
 }  // namespace
 
 std::string VerifiedAnswer::json() const {
@@ -63,6 +70,8 @@ std::string VerifiedAnswer::json() const {
   out["status"] = verify::name(verdict.status);
   out["tier"] = decided ? nlohmann::ordered_json(verify::name(verdict.tier)) : nullptr;
   out["answer"] = verdict.extracted;
+  out["flags"] = flag_names(verdict.flags);
+  if (!problem.empty()) out["problem"] = problem;
   return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
@@ -71,8 +80,7 @@ std::string VerifiedAnswer::text() const {
   if (verdict.status == verify::VerdictStatus::Correct ||
       verdict.status == verify::VerdictStatus::Wrong)
     out += concat(" (", verify::name(verdict.tier), ")");
-  for (int bit = 0; bit < verify::kFlagCount; ++bit)
-    if ((verdict.flags >> bit & 1U) != 0) out += concat(", ", verify::flag_name(bit));
+  for (const std::string& flag : flag_names(verdict.flags)) out += concat(", ", flag);
   if (!problem.empty()) out += concat(": ", problem);
   if (!verdict.extracted.empty()) out += concat(": ", verdict.extracted);
   return out;

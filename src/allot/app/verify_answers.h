@@ -6,9 +6,11 @@
 //   kind   "response" (default: the answer is looked for) or "answer" (pred is the answer)
 //   Further keys are ignored. Empty lines are skipped.
 // Output, one line per pair: {"correct": true, "status": "correct", "tier": "T1", "answer":
-// "\\frac12"}
-//   tier   what decided; null unless the status is correct or wrong
-//   answer what was read as the answer; "" if none
+// "\\frac12", "flags": []}
+//   tier    what decided; null unless the status is correct or wrong
+//   answer  what was read as the answer; "" if none
+//   flags   names of what was accepted on the way, e.g. "lenient_K1"
+//   problem what is wrong with the reference answer, only where something is
 #pragma once
 
 #include <string>

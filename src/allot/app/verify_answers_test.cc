@@ -20,10 +20,18 @@ TEST(VerifyAnswers, OneLinePerPair) {
       "pairs", {});
   ASSERT_EQ(lines.size(), 3U);
   EXPECT_EQ(json::parse(lines[0]), json::parse(R"({"correct": true, "status": "correct",
-      "tier": "T1", "answer": "\\frac12"})"));
+      "tier": "T1", "answer": "\\frac12", "flags": []})"));
   EXPECT_EQ(json::parse(lines[1])["correct"], true);
   EXPECT_EQ(json::parse(lines[2]), json::parse(R"({"correct": false, "status": "no_answer",
-      "tier": null, "answer": ""})"));
+      "tier": null, "answer": "", "flags": []})"));
+}
+
+TEST(VerifyAnswers, FlagsAndAnUnusableReferenceAreNamed) {
+  const json percent = json::parse(verify_pair({"50"}, "50%", "answer", {}).json());
+  EXPECT_EQ(percent["flags"], json::parse(R"(["lenient_K1"])")) << percent;
+  const json gold = json::parse(verify_pair({""}, "1", "answer", {}).json());
+  EXPECT_FALSE(gold["problem"].get<std::string>().empty()) << gold;
+  EXPECT_FALSE(percent.contains("problem"));
 }
 
 TEST(VerifyAnswers, RefusesBrokenLines) {

@@ -67,6 +67,13 @@ TEST_F(Program, TakesACommandLineOfTrlWithoutAFile) {
   EXPECT_TRUE(fs::exists(folder_ / "out" / "run" / "checkpoint-2" / "COMPLETE")) << ended.out;
 }
 
+TEST_F(Program, AnswersInBracketsAreSingleArguments) {
+  expect("verify --gold '[0,1]' --pred '[0,1]' --kind answer", 0, "correct");
+  expect("verify --gold '[0,1]' --pred 0 --kind answer", 0, "wrong");
+  expect("verify --gold '[0,1]\\cup[2,3]' --pred '[2,3]\\cup[0,1]' --kind answer", 0, "correct");
+  expect("verify --gold 3 --gold '[0,1]' --pred '[0, 1]' --kind answer", 0, "correct");
+}
+
 TEST_F(Program, ComputesALossOfGivenNumbers) {
   write("step.jsonl", "{\"logprobs\": [[-1, -2]], \"external_advantage\": [3]}\n");
   expect("objective step.jsonl --preset gspo", 0, "\"grad\":[[-1.5,-1.5]]");

@@ -33,18 +33,23 @@ using testing::Ended;
 class ServedTraining : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::ofstream(folder_ / "served.yaml")
+    write("served.yaml",
+          "model: {dim: 16, layers: 1, heads: 2, kv_heads: 1, ffn: 32}\n"
+          "warm_start: {steps: 5, batch: 8}\n");
+  }
+  void write(const char* name, const char* model) const {
+    std::ofstream(folder_ / name)
+        << model
         << "data: {task: digit_sort, digit_sort: {digits: {min: 1, max: 3}, train: 40, test: 10}}\n"
-           "model: {dim: 16, layers: 1, heads: 2, kv_heads: 1, ffn: 32}\n"
-           "warm_start: {steps: 5, batch: 8}\nalloc: {group_size: 4}\n"
+           "alloc: {group_size: 4}\n"
            "train: {prompts_per_step: 8, max_steps: 2}\noptim: {lr: 1.0e-3}\neval: {every: 0}\n"
            "rollout: {engine: server, server: {backoff_s: 0.001, backoff_max_s: 0.01, "
            "retries: 100}}\n";
   }
 
-  Ended train(const std::string& more) const {
-    const std::string command =
-        "cd '" + folder_.string() + "' && '" ALLOT_PROGRAM "' train served.yaml " + more + " 2>&1";
+  Ended train(const std::string& more, const std::string& config = "served.yaml") const {
+    const std::string command = "cd '" + folder_.string() + "' && '" ALLOT_PROGRAM "' train " +
+                                config + " " + more + " 2>&1";
     Ended ended;
     std::FILE* pipe = ::popen(command.c_str(), "r");
     std::array<char, 4096> buffer;
@@ -144,6 +149,37 @@ TEST_F(ServedTraining, AServerThatIsNotThereOrGoesAwayIsExitCode5) {
   EXPECT_EQ(lora.code, 2) << lora.out;
   const Ended misspelt = train("--set rollout.server.in_fligth=3");
   EXPECT_NE(misspelt.out.find("rollout.server.in_flight"), std::string::npos) << misspelt.out;
+}
+
+TEST_F(ServedTraining, AnAdapterIsHandedOverAlone) {
+  const Ended whole = train("--set rollout.engine=local --set train.max_steps=1 --name whole");
+  ASSERT_EQ(whole.code, 0) << whole.out;
+  FakeOptions fake = model();
+  std::set<std::string> adapters;
+  fake.read_weights = [&](const std::string& folder) {
+    std::ifstream in(fs::path(folder) / "adapter_model.safetensors", std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    EXPECT_GT(bytes.size(), 100u) << folder;
+    EXPECT_TRUE(fs::exists(fs::path(folder) / "adapter_config.json")) << folder;
+    const std::lock_guard lock(mutex_);
+    if (!tokenizer_)
+      tokenizer_.emplace(CharTokenizer::load((folder_ / "runs/whole/checkpoint-1").string()));
+    adapters.insert(bytes);
+    return std::hash<std::string>{}(bytes);
+  };
+  FakeServer server(fake);
+  write("adapted.yaml", "model: {path: runs/whole/checkpoint-1}\n");
+  const std::string lora = at(server) + " --set rollout.server.load=lora";
+  const Ended none = train(lora, "adapted.yaml");
+  EXPECT_EQ(none.code, 2) << none.out;
+  EXPECT_NE(none.out.find("model.lora.r is 0"), std::string::npos) << none.out;
+  const Ended ended = train(lora + " --set model.lora.r=2 --name adapter", "adapted.yaml");
+  ASSERT_EQ(ended.code, 0) << ended.out;
+  EXPECT_EQ(adapters.size(), 3u);  // before, after one and after two updates
+  EXPECT_EQ(adapters.count(read("runs/adapter/checkpoint-2/adapter_model.safetensors")), 1u);
+  // Only what may still be asked for is kept.
+  const auto left = std::distance(fs::directory_iterator(folder_ / "runs/published"), {});
+  EXPECT_LE(left, 2);
 }
 
 TEST_F(ServedTraining, TheKeyStaysOutOfTheRunFolder) {

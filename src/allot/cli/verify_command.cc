@@ -51,7 +51,9 @@ void add_verify(CLI::App& app, Action& chosen) {
   CLI::App* command =
       app.add_subcommand("verify", "the math verifier alone: is an answer equal to another?");
   auto arguments = std::make_shared<VerifyArguments>();
-  command->add_option("--gold", arguments->golds, "reference answer; repeatable, any may match");
+  // One argument each: intervals and lists of answers stand in brackets, too.
+  command->add_option("--gold", arguments->golds, "reference answer; repeatable, any may match")
+      ->allow_extra_args(false);
   CLI::Option* pred = command->add_option("--pred", arguments->pred, "what the model said");
   command->add_option("--file", arguments->file,
                       "JSON lines: {\"gold\", \"pred\", \"kind\": \"response\"|\"answer\"}; the "

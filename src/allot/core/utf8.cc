@@ -75,4 +75,12 @@ std::size_t character_begin(std::string_view text, std::size_t at) {
   return at;
 }
 
+std::string shortened(std::string_view text, std::size_t most) {
+  const bool cut = text.size() > most;
+  std::string out(cut ? text.substr(0, character_begin(text, most)) : text);
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  return cut ? out + "..." : out;
+}
+
 }  // namespace allot

@@ -32,4 +32,8 @@ std::size_t character_count(std::string_view text);
 // there is none. What stands before it is cut between two characters.
 std::size_t character_begin(std::string_view text, std::size_t at);
 
+// The beginning of `text` for a message: one line of at most `most` bytes and "..." where it is
+// cut.
+std::string shortened(std::string_view text, std::size_t most = 40);
+
 }  // namespace allot

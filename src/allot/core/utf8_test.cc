@@ -51,6 +51,8 @@ TEST(Utf8, CountsAndCutsBetweenCharacters) {
   for (std::size_t at = 0; at < text.size(); ++at) EXPECT_EQ(character_begin(text, at), begins[at]);
   EXPECT_EQ(character_begin("\x80\x80", 1), 0u);
   EXPECT_EQ(character_count("\x80\xFFz"), 2u);
+  EXPECT_EQ(shortened(text, 4), "a\u00e9...");
+  EXPECT_EQ(shortened("two\nlines\t", 20), "two lines ");
 }
 
 }  // namespace

@@ -32,7 +32,11 @@ void replace(int& value, int given) {
 
 lm::LoraConfig lora_config(const ModelOptions& options) {
   const LoraOptions& lora = options.lora;
-  return {lora.r, lora.alpha, lora.rslora, lora.targets, options.path};
+  // Whole, since the adapter is read from other folders than the run was started in.
+  const std::string base =
+      options.path.empty() ? ""
+                           : std::filesystem::absolute(options.path).lexically_normal().string();
+  return {lora.r, lora.alpha, lora.rslora, lora.targets, base};
 }
 
 at::Device device_of(ModelDevice device) {

@@ -12,6 +12,7 @@
 
 #include "allot/core/error.h"
 #include "allot/core/prompt_id.h"
+#include "allot/core/utf8.h"
 #include "allot/tasks/chosen_verifier.h"
 #include "allot/tasks/first_places.h"
 #include "allot/tasks/math_verifier.h"
@@ -135,6 +136,11 @@ class Collector {
 };
 
 std::ifstream opened(const std::string& path) {
+  constexpr const char* kForms = "JSON lines, a JSON list and CSV are read";
+  if (std::filesystem::is_directory(path))
+    throw Error(ErrorKind::Data, path, "a folder was given; a file is needed", kForms);
+  if (path.ends_with(".parquet"))
+    throw Error(ErrorKind::Data, path, "parquet was given; a file of text is needed", kForms);
   std::ifstream in(path, std::ios::binary);
   if (!in)
     throw Error(ErrorKind::Data, path, "the file cannot be opened; a readable file is needed");
@@ -168,7 +174,7 @@ std::vector<std::string> DataRows::warnings() const {
   warn(repeated, "row(s) repeat an earlier row and count once");
   warn(empty, "row(s) with an empty answer were dropped");
   warn(conflicting, "row(s) ask an earlier question with a different answer");
-  warn(bad_gold, "row(s) have an answer that the verifier cannot use");
+  warn(bad_gold, concat("row(s) with an answer that the verifier cannot use ", bad_gold_fate));
   if (!ignored.empty()) {
     std::string names;
     for (const std::string& column : ignored) names += (names.empty() ? "" : ", ") + column;
@@ -240,7 +246,7 @@ void instruct(std::vector<Prompt>& prompts, PromptPreset preset) {
 
 bool judged_by_math(const DataRows& rows, const DataSetOptions& options) {
   if (options.reward != Reward::Auto) return options.reward == Reward::Math;
-  return rows.worked || options.preset != PromptPreset::None;
+  return rows.worked || options.preset != PromptPreset::None || rows.columns.prompt == "problem";
 }
 
 void check_golds(DataRows& facts, PromptList& prompts, const DataSetOptions& options) {
@@ -251,9 +257,10 @@ void check_golds(DataRows& facts, PromptList& prompts, const DataSetOptions& opt
     const verify::Gold gold =
         prepare_gold(prompt, preset_options(prompt.verifier, options.verifier));
     if (gold.status() == verify::VerdictStatus::Correct) return "";
-    return concat("prompt '", prompt.key, "': ", gold.problem());
+    return concat("prompt '", shortened(prompt.text), "': ", gold.problem());
   };
   const bool dropped = options.bad_gold == BadGold::Drop;
+  facts.bad_gold_fate = dropped ? "were dropped" : "are compared as written";
   const auto first = [&](Prompt& prompt) {
     const std::string problem = problem_of(prompt);
     if (problem.empty()) return true;

@@ -47,7 +47,8 @@ struct DataRows {
   // Rows that repeat an earlier one, whose answer is empty (dropped), that ask an earlier question
   // with another answer, and whose answer the verifier cannot use.
   RowCases repeated, empty, conflicting, bad_gold;
-  bool worked = false;  // answers were read from worked solutions
+  std::string bad_gold_fate;  // "were dropped", of the last ones
+  bool worked = false;        // answers were read from worked solutions
 
   // What was found, one line per kind; the style is no warning.
   std::vector<std::string> warnings() const;
@@ -89,7 +90,8 @@ struct DataSetOptions {
     v("reward", reward,
       Choices<Reward>{{"auto", Reward::Auto}, {"exact", Reward::Exact}, {"math", Reward::Math}},
       "exact = the response equals the answer; math = the answer in it is equivalent to it; auto = "
-      "math where answers come from worked solutions or with a preset, exact elsewhere");
+      "math where answers come from worked solutions, prompts from a column `problem`, or with a "
+      "preset; exact elsewhere");
     v("bad_gold", bad_gold,
       Choices<BadGold>{{"drop", BadGold::Drop},
                        {"error", BadGold::Error},

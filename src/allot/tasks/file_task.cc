@@ -21,10 +21,11 @@ LoadedRows rows_of(const std::string& path, const ColumnOptions& columns,
   LoadedRows rows = load_data_set(path, columns, options.stream);
   check_golds(rows.facts, rows.prompts, options);
   for (std::string& warning : rows.facts.warnings()) notes.warnings.push_back(std::move(warning));
-  notes.notices.push_back(concat(path, ": ", rows.prompts.size(), " prompts from ",
-                                 name(rows.facts.format), ", read as ", rows.facts.columns.style,
-                                 " (", rows.facts.columns.text(), ")",
-                                 rows.prompts.is_streamed() ? "; they stay in the file" : ""));
+  notes.notices.push_back(concat(
+      path, ": ", rows.prompts.size(), " prompts from ", name(rows.facts.format), ", read as ",
+      rows.facts.columns.style, " (", rows.facts.columns.text(), "), answers compared ",
+      judged_by_math(rows.facts, options) ? "by the math verifier" : "as text",
+      rows.prompts.is_streamed() ? "; they stay in the file" : ""));
   return rows;
 }
 

@@ -1,6 +1,7 @@
 #include "allot/text/bpe_files.h"
 
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -103,7 +104,10 @@ TokenizerParts from_vocabulary(const TokenizerFiles& files, const std::string& f
   const std::string merges = gpt2_names ? "vocab.bpe" : "merges.txt";
   if (find(files, vocab) == nullptr || find(files, merges) == nullptr)
     throw Error(ErrorKind::Model, folder,
-                "there is no tokenizer; tokenizer.json, or vocab.json and merges.txt, are needed");
+                concat(std::filesystem::is_directory(folder) ? "there is no tokenizer"
+                                                             : "there is no such folder",
+                       "; tokenizer.json, or vocab.json and merges.txt, are needed in it"),
+                "models are read from folders: download one first");
   const Family family = family_of(files, config);
   if (family == Family::Unknown)
     throw Error(ErrorKind::Model, folder,
@@ -151,7 +155,9 @@ BpeTokenizer make_bpe_tokenizer(const TokenizerFiles& files, const std::string& 
   const std::string* text = find(files, "tokenizer_config.json");
   if (text != nullptr) config = read_tokenizer_config(*text, folder + "/tokenizer_config.json");
   const std::string* whole = find(files, "tokenizer.json");
-  TokenizerParts parts = whole != nullptr ? read_tokenizer_json(*whole, folder + "/tokenizer.json")
+  const bool is_file = std::filesystem::is_regular_file(folder);
+  const std::string where = is_file ? folder : folder + "/tokenizer.json";
+  TokenizerParts parts = whole != nullptr ? read_tokenizer_json(*whole, where)
                                           : from_vocabulary(files, folder, config);
   TokenizerFacts facts;
   for (const auto& [name, content] : files)
