@@ -9,6 +9,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import peft
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
@@ -90,8 +91,8 @@ def test_three_steps_change_the_weights(folder, trained):
     )
 
 
-def test_transformers_generates_the_same(trained, tmp_path):
-    config, checkpoint = trained
+def assert_generated_alike(config, checkpoint, model, tmp_path):
+    """Prompts and greedy responses of `allot eval` are those of a model of transformers."""
     samples = tmp_path / "samples.jsonl"
     allot("eval", str(config), "--checkpoint", str(checkpoint), "--samples", str(samples),
           "--set", "eval.temperature=0", "--quiet")  # fmt: skip
@@ -102,7 +103,6 @@ def test_transformers_generates_the_same(trained, tmp_path):
         question = json.loads(line)["question"]
         questions[question] = question
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
     for row in rows:
         question = next(q for q in questions if q in row["prompt"])
         messages = [{"role": "user", "content": f"{question}\n{INSTRUCTION}"}]
@@ -115,15 +115,22 @@ def test_transformers_generates_the_same(trained, tmp_path):
         assert row["completion"] == tokenizer.decode(made, skip_special_tokens=True)
 
 
-def test_an_adapter_is_one_of_peft(folder, trained, tmp_path):
-    peft = pytest.importorskip("peft")
+def test_transformers_generates_the_same(trained, tmp_path):
+    config, checkpoint = trained
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+    assert_generated_alike(config, checkpoint, model, tmp_path)
+
+
+def test_peft_generates_the_same_with_an_adapter(folder, trained, tmp_path):
     config, _ = trained
-    allot("train", str(config), "--quiet", "--name", "lora", "--set", "model.lora.r=4")
+    allot("train", str(config), "--quiet", "--name", "lora", "--set", "model.lora.r=4",
+          "--set", "optim.lr=0.01")  # fmt: skip
     checkpoint = config.parent / "lora" / "checkpoint-3"
-    base = AutoModelForCausalLM.from_pretrained(folder)
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     adapted = peft.PeftModel.from_pretrained(base, checkpoint)
     assert any(
         parameter.abs().max() > 0
         for name, parameter in adapted.named_parameters()
         if "lora_B" in name
     )
+    assert_generated_alike(config, checkpoint, adapted, tmp_path)
