@@ -39,11 +39,16 @@ std::string percent(double share) { return concat(std::round(share * 1000) / 10,
 
 CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::string& path,
                                          Recorder& console, const std::atomic<bool>& stop,
-                                         const SampleSink& sink) {
+                                         const SampleSink& sink, EvaluatedSets which) {
+  if (which == EvaluatedSets::WithoutTest && config.eval.sets.empty())
+    throw Error(ErrorKind::Config, "--only_sets", "eval.sets is empty; a file is needed",
+                "--set eval.sets=[math500.jsonl]");
   RunConfig loaded = config;
   loaded.sampler.model = SamplerModel::Trained;  // nothing is trained: no policy beside the model
   loaded.sampler.refresh_every = 1;
   loaded.loss = {};
+  loaded.train.prompts_per_step = 1;
+  if (loaded.data.train.empty()) loaded.data.train = loaded.data.eval;
   if (!path.empty()) {
     loaded.model = {};
     loaded.model.path = model_folder(path, console);
@@ -57,7 +62,8 @@ CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::str
   if (!start) return evaluation;
   RunWorld world(loaded, *start, stop);
   warn(console, world.notes().warnings);
-  evaluation.sets = world.evaluate(console, sink);
+  evaluation.sets = world.evaluate(console, sink, which);
+  evaluation.has_test = which == EvaluatedSets::All;
   return evaluation;
 }
 
@@ -125,9 +131,11 @@ nlohmann::ordered_json json_of(const EvalResult& r, const std::vector<int>& ks) 
 
 std::string evaluation_text(const CheckpointEvaluation& evaluation) {
   const EvalResult& r = evaluation.sets.front().result;
-  std::string text = concat(evaluation.checkpoint, "\n", evaluation.task, ": ", r.prompts,
-                            " held-out prompts, ", r.group_size, " responses each\n");
-  if (evaluation.sets.size() > 1) {
+  std::string text = concat(evaluation.checkpoint, "\n");
+  if (evaluation.has_test)
+    text += concat(evaluation.task, ": ", r.prompts, " held-out prompts, ", r.group_size,
+                   " responses each\n");
+  if (evaluation.sets.size() > 1 || !evaluation.has_test) {
     text += plain_text(table_of(evaluation));
   } else {
     text += concat("  pass@1  ", percent(r.pass_at_1), "\n");
@@ -145,9 +153,9 @@ std::string evaluation_text(const CheckpointEvaluation& evaluation) {
 std::string evaluation_json(const CheckpointEvaluation& evaluation) {
   nlohmann::ordered_json object = {{"checkpoint", evaluation.checkpoint},
                                    {"task", evaluation.task}};
-  object.update(json_of(evaluation.sets.front().result, evaluation.k));
+  if (evaluation.has_test) object.update(json_of(evaluation.sets.front().result, evaluation.k));
   nlohmann::ordered_json sets = nlohmann::ordered_json::object();
-  for (std::size_t i = 1; i < evaluation.sets.size(); ++i)
+  for (std::size_t i = evaluation.has_test ? 1 : 0; i < evaluation.sets.size(); ++i)
     sets[evaluation.sets[i].set] = json_of(evaluation.sets[i].result, evaluation.k);
   if (!sets.empty()) object["sets"] = sets;
   return object.dump();

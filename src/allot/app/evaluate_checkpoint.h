@@ -18,6 +18,7 @@ struct CheckpointEvaluation {
   // As RunWorld::evaluate() returns them, "test" first; the last one is incomplete where it was
   // stopped. Empty: stopped during the warm start.
   std::vector<NamedEvaluation> sets;
+  bool has_test = true;
 
   bool complete() const { return !sets.empty() && sets.back().result.complete; }
 };
@@ -26,7 +27,8 @@ struct CheckpointEvaluation {
 // is the starting point of the configuration (warm-started if it says so).
 CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::string& path,
                                          Recorder& console, const std::atomic<bool>& stop,
-                                         const SampleSink& sink = {});
+                                         const SampleSink& sink = {},
+                                         EvaluatedSets which = EvaluatedSets::All);
 
 // Shares of prompts by pass rate: below .1, .1 to .2, .2 to .8, .8 to .9, above .9. Allocation can
 // only matter where all three of the first, the middle and the last are large.

@@ -157,6 +157,11 @@ std::vector<std::string> objective_warnings(const RunConfig& config) {
     out.push_back(
         "adv.estimator has a baseline over the whole step, under which a group of equal rewards "
         "counts too; alloc.grpo.ship_zero=true trains on such groups");
+  if (advantages_in_force(config).reward_aggregation == RewardAggregation::NormalizeThenSum &&
+      config.reward.functions.size() <= 1)
+    out.push_back(
+        "adv.reward_aggregation is normalize_then_sum and there is one reward: it acts as "
+        "sum_then_normalize");
   const std::string missing = left_out(config);
   if (config.loss.preset != LossOptions().preset && !missing.empty())
     out.push_back(concat("of loss.preset ", config.loss.preset, " ", missing,

@@ -208,13 +208,16 @@ FileNotes RunWorld::notes() const {
   return all;
 }
 
-std::vector<NamedEvaluation> RunWorld::evaluate(Recorder& recorder, const SampleSink& sink) {
+std::vector<NamedEvaluation> RunWorld::evaluate(Recorder& recorder, const SampleSink& sink,
+                                                EvaluatedSets which) {
   engine_.listen(recorder, controller_.step());
   if (evaluator_) evaluator_->refresh(learner_.version());
   std::vector<NamedEvaluation> evaluations;
-  evaluate_set("test", *task_.test, *verifier_, task_.flexible.get(), recorder, sink, evaluations);
+  if (which == EvaluatedSets::All)
+    evaluate_set("test", *task_.test, *verifier_, task_.flexible.get(), recorder, sink,
+                 evaluations);
   for (const HeldOutSet& set : held_out_) {
-    if (!evaluations.back().result.complete) break;
+    if (!evaluations.empty() && !evaluations.back().result.complete) break;
     evaluate_set(set.name, *set.prompts, *set.verifier, set.flexible.get(), recorder, sink,
                  evaluations);
   }

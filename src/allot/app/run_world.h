@@ -32,6 +32,8 @@ struct NamedEvaluation {
 using SampleSink = std::function<void(const std::string& set, const Prompt& prompt,
                                       const Rollout& rollout, std::span<const Score> scores)>;
 
+enum class EvaluatedSets { All, WithoutTest };  // only the sets of eval.sets
+
 // Not movable: its parts refer to each other.
 class RunWorld {
  public:
@@ -43,7 +45,8 @@ class RunWorld {
   // Of the held-out prompts, "test", and of every set of eval.sets; where answers are compared by
   // the math verifier, followed by those of its flexible profile, "test/flexible". The last one is
   // incomplete where the run was stopped.
-  std::vector<NamedEvaluation> evaluate(Recorder& recorder, const SampleSink& sink = {});
+  std::vector<NamedEvaluation> evaluate(Recorder& recorder, const SampleSink& sink = {},
+                                        EvaluatedSets which = EvaluatedSets::All);
 
   // Files of one checkpoint: model, optimizer, tokenizer, controller.bin, held.bin, cursor.
   void save(CheckpointWriter& writer) const;

@@ -19,6 +19,7 @@ namespace {
 struct EvalArguments {
   RunArguments run;
   std::string checkpoint, samples;
+  bool only_sets = false;
 };
 
 int run_eval(const EvalArguments& arguments) {
@@ -33,7 +34,8 @@ int run_eval(const EvalArguments& arguments) {
                std::span<const Score> scores) { samples->add(set, prompt, rollout, scores); };
   }
   const CheckpointEvaluation evaluation =
-      evaluate_checkpoint(config, arguments.checkpoint, console, stop_requested(), sink);
+      evaluate_checkpoint(config, arguments.checkpoint, console, stop_requested(), sink,
+                          arguments.only_sets ? EvaluatedSets::WithoutTest : EvaluatedSets::All);
   terminal.bar("");
   if (samples) samples->close();
   if (!evaluation.complete()) return kStoppedByUser;
@@ -51,6 +53,8 @@ void add_eval(CLI::App& app, Action& chosen) {
   command->add_option(
       "--checkpoint", arguments->checkpoint,
       "checkpoint folder, or a run folder (its latest); without: the model that runs start from");
+  command->add_flag("--only_sets", arguments->only_sets,
+                    "the files of eval.sets alone, without the held-out prompts of the task");
   command->add_option("--samples", arguments->samples,
                       "file for the responses and their verdicts, JSON lines");
   command->callback(

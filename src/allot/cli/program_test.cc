@@ -87,6 +87,13 @@ TEST_F(Program, TrainsEvaluatesReportsAndKnowsWhenItIsDone) {
   expect("train tiny.yaml", 0, "is finished already");
   expect("eval tiny.yaml --checkpoint runs/tiny", 0, "pass@1");
   expect("eval tiny.yaml --checkpoint runs/tiny/checkpoint-3 --json", 0, "\"pass@1\":");
+  write("sums.jsonl", "{\"problem\": \"1+1=\", \"answer\": \"2\"}\n");
+  const std::string sets = "eval tiny.yaml --checkpoint runs/tiny --only_sets";
+  const Ended only = run(sets + " --set eval.sets=[sums.jsonl]");
+  EXPECT_EQ(only.code, 0) << only.out;
+  EXPECT_NE(only.out.find("sums"), std::string::npos) << only.out;
+  EXPECT_EQ(only.out.find("held-out prompts, "), std::string::npos) << only.out;
+  expect(sets, 2, "eval.sets is empty");
   expect("report runs/tiny --out r.html", 0, "report: r.html");
   expect("train tiny.yaml --set alloc.method=aero", 4, "alloc.method: grpo -> aero");
   expect("train tiny.yaml --fresh --quiet", 0, "runs/tiny-2/report.html");

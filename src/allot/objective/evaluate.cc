@@ -90,6 +90,10 @@ Evaluation evaluate(const LossOptions& given, const ScalarEstimator& estimator, 
       advantages.push_back(row.scorable ? row.advantage_at(t) : 0);
     out.scorable.push_back(row.scorable);
   }
+  double truncated = 0;
+  for (const LossRow& row : step.rows) truncated += row.truncated;
+  out.metrics.push_back(
+      {"length/truncated_frac", truncated / std::max(1.0, static_cast<double>(step.rows.size()))});
   const std::vector<Metric> loss = loss_metrics(o, out.loss.sums);
   out.metrics.insert(out.metrics.end(), loss.begin(), loss.end());
   const std::vector<Metric> of_terms = terms.metrics();

@@ -170,6 +170,10 @@ TEST(Evaluate, G2GdpoWhitenedByToken) {
     rows[i].logprob.assign(lengths[i], -1);
     rows[i].advantage = scores[i];
   }
+  Moments moments;
+  for (std::size_t i = 0; i < 8; ++i) moments.add(scores[i], static_cast<double>(lengths[i]));
+  EXPECT_NEAR(moments.mean, .0257834, 1e-6);
+  EXPECT_NEAR(moments.squares / (moments.count - 1), .7682224, 1e-6);
   whiten_by_token(whiten_rule(Compat::Verl), rows);
   for (std::size_t i = 0; i < 8; ++i) EXPECT_NEAR(rows[i].advantage, expected[i], 1e-6) << i;
 }

@@ -160,21 +160,38 @@ TEST(Obrs, G3) {
   const Distribution old = {.35, .35, .12, .18};
   struct Row {
     double lambda, mass;
-    double accept[4], b[4];
+    double accept[4], w[4], b[4], kl;
   };
-  const Row rows[] = {{1, .75, {.6, 1, .666667, 1}, {.875, .875, .9, 2.7}},
-                      {.8, .85, {.75, 1, .833333, 1}, {.793333, .991667, .816, 2.7}}};
+  const Row rows[] = {
+      {1, .75, {.6, 1, .666667, 1}, {.75, 1, .75, 3}, {.875, .875, .9, 2.7}, .10464963},
+      {.8,
+       .85,
+       {.75, 1, .833333, 1},
+       {.68, 1.133333, .68, 3.4},
+       {.793333, .991667, .816, 2.7},
+       .14055535}};
+  EXPECT_NEAR(full_kl(kPi, kMu), .19853750, 1e-8);
   for (const Row& row : rows) {
     ObrsOptions o;
     o.target = ObrsTarget::Current;
     o.lambda = row.lambda;
     const double mass = obrs_mass(o, top_of(kMu, kPi, 4));
     EXPECT_NEAR(mass, row.mass, 1e-12);
+    ObrsOptions unbounded = o;
+    unbounded.target = ObrsTarget::Old;
+    unbounded.c1 = 1e9;
+    Distribution accepted;
     for (std::size_t x = 0; x < 4; ++x) {
       const double p = std::log(kPi[x]), mu = std::log(kMu[x]);
       EXPECT_NEAR(obrs_acceptance(row.lambda, p, mu), row.accept[x], 1e-6);
       EXPECT_NEAR(obrs_weight(o, mass, p, mu, std::log(old[x]), p), row.b[x], 1e-6);
+      const double a = obrs_acceptance(row.lambda, p, mu),
+                   w = obrs_weight(unbounded, mass, p, mu, p, p);
+      EXPECT_NEAR(w, row.w[x], 1e-6);
+      EXPECT_NEAR(a * w - mass * kPi[x] / kMu[x], 0, 1e-12);
+      accepted.push_back(kMu[x] * a / mass);
     }
+    EXPECT_NEAR(full_kl(kPi, accepted), row.kl, 1e-8);
   }
 }
 
@@ -248,12 +265,51 @@ TEST(Kl, G7T7ExactExpectations) {
   EXPECT_NEAR(value[1], .25609492, 1e-8);
   EXPECT_NEAR(value[2], .19853750, 1e-8);
   EXPECT_NEAR(value[3], .58612590, 1e-8);
+  EXPECT_NEAR(full_kl(kMu, kPi), .16061324, 1e-8);
+  EXPECT_NEAR(full_tv(kMu, kPi), .25, 1e-8);
 }
 
 TEST(Kl, BeyondTheClampTheValueStaysFiniteAndFlat) {
   const KlTerm far = kl_term(kl_options(KlEstimator::K3, false, false), -500, 1);
   EXPECT_TRUE(std::isfinite(far.value));
   EXPECT_EQ(far.coefficient, 0);
+}
+
+// The statistics of old against rollout, told by the bound at which a token is let go.
+TEST(Mismatch, G6StatisticsOfTokensAndSequences) {
+  const double k2[] = {.000200, .005000, .000050, .000050, .020000,
+                       0,       .011250, .080000, .000200, .001250};
+  const double k3[] = {.000199, .005171, .000050, .000050, .018731,
+                       0,       .011834, .091825, .000199, .001271};
+  const double k3_means[] = {.001806, .009390, .025964, .001271};
+  const std::vector<LossRow> rows = golden_rows(1);
+  std::size_t i = 0;
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    std::vector<double> rho;
+    for (std::size_t t = 0; t < rows[s].old.size(); ++t)
+      rho.push_back(rows[s].old[t] - rows[s].rollout[t]);
+    const std::vector<double> all(rho.size(), 1);
+    const auto kept = [&](RejectionStat stat, RejectionReduce reduce, double max, std::size_t t) {
+      RejectionOptions o;
+      o.stat = stat;
+      o.reduce = reduce;
+      o.min = 0;
+      o.max = max;
+      return rejection_mask(o, Compat::None, rho, all)[t] == 1;
+    };
+    const auto expect = [&](RejectionStat stat, RejectionReduce reduce, double value,
+                            std::size_t t) {
+      EXPECT_TRUE(kept(stat, reduce, value + 6e-7, t)) << s << ' ' << t;
+      if (value > 0) {
+        EXPECT_FALSE(kept(stat, reduce, value - 6e-7, t)) << s << ' ' << t;
+      }
+    };
+    expect(RejectionStat::K3, RejectionReduce::SeqMean, k3_means[s], 0);
+    for (std::size_t t = 0; t < rho.size(); ++t, ++i) {
+      expect(RejectionStat::K2, RejectionReduce::Token, k2[i], t);
+      expect(RejectionStat::K3, RejectionReduce::Token, k3[i], t);
+    }
+  }
 }
 
 TEST(Mismatch, NormalFormsByHand) {

@@ -93,6 +93,43 @@ TEST(RewardAdvantages, G8UnevenGroups) {
                  {0}});
 }
 
+TEST(RewardAdvantages, G8WhitenedOverTheStep) {
+  const double sd = .35629264 + 1e-4;  // of the centred rewards
+  expect_golden(options({{"scale", "whiten"}}),
+                {{0},
+                 {0},
+                 {2.244715, -.561179, -.561179, -.561179, -.561179},
+                 {2 / 3. / sd, 0, -1 / 3. / sd, -1 / 3. / sd},
+                 {-.561179, .561179},
+                 {-.75 / sd, -.75 / sd, .25 / sd, .25 / sd, .25 / sd, .25 / sd, .25 / sd, .25 / sd},
+                 {0},
+                 {0}});
+}
+
+TEST(RewardAdvantages, G8OneRightAnswerInMany) {
+  const auto of = [](std::size_t n, const char* ddof) {
+    Rows rewards(n, {0});
+    rewards[0] = {1};
+    return estimated(options({{"eps", "0"}, {"ddof", ddof}}), rewards,
+                     std::vector<std::uint32_t>(n, 1))
+        .values;
+  };
+  EXPECT_NEAR(of(8, "0")[0], 2.645751, 1e-6);
+  EXPECT_NEAR(of(8, "0")[1], -.377964, 1e-6);
+  EXPECT_NEAR(of(8, "1")[0], 2.474874, 1e-6);
+  EXPECT_NEAR(of(8, "1")[1], -.353553, 1e-6);
+  EXPECT_NEAR(of(16, "0")[0], 3.872983, 1e-6);
+  EXPECT_NEAR(of(16, "0")[1], -.258199, 1e-6);
+  EXPECT_NEAR(of(16, "1")[0], 3.75, 1e-6);
+  EXPECT_NEAR(of(2, "1")[0], .707107, 1e-6);  // G10
+}
+
+TEST(RewardAdvantages, G10CopiesOfANumberHaveNoSignal) {
+  const auto found =
+      estimated(options({}), Rows(8, {static_cast<double>(.1F)}), std::vector<std::uint32_t>(8, 1));
+  for (const double a : found.values) EXPECT_EQ(a, 0);
+}
+
 TEST(RewardAdvantages, G8WithoutAResolutionAResidueWouldBecomeAnAdvantage) {
   const auto found = estimated(options({{"resolution", "0"}}), {{.5}, {.5000001}, {.5}}, {1, 1, 1});
   EXPECT_NEAR(found.values[0], -.000333, 1e-6);
