@@ -310,6 +310,7 @@ def check_verl(ours: Ours) -> None:
             result = ours(b, preset, {"loss.compat": "verl", **options})
             compare_loss(f"{mode} {aggregation} #{seed}", b, loss, result)
     check_verl_advantages(ours, algos, np)
+    check_verl_kl(ours, algos)
 
 
 def check_verl_gdpo(ours: Ours, algos, b, seed: int) -> None:
@@ -388,6 +389,12 @@ def check_verl_advantages(ours: Ours, algos, np) -> None:
                 {"adv.estimator": "reinforce_plus_plus"},
             ),
             (
+                "reinforce++, gamma .9",
+                algos.compute_reinforce_plus_plus_outcome_advantage,
+                {"config": SimpleNamespace(gamma=0.9)},
+                {"adv.estimator": "reinforce_plus_plus", "adv.gamma": 0.9},
+            ),
+            (
                 "pass@k",
                 algos.compute_grpo_passk_outcome_advantage,
                 {"index": index, "config": {}},
@@ -400,22 +407,26 @@ def check_verl_advantages(ours: Ours, algos, np) -> None:
             )
             found = torch.tensor(result["advantages"], dtype=torch.double) * mask
             report(f"advantages, {name} #{seed}", theirs(function, **more), found)
-        for ours_name, name in (("k1", "k1"), ("k2", "k2"), ("k3", "k3"), ("abs", "abs")):
-            options = {
-                "loss.kl.placement": "in_loss",
-                "loss.kl.beta": 1,
-                "loss.kl.estimator": ours_name,
-                "loss.aggregation": "token_mean",
-            }
+
+
+def check_verl_kl(ours: Ours, algos) -> None:
+    """As a term of weight 1; also far from the reference, where verl cuts the value of k3."""
+    for seed, noise in ((0, 0.3), (1, 0.3), (2, 2.0)):
+        b = batch(seed, noise)
+        mask = b["mask"]
+        for name in ("k1", "k2", "k3", "abs"):
             for through in ("", "+"):
                 if name == "k1" and not through:
                     continue  # refused: its gradient has mean zero
-                result = ours(
-                    b,
-                    "custom",
-                    {**options, "loss.kl.straight_through": bool(through)},
-                    external_advantage=[0.0] * len(mask),
-                )
+                options = {
+                    "loss.compat": "verl",
+                    "loss.kl.placement": "in_loss",
+                    "loss.kl.beta": 1,
+                    "loss.kl.estimator": name,
+                    "loss.kl.straight_through": bool(through),
+                    "loss.aggregation": "token_mean",
+                }
+                result = ours(b, "custom", options, external_advantage=[0.0] * len(mask))
                 compare_loss(
                     f"kl {name}{through} #{seed}",
                     b,

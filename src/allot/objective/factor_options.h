@@ -186,6 +186,7 @@ struct KlOptions {
   KlEstimator estimator = KlEstimator::OfPreset;
   double beta = -1;
   Switch straight_through = Switch::OfPreset, importance_weighted = Switch::OfPreset;
+  double k3_cap = 1e300;  // no option: 10 where compat is verl, which cuts the value of k3 there
 
   template <class V>
   void fields(V& v) {

@@ -38,6 +38,10 @@ double plain_coefficient(KlEstimator estimator, double d) {
   return -std::expm1(-d);
 }
 
+double cut_value(const KlOptions& options, double value) {
+  return options.estimator == KlEstimator::K3 ? std::min(value, options.k3_cap) : value;
+}
+
 }  // namespace
 
 double k1(double difference) { return std::clamp(difference, -kClamp, kClamp); }
@@ -45,8 +49,8 @@ double k1(double difference) { return std::clamp(difference, -kClamp, kClamp); }
 KlTerm kl_term(const KlOptions& options, double difference, double ratio) {
   const double d = k1(difference);
   const bool flat = std::abs(difference) > kClamp;
-  KlTerm term{plain_value(options.estimator, d),
-              flat ? 0 : plain_coefficient(options.estimator, d)};
+  const double value = plain_value(options.estimator, d), cut = cut_value(options, value);
+  KlTerm term{cut, flat || cut < value ? 0 : plain_coefficient(options.estimator, d)};
   if (options.straight_through == Switch::On) term.coefficient = flat ? 0 : d;
   if (options.importance_weighted == Switch::On) {
     // d (r k3) = r k3 + r (1 - exp(-d)) = r d
@@ -59,8 +63,8 @@ KlTerm kl_term(const KlOptions& options, double difference, double ratio) {
 double kl_value(const KlOptions& options, double difference, double fixed, double ratio) {
   const double d = k1(difference), at = k1(fixed);
   if (options.straight_through == Switch::On)
-    return plain_value(options.estimator, at) + d * d / 2 - at * at / 2;
-  const double value = plain_value(options.estimator, d);
+    return cut_value(options, plain_value(options.estimator, at)) + d * d / 2 - at * at / 2;
+  const double value = cut_value(options, plain_value(options.estimator, d));
   return options.importance_weighted == Switch::On ? ratio * value : value;
 }
 

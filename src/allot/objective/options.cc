@@ -42,6 +42,7 @@ LossOptions LossOptions::expanded() const {
       (out.surrogate != Surrogate::PpoClip || out.level != ImportanceLevel::Token ||
        out.ratio_cap > 0))
     out.dual_clip_c = 0;
+  if (compat == Compat::Verl) out.kl.k3_cap = 10;
   if (out.weight_eps_low >= 0 && weight_min == kOfPreset) out.weight_min = 1 - out.weight_eps_low;
   if (out.weight_eps_high >= 0 && weight_max == kOfPreset) out.weight_max = 1 + out.weight_eps_high;
   fill_deltas(out.divergence);
