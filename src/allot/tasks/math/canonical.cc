@@ -266,7 +266,10 @@ Quotient Canonical::factorial(const Quotient& argument) {
   if (const auto value = rational_of(argument)) {
     const auto n = small(*value);
     if (n && *n < 0) throw Undefined{};
-    if (!n || *n > 500) return call("factorial", {argument});  // too long to write out
+    if (!n || *n > 500) {
+      algebra_.work().leave_symbolic();
+      return call("factorial", {argument});
+    }
     Integer product = 1;
     for (int i = 2; i <= *n; ++i) product *= i;
     algebra_.work().spend(static_cast<std::uint64_t>(*n) * 4);

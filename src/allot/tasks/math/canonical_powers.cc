@@ -51,6 +51,7 @@ Quotient Canonical::power(const Quotient& base, const Quotient& exponent_value) 
   if (!top || !bottom) {
     // An exponent of many digits: only 1 to the power of it is known.
     if (rational_of(base) == Rational(1)) return base;
+    if (rational_of(base)) algebra_.work().leave_symbolic();
     return call("power", {base, exponent_value});
   }
   return root(base, exponent(*top, *bottom));
@@ -85,6 +86,7 @@ Quotient Canonical::whole_power(const Quotient& base, int n) {
 
 // A number too long to write out stays a product of powers of its primes.
 Quotient Canonical::huge_power(const Rational& base, int n) {
+  algebra_.work().leave_symbolic();
   Quotient out = number(base < 0 && n % 2 != 0 ? -1 : 1);
   for (const int sign : {1, -1}) {
     bool complete = true;

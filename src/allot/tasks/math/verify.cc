@@ -229,6 +229,7 @@ class Judge {
       verdict_.tier = std::max(verdict_.tier, decision.tier);
     }
     if (!readable && !compared) return with(VerdictStatus::Unparseable);
+    if (undecided && work_.left_symbolic()) return with(VerdictStatus::Limit);
     if (undecided) verdict_.flags |= kUndecided;
     return with(VerdictStatus::Wrong);
   }

@@ -230,6 +230,17 @@ TEST(Adversarial, CostIsBounded) {
     }
 }
 
+// Numbers too long to write out are compared as symbols; where that does not decide, it is a limit.
+TEST(Adversarial, HugeNumbersAreALimitUnlessTheirPowersMatch) {
+  for (const char* huge : {"2^{10000}", "9^{9^{9^9}}", "100000!", "3^{10^{12}}"}) {
+    EXPECT_EQ(status("5", huge), "limit") << huge;
+    EXPECT_EQ(status(huge, huge), "correct") << huge;
+  }
+  EXPECT_EQ(status("4^{5000}", "2^{10000}"), "correct");
+  EXPECT_EQ(status("5", "2^{100}"), "wrong");
+  EXPECT_EQ(status("x^{10000}", "x^{9999}"), "wrong");
+}
+
 TEST(Adversarial, LongTexts) {
   std::string text;
   for (int i = 0; i < 20000; ++i) text += "\\boxed{";

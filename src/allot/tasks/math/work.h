@@ -31,8 +31,13 @@ class Work {
   }
   std::uint64_t used() const { return used_; }
 
+  // A number was too long to be written out (kIntegerBits) and stayed a symbol.
+  void leave_symbolic() { symbolic_ = true; }
+  bool left_symbolic() const { return symbolic_; }
+
  private:
   std::uint64_t used_ = 0;
+  bool symbolic_ = false;
 };
 
 }  // namespace allot::verify
