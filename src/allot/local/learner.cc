@@ -33,7 +33,7 @@ constexpr const char* kCountersFile = "learner.bin";
 constexpr const char* kStateName = "local learner";
 constexpr std::uint32_t kStateVersion = 2;
 constexpr const char* kCurvatureName = "curvature moments";
-constexpr std::uint32_t kCurvatureVersion = 1;
+constexpr std::uint32_t kCurvatureVersion = 2;
 
 struct Counters {
   Version version = 0;
