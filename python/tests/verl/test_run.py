@@ -165,6 +165,25 @@ def test_filter_groups_fills_the_batch_and_keeps_the_surplus(folder):
     assert trainer.left == {}
 
 
+@pytest.mark.parametrize("method", ["dapo", "speed"])
+def test_all_that_a_method_ships_is_trained_on(folder, method):
+    """Also groups of nothing but rollouts that it held: dapo's surplus, speed's queue."""
+    trainer = run(folder, f"+allot.method={method}", "trainer.total_training_steps=4")
+    shipped = [worth for worth in batches(trainer) if worth]
+    trained = [
+        {
+            table.items[key.rsplit("_", 1)[0]]
+            for key, padding in zip(update["keys"], update["padding"])
+            if not padding
+        }
+        for update, table in zip(trainer.actor_rollout_wg.updates, trainer.tables, strict=True)
+    ]
+    rows = [{item.rollout: item.advantage * item.weight for item in items} for items in trained]
+    assert list(map(len, rows)) == list(map(len, shipped)) and rows == shipped
+    assert any(item.replayed for items in trained for item in items), "nothing was held"
+    assert trainer.left == {}
+
+
 AGAIN = ("+allot.method=ar3po", "trainer.save_freq=2", "trainer.total_training_steps=4")
 
 
