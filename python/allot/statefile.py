@@ -13,7 +13,7 @@ import numpy as np
 
 Folder: TypeAlias = "str | os.PathLike[str]"
 FILE = "allot.npz"
-VERSION = 1
+VERSION = 2
 
 
 def save(folder: Folder, header: dict[str, Any], controller: bytes) -> None:
@@ -49,6 +49,7 @@ def load(folder: Folder, host: str, hint: str) -> tuple[dict[str, Any], bytes]:
         raise allot.ModelError(f"[{host}] {path} cannot be read: {error}; it is damaged") from error
     if header.get("version") != VERSION:
         raise allot.ModelError(
-            f"[{host}] {path} has version {header.get('version')}; {VERSION} is known"
+            f"[{host}] {path} has version {header.get('version')}, of another release of allot; "
+            f"{VERSION} is needed. Hint: the release that wrote it goes on from it"
         )
     return header, controller

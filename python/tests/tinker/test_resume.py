@@ -119,6 +119,9 @@ def test_finished(tmp_path):
         ({"group_size": 8}, r"written with group_size 4; 8 is given"),
         ({"temperature": 0.7}, r"written with temperature 1\.0; 0\.7 is given"),
         ({"data": world.data(23)}, r"data set"),
+        ({"data": world.data(20)}, r"data set"),  # XOR of the ids 0 .. n - 1 is 0 for n = 4 k
+        ({"data": world.data(16)}, r"data set"),
+        ({"data": [{**row, "floor": 8 - row["floor"]} for row in world.data()]}, r"data set"),
         ({"seed": 4}, r"seed"),
     ],
 )
