@@ -52,3 +52,22 @@ def test_a_file_of_the_version_before_is_refused(tmp_path):
     said = r"\[trl\] .*allot\.npz has version 1, of another release of allot; 2 is needed. Hint"
     with pytest.raises(allot.ModelError, match=said):
         statefile.load(tmp_path, "trl", "")
+
+
+def test_options_in_force():
+    """Defaults are there, and every way of naming an option comes to the same."""
+    plain = statefile.in_force("allocation", "aero", {})
+    assert plain["allocation.method"] == "aero" and plain["allocation.explore"] == 0
+    assert plain["allocation.group_size"] == 8 and plain["allocation.adv_scale"] == "group"
+    one = {"explore": 4, "adv_scale": "none", "n_max": 9}
+    other = {
+        "aero": {"explore": np.int64(4)},
+        "adv": {"scale": "none"},
+        "aero_n_max": "9",
+        "group_size": None,
+    }
+    allot.Controller("aero", **other)  # it knows them all
+    found = statefile.in_force("allocation", "aero", one)
+    assert found == statefile.in_force("allocation", "aero", other) != plain
+    pair = statefile.in_force("allot", "mopps+aero", {"aero_high": 0.4})
+    assert pair["allot.aero_high"] == 0.4 and pair["allot.mopps_high"] == 0.7
