@@ -23,7 +23,7 @@ from .settings import Settings
 
 log = logging.getLogger("allot.verl")
 FILE = "allot.pt"
-VERSION = 1
+VERSION = 2
 MOST_WAVES = 16  # of one step that fills up to a number of groups
 MOST_CALLS = 2**20  # every prompt of a step waits in a call of its own
 
@@ -219,6 +219,7 @@ class Session:
         path, aside = os.path.join(folder, FILE), os.path.join(folder, f".{FILE}.part")
         with open(aside, "wb") as file:
             torch.save(state, file)
+            "lost": self._held.lost,
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
@@ -245,8 +246,7 @@ class Session:
         self.candidates.load(state["candidates"])
         self.replay.load(state["replay"])
         rows = {i: queue.Rows(**one) for i, one in state["rows"].items()}
-        self._held.held.clear()
-        self._held.held.update((i, rows[i]) for i in state["held"])
+        self._held.load({i: rows[i] for i in state["held"]}, state["lost"])
         self._surplus = {i: rows[i] for i in state["surplus"]}
 
 
