@@ -84,11 +84,7 @@ class Session:
     def _aggregation(self, config: Any) -> Aggregation | None:
         if self._settings.normalizer == "host":
             return None
-        actor = config.actor_rollout_ref.actor
-        rows = actor.ppo_mini_batch_size * config.actor_rollout_ref.rollout.n
-        found = Aggregation(actor.loss_agg_mode, rows, actor.get("loss_scale_factor"))
-        found.check()
-        return found
+        return Aggregation.of(config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout.n)
 
     def attach(self, dataset: Any, prompt_key: str) -> None:
         self._candidates = Candidates(
