@@ -54,8 +54,7 @@ class Session:
             "success_threshold": settings.success_threshold,
         }
         options = options_of(config, settings)
-        if not rollout.calculate_log_probs:
-            guard.refuse_held(settings.method, options)
+        guard.refuse_held(config, settings.method, options)
         Owner(
             settings.method, options, host, **arguments
         )  # a mistake is told here, not by an actor

@@ -49,6 +49,9 @@ def test_settings_that_cannot_be(section, message):
         ("reward.reward_model.enable=true", "colocated"),
         ("trainer.v1.sampler.sync_refill_failed_groups=true", "sync_refill"),
         ("trainer.v1.sampler.custom_sampler.path=x.py", "custom_sampler"),
+        ("algorithm.rollout_correction.bypass_mode=true", "rollout_correction.bypass_mode"),
+        ("algorithm.rollout_correction.rollout_rs=seq_mean_k1", "rollout_rs=seq_mean_k1"),
+        ("actor_rollout_ref.actor.policy_loss.loss_mode=bypass_mode", "loss_mode=bypass_mode"),
     ],
 )
 def test_settings_of_verl_that_would_change_the_method(folder, change, message):
@@ -120,9 +123,21 @@ def test_a_group_of_one_and_held_rollouts_without_log_probabilities(folder):
     ):
         options_of(config, Settings())
     assert options_of(config, Settings.of({"group_size": 4}))["group_size"] == 4
-    guard.refuse_held("aero", {})
+    config.actor_rollout_ref.rollout.calculate_log_probs = False
+    guard.refuse_held(config, "aero", {})
     with pytest.raises(allot.ConfigError, match="ar3po .*Hint: .*calculate_log_probs=true"):
-        guard.refuse_held("ar3po", {})
+        guard.refuse_held(config, "ar3po", {})
+
+
+def test_weights_of_verl_are_not_for_rollouts_of_earlier_steps(folder):
+    plain = world.configured(folder)
+    weighted = world.configured(folder, "algorithm.rollout_correction.rollout_is=token")
+    for config, method in ((plain, "ar3po"), (weighted, "grpo")):
+        guard.refuse_held(config, method, {})
+    with pytest.raises(
+        allot.ConfigError, match="ar3po .*rollout_is=token.*Hint: .*rollout_is=null"
+    ):
+        guard.refuse_held(weighted, "ar3po", {})
 
 
 # ---- prompts
