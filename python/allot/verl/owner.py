@@ -73,7 +73,8 @@ class Shipment:
     made: dict[int, Made]  # of every rollout that is trained on or held
     hold: NDArray[np.int64]
     release: NDArray[np.int64]
-    flat: set[int]  # prompts whose rollouts all have one value of the metric
+    flat: set[int]  # prompts of several rollouts whose metric has one value, failures left out
+    unmeasured: int  # rollouts of the step that have a reward and no value of the metric
     metrics: dict[str, float]
 
 
@@ -163,7 +164,8 @@ class Owner:
             {i: everything[i] for i in {*batch.rollout.tolist(), *hold.tolist()}},
             hold,
             release,
-            self._flat(),
+            flat_prompts({**{i: everything[i] for i in batch.rollout.tolist()}, **self._made}),
+            sum(one.reward is not None and one.metric is None for one in self._made.values()),
             self.controller.metrics(),
         )
         for one in release.tolist():
@@ -271,11 +273,17 @@ class Owner:
         if not plan.done and not self._refill and not self._outstanding:
             raise allot.InternalError("[verl] the plan asks for nothing and is not done")
 
-    def _flat(self) -> set[int]:
-        values: dict[int, list[float | None]] = {}
-        for one in self._made.values():
-            values.setdefault(one.prompt, []).append(one.metric)
-        return {prompt for prompt, found in values.items() if len(found) > 1 == len(set(found))}
+
+def flat_prompts(made: Mapping[int, Made]) -> set[int]:
+    """Of rollouts of a step and earlier ones that are trained on with them."""
+    values: dict[int, list[float | None]] = {}
+    for one in made.values():
+        values.setdefault(one.prompt, []).append(one.metric)
+    return {
+        prompt
+        for prompt, found in values.items()
+        if len(found) > 1 and len(set(found) - {None}) <= 1
+    }
 
 
 def shown(prompts: Sequence[Shown]) -> list[allot.Prompt]:

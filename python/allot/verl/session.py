@@ -38,6 +38,7 @@ class Session:
         rollout, filtering = config.actor_rollout_ref.rollout, config.algorithm.get("filter_groups")
         self._groups: int = config.data.train_batch_size
         self._fill = bool(filtering and filtering.get("enable", False))
+        self._metric: str = (filtering or {}).get("metric")
         host = {
             "grain": "request",
             "cancel": False,
@@ -122,7 +123,7 @@ class Session:
             metrics.update(shipment.metrics)
             self._causes.step(shipment.metrics, self._trainer.global_steps)
             self._shipments.append(shipment)
-            flat = shipment.flat if self._fill else set()
+            flat = self._flat(shipment) if self._fill else set()
             self.replay.add(group for group in shipment.groups if group.prompt not in flat)
             missing = wanted - self.replay.expire(self._policy) if self._fill else 0
             if missing <= 0:
@@ -140,6 +141,16 @@ class Session:
             self.begin(min(self._groups, 2 * missing))
         metrics["allot/waves"] = wave + 1
         return self._batch(wanted if self._fill else None, metrics), metrics
+
+    def _flat(self, shipment: Shipment) -> set[int]:
+        if shipment.unmeasured:
+            raise allot.DataError(
+                f"[verl] algorithm.filter_groups.metric is {self._metric!r}, and the reward of "
+                f"{shipment.unmeasured} rollouts of a step has no such number in its extra "
+                f"information; groups cannot be told apart without it. "
+                f"Hint: algorithm.filter_groups.metric=reward"
+            )
+        return shipment.flat
 
     def _serve(self) -> None:
         """Submits prompts and shows further ones until the method has what it wants."""
@@ -208,13 +219,13 @@ class Session:
             "candidates": self.candidates.state(),
             "replay": self.replay.state(),
             "held": list(self._held.held),
+            "lost": self._held.lost,
             "surplus": list(self._surplus),
             "rows": {i: vars(one) for i, one in kept.items()},
         }
         path, aside = os.path.join(folder, FILE), os.path.join(folder, f".{FILE}.part")
         with open(aside, "wb") as file:
             torch.save(state, file)
-            "lost": self._held.lost,
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)

@@ -5,7 +5,7 @@ import random
 
 import allot
 import pytest
-from allot.verl.owner import Owner
+from allot.verl.owner import Made, Owner, flat_prompts
 
 HOST = {"grain": "request", "cancel": False, "exemplar": False, "entropy": False}
 
@@ -163,6 +163,30 @@ def test_what_filter_groups_looks_at_is_the_whole_group():
     _, _, shipment = asyncio.run(run())
     same = {p for p in (0, 5, 10, 15) if len({reward(p, 0, i) for i in range(4)}) == 1}
     assert shipment.flat == same and {0, 10} <= same
+
+
+def test_a_failed_rollout_has_no_value_that_differs():
+    def made(prompt, *values):
+        return {
+            100 * prompt + i: Made(f"u_{i}", prompt, 0, 1, value, value)
+            for i, value in enumerate(values)
+        }
+
+    several = made(1, 1, 1, 1, None) | made(2, 1, 0, None) | made(3, None, None) | made(4, 1)
+    assert flat_prompts(several | made(5, 0, 0) | {599: Made("u_9", 5, 0, 1, 1, 1)}) == {1, 3}
+
+
+def test_scored_rollouts_without_the_metric_are_counted():
+    async def run():
+        own = owner("grpo")
+        await own.plan([(1, 0, None, None)], {}, [])
+        (start,) = (await own.wait()).starts
+        values = [outcome(0, 1.0, metric=None), outcome(1, 0.0), outcome(2, None), outcome(3, 1.0)]
+        values[2]["scoring"] = "not_scorable"
+        await own.observe(start.uid, values)
+        return await own.finalize()
+
+    assert asyncio.run(run()).unmeasured == 1
 
 
 def test_saved_and_restored_it_decides_as_if_never_stopped():

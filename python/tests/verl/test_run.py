@@ -1,5 +1,6 @@
 """Whole runs of verl's V1 trainer with the plugin, over the small model of world.py."""
 
+import allot
 import numpy as np
 import pytest
 import ray
@@ -7,8 +8,8 @@ import torch
 import world
 from allot.verl.manager import AllotManager
 from allot.verl.trainer import AllotTrainer
-from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 from numbered import NumberedManager
+from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 from verl.trainer.ppo.v1 import AgentLoopManagerTQ, PPOTrainerSync
 
 ONE_WORKER = "actor_rollout_ref.rollout.agent.num_workers=1"
@@ -229,13 +230,13 @@ def test_adapter_d_saved_and_resumed_it_is_as_if_never_stopped(again, whole):
         ONE_WORKER,
         "trainer.resume_mode=resume_path",
         f"trainer.resume_from_path={again}/checkpoints/global_step_2",
-    )
         manager=NumberedManager,
-    assert requests(other) == requests(whole)[2:] and len(other.decided) == 2
+    )
     sizes = [[step["alloc/ar3po/buffer_size"] for step in one.history] for one in (whole, other)]
     assert sizes[0][2:] == sizes[1]
     reused = {i.rollout for table in other.tables for i in table.items.values() if i.replayed}
     assert reused & before
+    assert requests(other) == requests(whole)[2:] and len(other.decided) == 2
     assert len(other.actor_rollout_wg.updates) == 2
     for update, same in zip(other.actor_rollout_wg.updates, whole.actor_rollout_wg.updates[2:]):
         assert worth(update) == pytest.approx(worth(same))

@@ -63,6 +63,10 @@ def test_settings_of_verl_that_would_change_the_method(folder, change, message):
 def test_filter_groups_needs_log_probabilities(folder):
     changes = ["algorithm.filter_groups.enable=true"]
     guard.refuse_settings(world.configured(folder, *changes))
+    with pytest.raises(allot.ConfigError, match="without algorithm.filter_groups.metric"):
+        guard.refuse_settings(
+            world.configured(folder, *changes, "algorithm.filter_groups.metric=null")
+        )
     changes.append("actor_rollout_ref.rollout.calculate_log_probs=false")
     with pytest.raises(allot.ConfigError, match="calculate_log_probs"):
         guard.refuse_settings(world.configured(folder, *changes))
