@@ -18,13 +18,14 @@ from . import guard
 from . import rows as queue
 from .candidates import Candidates
 from .estimator import Aggregation, Table
-from .owner import Owner, Shipment, Start
+from .owner import Owner, Shipment, Start, Wish
 from .settings import Settings
 
 log = logging.getLogger("allot.verl")
 FILE = "allot.pt"
 VERSION = 2
 MOST_WAVES = 16  # of one step that fills up to a number of groups
+PATIENCE = 30.0  # seconds without news of a step, after which the workers are looked at
 MOST_CALLS = 2**20  # every prompt of a step waits in a call of its own
 
 
@@ -77,6 +78,7 @@ class Session:
         self._shipments: list[Shipment] = []  # of the step
         self._items: dict[str, Ready] = {}
         self._causes = CauseWarnings("verl")
+        self.workers: list[Any] = []  # actors that run the agent loops
         self._policy = 0
         self.aggregation = self._aggregation(config)
         self._candidates: Candidates | None = None
@@ -155,13 +157,28 @@ class Session:
     def _serve(self) -> None:
         """Submits prompts and shows further ones until the method has what it wants."""
         while True:
-            wish = ray.get(self.owner.wait.remote())
+            wish = self._wish()
             if wish.starts:
                 self._submit(wish.starts)
             if wish.refill:
                 ray.get(self.owner.more.remote(self.candidates.further(wish.refill)))
             if wish.done:
                 return
+
+    def _wish(self) -> Wish:
+        """What the method wants next. A worker that died answers nothing for its prompts, and
+        nobody else would notice."""
+        coming = self.owner.wait.remote()
+        while not ray.wait([coming], timeout=PATIENCE)[0]:
+            try:
+                ready = [worker.__ray_ready__.remote() for worker in self.workers]
+                ray.get(ray.wait(ready, num_returns=len(ready), timeout=PATIENCE)[0])
+            except ray.exceptions.RayActorError as error:
+                raise allot.InternalError(
+                    f"[verl] an agent-loop worker died within a step: {error}; its prompts have no "
+                    f"end. Hint: trainer.resume_mode=auto goes on from the last checkpoint"
+                ) from error
+        return cast(Wish, ray.get(coming))
 
     def _submit(self, starts: tuple[Start, ...]) -> None:
         places = [self.candidates.index.position(one.prompt) for one in starts]

@@ -8,7 +8,7 @@ import torch
 import world
 from allot.verl.manager import AllotManager
 from allot.verl.trainer import AllotTrainer
-from numbered import NumberedManager
+from loops import MortalManager, NumberedManager
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 from verl.trainer.ppo.v1 import AgentLoopManagerTQ, PPOTrainerSync
 
@@ -301,3 +301,9 @@ def test_adapter_e_a_step_without_signal_makes_no_update_and_does_not_hang(folde
         causes = ("all_wrong", "truncated")
         assert sum(step[f"group/zero_cause/{cause}"] for cause in causes) == pytest.approx(1)
     assert trainer.left == {}
+
+
+def test_a_worker_that_dies_ends_the_run_and_does_not_hang(folder, monkeypatch):
+    monkeypatch.setattr("allot.verl.session.PATIENCE", 2.0)
+    with pytest.raises(allot.InternalError, match="worker died within a step.*resume_mode=auto"):
+        run(folder, "+allot.method=grpo", ONE_WORKER, manager=MortalManager)
