@@ -98,8 +98,13 @@ def configured(folder: Path, *changes: str) -> Any:
         "reward.num_workers=1",
         "transfer_queue.backend.SimpleStorage.num_data_storage_units=1",
     ]
+    return composed([*given, *changes])
+
+
+def composed(overrides: list[str]) -> Any:
+    """verl's configuration as its own program makes it."""
     with initialize_config_module("verl.trainer.config", version_base=None):
-        config = compose("ppo_trainer", overrides=[*given, *changes])
+        config = compose("ppo_trainer", overrides=overrides)
     with open_dict(config):
         config.transfer_queue.enable = True
     OmegaConf.resolve(config)
