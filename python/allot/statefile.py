@@ -99,11 +99,12 @@ def refuse_changes(
 ) -> None:
     """Raises ModelError with all settings in which the run that wrote `where` differs from this
     one. A name that `before` lacks came with a later release than the file's."""
-    here = json.loads(json.dumps(dict(now), default=str))
+    # As a file of JSON has them, wherever they were kept: a tuple is a list.
+    there, here = (json.loads(json.dumps(dict(one), default=str)) for one in (before, now))
     changed = [
-        f"{name}: {before[name]!r} -> {value!r}"
+        f"{name}: {there[name]!r} -> {value!r}"
         for name, value in here.items()
-        if name in before and before[name] != value
+        if name in there and there[name] != value
     ]
     if changed:
         raise allot.ModelError(

@@ -11,6 +11,7 @@ import ray
 import torch
 from transfer_queue import KVBatchMeta
 
+from .. import statefile
 from ..causes import CauseWarnings
 from ..held import Held
 from ..replay import Ready, ReadyGroup, Replay
@@ -19,11 +20,12 @@ from . import rows as queue
 from .candidates import Candidates
 from .estimator import Aggregation, Table
 from .owner import Owner, Shipment, Start, Wish
-from .settings import Settings
+from .settings import SAME_WHEN_RESUMED, Settings
 
 log = logging.getLogger("allot.verl")
 FILE = "allot.pt"
 VERSION = 2
+WITHOUT = "trainer.resume_mode=disable begins a new run"
 MOST_WAVES = 16  # of one step that fills up to a number of groups
 PATIENCE = 30.0  # seconds without news of a step, after which the workers are looked at
 MOST_CALLS = 2**20  # every prompt of a step waits in a call of its own
@@ -60,6 +62,7 @@ class Session:
         Owner(
             settings.method, options, host, **arguments
         )  # a mistake is told here, not by an actor
+        self._same = same_when_resumed(settings, options)
         self._budget = {
             "groups": self._groups,
             "rollouts": self._groups * rollout.n,
@@ -202,12 +205,20 @@ class Session:
         for one in waits | {one for it in self._shipments for one in it.hold.tolist()}:
             if one not in memory:
                 memory[one] = queue.fetch(waiting[made[one]])
-        for shipment in self._shipments:
-            self._held.update(cast(Any, shipment), memory)
+        self._hold(memory)
         self._surplus = {one: memory[one] for one in waits}
-        self._shipments = []
         self._items = dict(zip(sessions, items))
         return queue.batch_of(sessions)
+
+    def _hold(self, memory: dict[int, queue.Rows]) -> None:
+        """What the waves of the step want to be held, and no more. A rollout that had to go after
+        one wave and was released in the next is not lost to the method."""
+        for shipment in self._shipments:
+            self._held.update(cast(Any, shipment), memory)
+        released = {one for shipment in self._shipments for one in shipment.release.tolist()}
+        lost = [one for one in self._held.lost if one not in released]
+        self._held.load(self._held.held, lost)
+        self._shipments = []
 
     def table(self, keys: list[str]) -> Table:
         return Table(keys, self._items, self.aggregation)
@@ -231,7 +242,7 @@ class Session:
         state = {
             "version": VERSION,
             "step": step,
-            "method": self._settings.method,
+            "settings": self._same,
             "owner": ray.get(self.owner.save.remote(self.candidates.index.hash)),
             "candidates": self.candidates.state(),
             "replay": self.replay.state(),
@@ -265,6 +276,7 @@ class Session:
                 raise allot.ModelError(
                     f"[verl] {path} has the {name} {state.get(name)}; {here} is needed"
                 )
+        statefile.refuse_changes(path, "verl", state["settings"], self._same, WITHOUT)
         ray.get(self.owner.load.remote(state["owner"], self.candidates.index.hash))
         self.candidates.load(state["candidates"])
         self.replay.load(state["replay"])
@@ -287,6 +299,12 @@ def options_of(config: Any, settings: Settings) -> dict[str, Any]:
     if not scaled and "adv" not in settings.options:
         host["adv_scale"] = "none"
     return {**host, **settings.options}
+
+
+def same_when_resumed(settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint is compared with: all by which another run would decide otherwise."""
+    same = statefile.in_force("allot", settings.method, options)
+    return same | {f"allot.{name}": getattr(settings, name) for name in SAME_WHEN_RESUMED}
 
 
 def replay_metrics(taken: list[ReadyGroup], replay: Replay, policy: int) -> dict[str, float]:

@@ -2,11 +2,13 @@
 
 import allot
 import pytest
+import torch
 import world
 from allot import adapters
 from allot.verl import guard
 from allot.verl.candidates import Candidates, view
-from allot.verl.session import options_of
+from allot.verl import session as sessions
+from allot.verl.session import Session, options_of, same_when_resumed
 from allot.verl.settings import Settings
 from omegaconf import OmegaConf
 
@@ -220,3 +222,46 @@ def test_rows_of_configurations_and_arrays_are_the_same_prompt():
     other = {**row, "prompt": OmegaConf.create(row["prompt"])}
     other["prompt"] = OmegaConf.to_container(other["prompt"])
     assert view(row, "prompt", ()) == view(fetched(other), "prompt", ())
+
+
+BEFORE = {"method": "aero", "explore": 2, "budget": {"hard_rollouts": 64}}
+
+
+def resumed(folder, section):
+    """A session with these settings loads a checkpoint of one with BEFORE, as far as needs no
+    actor."""
+    found = [Settings.of(one) for one in (BEFORE, section)]
+    before, now = (same_when_resumed(one, one.options) for one in found)
+    state = {"version": sessions.VERSION, "step": 3, "settings": before}
+    torch.save(state, folder / sessions.FILE)
+    session = Session.__new__(Session)
+    session._same = now
+    session.load(str(folder), 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method": "grpo"}, r"allot\.method: 'aero' -> 'grpo'"),
+        (
+            {"explore": 4},
+            r"settings: allot\.explore: 2 -> 4; a run goes on only .* Hint: trainer\.",
+        ),
+        ({"group_size": 4}, r"allot\.group_size: 8 -> 4; a run"),
+        ({"adv": {"scale": "none"}}, r"allot\.adv_scale: 'group' -> 'none'; a run"),
+        ({"success_threshold": 0.9}, r"allot\.success_threshold: 0\.5 -> 0\.9; a run"),
+        ({"normalizer": "host"}, r"allot\.normalizer: 'method' -> 'host'; a run"),
+        ({"budget": {}}, r"allot\.budget: {'hard_rollouts': 64} -> {}; a run"),
+    ],
+)
+def test_another_run_does_not_go_on_from_a_checkpoint(tmp_path, change, message):
+    with pytest.raises(allot.ModelError, match=r"\[verl\] .*allot\.pt is of a run .*" + message):
+        resumed(tmp_path, {**BEFORE, **change})
+
+
+def test_what_a_resumed_run_may_change(tmp_path):
+    """Memory, and the same options given in another way: the load comes as far as the owner."""
+    section = {**BEFORE, "replay_mib": 1, "aero": {"explore": "2"}, "kept_wrong": 1}
+    del section["explore"]
+    with pytest.raises(AttributeError, match="owner"):
+        resumed(tmp_path, section)
