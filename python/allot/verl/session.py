@@ -41,7 +41,7 @@ class Session:
         rollout, filtering = config.actor_rollout_ref.rollout, config.algorithm.get("filter_groups")
         self._groups: int = config.data.train_batch_size
         self._fill = bool(filtering and filtering.get("enable", False))
-        self._metric: str = (filtering or {}).get("metric")
+        self._metric = (filtering or {}).get("metric")  # what filter_groups looks at
         host = {
             "grain": "request",
             "cancel": False,
@@ -177,8 +177,9 @@ class Session:
                 ready = [worker.__ray_ready__.remote() for worker in self.workers]
                 ray.get(ray.wait(ready, num_returns=len(ready), timeout=PATIENCE)[0])
             except ray.exceptions.RayActorError as error:
+                said = str(error).splitlines()[0]
                 raise allot.InternalError(
-                    f"[verl] an agent-loop worker died within a step: {error}; its prompts have no "
+                    f"[verl] an agent-loop worker died within a step: {said}; its prompts have no "
                     f"end. Hint: trainer.resume_mode=auto goes on from the last checkpoint"
                 ) from error
         return cast(Wish, ray.get(coming))
