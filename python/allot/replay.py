@@ -104,8 +104,8 @@ class Replay:
     """Ready groups, oldest first.
 
     Args:
-        max_staleness: updates that a rollout may lie behind; older groups are evicted. What the method
-            itself took from earlier steps is not counted. None: any.
+        max_staleness: updates that a rollout may lie behind; older groups are evicted. What the
+            method itself took from earlier steps is not counted. None: any.
         max_groups: most groups that wait; the oldest go first. None: any number.
     """
 
