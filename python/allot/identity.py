@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,11 +15,13 @@ from numpy.typing import NDArray
 
 Key = str | Callable[[Mapping[str, Any]], "int | str"] | None
 Row = Mapping[str, Any]
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
-def canonical(value: object) -> str:
-    """Text that is the same for equal values, whatever the order of their keys."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
+def canonical(value: object, unknown: Callable[[object], str] = repr) -> str:
+    """Text that is the same for equal values, whatever the order of their keys; `unknown` makes
+    text of what JSON does not know."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=unknown)
 
 
 def prompt_text(row: Row, host: str) -> str:
@@ -37,6 +41,13 @@ def content(row: Row) -> str:
 def digest(row: Row) -> int:
     """Tells rows apart that have the same key."""
     return allot.prompt_id(content(row))
+
+
+def facts(row: Row) -> int:
+    """Stands for a row's prompt and answers, in any process: without a belief about the prompt,
+    and without places in memory (an image is known by its kind and size)."""
+    kept = {name: value for name, value in row.items() if name != "prior_pass_rate"}
+    return allot.prompt_id(canonical(kept, lambda value: ADDRESS.sub("", repr(value))))
 
 
 def prior_pass_rate(row: Row, host: str) -> float | None:
@@ -101,13 +112,13 @@ class Identity:
 
 class Index:
     """The rows of a data set that can be indexed, by prompt id. 16 bytes per row, and 4 more where
-    rows have a prior_pass_rate."""
+    rows have a prior_pass_rate. `hash` stands for its prompts and answers, whatever their order."""
 
     def __init__(self, rows: Any, identity: Identity) -> None:
         self._rows, self._hint, self._host = rows, identity.hint, identity.host
         self._log = logging.getLogger(f"allot.{identity.host}")
         count = len(rows)
-        ids, texts = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        ids, texts, known = (np.zeros(count, np.int64) for _ in range(3))
         self._rates: NDArray[np.float32] | None = None
         for i, row in enumerate(rows):
             rate = prior_pass_rate(row, self._host)
@@ -117,6 +128,7 @@ class Index:
                 self._rates[i] = rate
             ids[i] = identity(row)
             texts[i] = allot.prompt_id(prompt_text(row, self._host))
+            known[i] = facts(row)
         order = np.argsort(ids, kind="stable")
         same = order[1:][ids[order[1:]] == ids[order[:-1]]]
         first = order[np.searchsorted(ids[order], ids[same])]
@@ -138,6 +150,7 @@ class Index:
         self._order = order[keep[order]]
         self._sorted = ids[self._order]
         self.ids = ids[keep]  # in the order of the data set
+        self.hash = hash_of(self._sorted, known[self._order])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -157,11 +170,6 @@ class Index:
         if at == len(self._sorted) or self._sorted[at] != prompt:
             raise allot.DataError(f"[{self._host}] prompt {prompt} is not in the data set")
         return int(self._order[at])
-
-    @property
-    def hash(self) -> int:
-        """Stands for the prompts and answers, whatever their order."""
-        return int(np.bitwise_xor.reduce(self.ids)) if len(self.ids) else 0
 
     def _refuse(self, key: int, one: int, other: int) -> None:
         raise allot.DataError(
@@ -186,3 +194,9 @@ class Index:
             int(first[at]),
             int(second[at]),
         )
+
+
+def hash_of(ids: NDArray[np.int64], known: NDArray[np.int64]) -> int:
+    """64 bits of sorted ids and what their rows hold; other rows, or more or fewer, have others."""
+    pairs = np.stack([ids, known], axis=1).astype("<i8")
+    return int.from_bytes(hashlib.blake2b(pairs.tobytes(), digest_size=8).digest(), "little")

@@ -47,10 +47,19 @@ class ReadyGroup:
 
     @property
     def oldest(self) -> int:
-        """The lowest version among its rollouts. Those that the method itself took from earlier
-        steps are as old as it wants them to be, and count only where there are no others."""
-        own = [item.behaviour for item in self.items if not item.replayed]
+        """The lowest version among its rollouts, which says who goes first. Those that the method
+        itself took from earlier steps count only where there are no others."""
+        own = self._own()
         return min(own) if own else max(item.behaviour for item in self.items)
+
+    def staleness(self, policy: int) -> int:
+        """Updates that it lies behind. What the method itself took from earlier steps is as old as
+        the method wants it to be (it has a limit of its own): a group of nothing else is fresh."""
+        own = self._own()
+        return policy - min(own) if own else 0
+
+    def _own(self) -> list[int]:
+        return [item.behaviour for item in self.items if not item.replayed]
 
 
 def groups_of(
@@ -95,7 +104,8 @@ class Replay:
     """Ready groups, oldest first.
 
     Args:
-        max_staleness: updates that a rollout may lie behind; older groups are evicted. None: any.
+        max_staleness: updates that a rollout may lie behind; older groups are evicted. What the
+            method itself took from earlier steps is not counted. None: any.
         max_groups: most groups that wait; the oldest go first. None: any number.
     """
 
@@ -133,8 +143,8 @@ class Replay:
         limit = self._max_staleness
         keep = sorted(self._groups, key=lambda group: group.oldest)  # stable: order of arrival
         if limit is not None:
-            self._evicted += [group for group in keep if policy - group.oldest > limit]
-            keep = [group for group in keep if policy - group.oldest <= limit]
+            self._evicted += [group for group in keep if group.staleness(policy) > limit]
+            keep = [group for group in keep if group.staleness(policy) <= limit]
         if self._max_groups is not None and len(keep) > self._max_groups:
             cut = len(keep) - self._max_groups
             self._evicted += keep[:cut]

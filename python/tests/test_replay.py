@@ -144,13 +144,22 @@ def test_a_constant_divisor_stays():
 
 
 def test_what_the_method_itself_replays_does_not_make_a_group_old():
+    """Neither beside fresh rollouts nor alone: a method that ships a surplus group of an earlier
+    step has decided that it is trained."""
     replay = Replay(max_staleness=0)
     kept = Ready(1, 1.0, 1.0, 0.5, 2, False, replayed=True)
     replay.add([ReadyGroup(1, (Ready(2, 1.0, 1.0, 0.5, 7, False), kept), "per_group", 1, 1)])
     (taken,) = replay.take(policy=7)
     assert [item.anchored for item in taken.items] == [False, False]  # as the method has said
     replay.add([ReadyGroup(1, (kept,), "per_group", 1, 1)])
-    assert replay.take(policy=7) == [] and len(replay.take_evicted()) == 1
+    assert prompts(replay.take(policy=7)) == [1] and replay.take_evicted() == []
+
+
+def test_a_group_ages_by_its_own_rollouts_beside_replayed_ones():
+    replay = Replay(max_staleness=1)
+    kept = Ready(1, 1.0, 1.0, 0.5, 9, False, replayed=True)
+    replay.add([ReadyGroup(1, (Ready(2, 1.0, 1.0, 0.5, 7, False), kept), "per_group", 1, 1)])
+    assert replay.take(policy=9) == [] and prompts(replay.take_evicted()) == [1]
 
 
 def test_restored_it_goes_on_as_if_never_stopped():

@@ -30,13 +30,8 @@ def index_of(data: Sequence[Mapping[str, Any]], settings: Settings) -> Index:
     return Index(data, Identity(settings.key, columns, "tinker"))
 
 
-def controller_of(
-    allocation: str | Mapping[str, Any],
-    settings: Settings,
-    prompts: int,
-    steps: int,
-    budget: allot.Budget | None,
-) -> allot.Controller:
+def keywords_of(allocation: str | Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Of the Controller: its method and the method's options."""
     given: dict[str, Any] = (
         {"method": allocation} if isinstance(allocation, str) else dict(allocation)
     )
@@ -50,10 +45,19 @@ def controller_of(
             f"[tinker] allocation has group_size {given['group_size']} and the settings "
             f"{settings.group_size}; they are one thing. Hint: set it in the settings"
         )
+    return given
+
+
+def controller_of(
+    keywords: Mapping[str, Any],
+    settings: Settings,
+    prompts: int,
+    steps: int,
+    budget: allot.Budget | None,
+) -> allot.Controller:
     rollouts = settings.groups * settings.group_size
     planned = {"run_steps": steps} if steps else {}
     return allot.Controller(
-        given.pop("method"),
         budget=budget
         or allot.Budget(
             groups=settings.groups, rollouts=rollouts, max_tokens=settings.max_tokens, **planned
@@ -69,7 +73,7 @@ def controller_of(
         seed=settings.seed,
         data_size=prompts,
         success_threshold=settings.success_threshold,
-        **given,
+        **keywords,
     )
 
 

@@ -67,6 +67,7 @@ class Sampler:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.repeated = 0  # requests sent once more, so far
+        self._counting = threading.Lock()
 
     def round(self, client: Any, requests: allot.Requests, step: int, encode: Any) -> list[Rollout]:
         """All rollouts of the requests, in their order; encode(prompt) gives its tokens. Raises
@@ -116,7 +117,8 @@ class Sampler:
                         f"[tinker] sample failed for prompt {piece.prompt} ({piece.n} rollouts, "
                         f"{attempt + 1} attempts): {described(error)}. Hint: {AGAIN}"
                     ) from error
-                self.repeated += 1
+                with self._counting:
+                    self.repeated += 1
                 log.warning("[tinker] sample is repeated: %s", described(error))
                 over.wait(settings.retry_wait_s * 2**attempt)
         raise AssertionError("unreachable")

@@ -14,7 +14,7 @@ from ..draws import Draws
 from ..held import Held
 from ..watch import ConstantRewards
 from .engine import Engine
-from .inputs import controller_of, decoder, encoded, index_of
+from .inputs import controller_of, decoder, encoded, index_of, keywords_of
 from .rollouts import Rollout, Sampler
 from .scoring import Reward, Scorer, outcomes_of
 from .update import update
@@ -49,10 +49,17 @@ class Session:
         tokenizer: Any = None,
         budget: allot.Budget | None = None,
     ) -> None:
-        settings = self._settings = engine.settings
+        settings = engine.settings
         self.engine, self._tokenizer = engine, tokenizer
         self.index = index_of(data, settings)
-        self.controller = controller_of(allocation, settings, len(self.index), steps, budget)
+        keywords = keywords_of(allocation, settings)
+        self.controller = controller_of(keywords, settings, len(self.index), steps, budget)
+        # What a checkpoint is compared with.
+        self._same = {
+            **statefile.in_force("allocation", keywords.pop("method"), keywords),
+            **settings.same_when_resumed(),
+            "budget": None if budget is None else repr(budget),
+        }
         needs = self.controller.needs
         self._draws = Draws(
             needs, self.index, settings.groups, settings.seed, settings.embedding, "tinker"
@@ -105,8 +112,7 @@ class Session:
         """The file that goes with `server_state`, what Engine.save returned."""
         header = {
             "server_state": server_state,
-            "method": self.controller.method,
-            "settings": self._settings.same_when_resumed(),
+            "settings": self._same,
             "draws": self._draws.state(),
             "held": [described(rollout) for rollout in self._held.held.values()],
             "lost": self._held.lost,
@@ -116,14 +122,7 @@ class Session:
     def load(self, folder: statefile.Folder) -> None:
         """Everything but the model, which the Engine was made from."""
         header, controller = statefile.load(folder, "tinker", WITHOUT)
-        now = {"method": self.controller.method, **self._settings.same_when_resumed()}
-        saved = {"method": header["method"], **header["settings"]}
-        for name, value in now.items():
-            if saved.get(name) != value:
-                raise allot.ModelError(
-                    f"[tinker] {folder} was written with {name} {saved.get(name)!r}; {value!r} is "
-                    f"given, and a run goes on only as it began. Hint: {WITHOUT}"
-                )
+        statefile.refuse_changes(folder, "tinker", header["settings"], self._same, WITHOUT)
         self.controller.load(controller, self.index.hash)
         self._draws.load(header["draws"])
         held = {one["id"]: self._rollout(one) for one in header["held"]}

@@ -10,17 +10,20 @@ from typing import Any
 import allot
 
 LOSSES = ("importance_sampling", "ppo")
-# A checkpoint of a run with another value of one of these belongs to another run.
+# A checkpoint of a run with another value of one of these belongs to another run. The group size is
+# an option of the method.
 SAME_WHEN_RESUMED = (
     "groups",
-    "group_size",
     "max_tokens",
     "temperature",
     "top_p",
     "top_k",
     "stop",
     "loss",
+    "loss_config",
     "samples_per_request",
+    "success_threshold",
+    "embedding",
 )
 
 
@@ -121,9 +124,8 @@ class Settings:
             )
 
     def same_when_resumed(self) -> dict[str, Any]:
-        """What a checkpoint is compared with, as JSON has it."""
-        stop = list(self.stop) if isinstance(self.stop, (tuple, list)) else self.stop
-        return {name: getattr(self, name) for name in SAME_WHEN_RESUMED} | {"stop": stop}
+        """What a checkpoint is compared with."""
+        return {name: getattr(self, name) for name in SAME_WHEN_RESUMED}
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""

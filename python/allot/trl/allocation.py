@@ -9,6 +9,8 @@ import allot
 
 NORMALIZERS = ("method", "host")
 UNIFORM = "uniform"
+# A checkpoint of a run with another value of one of these belongs to another run.
+SAME_WHEN_RESUMED = ("embedding", "correct", "success_threshold", "normalizer")
 
 
 class Allocation:
@@ -89,6 +91,12 @@ class Allocation:
     @property
     def uniform(self) -> bool:
         return self.method == UNIFORM
+
+    def same_when_resumed(self) -> dict[str, Any]:
+        """What a checkpoint is compared with, beside the method and its options."""
+        budget = None if self.budget is None else repr(self.budget)
+        same = {name: getattr(self, name) for name in SAME_WHEN_RESUMED} | {"budget": budget}
+        return {f"allocation.{name}": value for name, value in same.items()}
 
     @classmethod
     def of(cls, given: str | Mapping[str, Any] | Allocation) -> Allocation:

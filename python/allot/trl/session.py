@@ -21,6 +21,7 @@ from .store import Store
 
 log = logging.getLogger("allot.trl")
 WITHOUT = "allocation='uniform' goes on from a checkpoint of TRL alone"
+OTHERWISE = "without resume_from_checkpoint a new run begins"
 
 
 class Session:
@@ -38,6 +39,7 @@ class Session:
         self.dataset_hash = index.hash if index else 0
         seed = args.seed if allocation.seed is None else allocation.seed
         groups = args.generation_batch_size // trainer.num_generations
+        options = options_of(trainer, allocation)
         self.controller = allot.Controller(
             allocation.method,
             budget=allocation.budget or self._budget(groups),
@@ -45,8 +47,13 @@ class Session:
             seed=seed,
             data_size=len(index) if index else 0,
             success_threshold=allocation.success_threshold,
-            **options_of(trainer, allocation),
+            **options,
         )
+        # What a checkpoint is compared with.
+        self._same = {
+            **statefile.in_force("allocation", allocation.method, options),
+            **allocation.same_when_resumed(),
+        }
         needs = self.controller.needs
         self._candidates = Candidates(needs, identity, index, groups, seed, allocation.embedding)
         self._sampler = Sampler(trainer, needs, allocation.reward_timeout_s)
@@ -125,7 +132,7 @@ class Session:
 
     def save(self, folder: str) -> None:
         header = {
-            "method": self._allocation.method,
+            "settings": self._same,
             "candidates": self._candidates.state(),
             "store": self._store.state(rows=self._index is None),
             "pending": self._updated,
@@ -134,11 +141,7 @@ class Session:
 
     def load(self, folder: str) -> None:
         header, controller = statefile.load(folder, "trl", WITHOUT)
-        if header["method"] != self._allocation.method:
-            raise allot.ModelError(
-                f"[trl] {folder} was written with allocation {header['method']!r}; "
-                f"{self._allocation.method!r} goes on only from its own"
-            )
+        statefile.refuse_changes(folder, "trl", header["settings"], self._same, OTHERWISE)
         self.controller.load(controller, self.dataset_hash)
         self._candidates.load(header["candidates"])
         self._store.restore(header["store"], self._candidates.row)

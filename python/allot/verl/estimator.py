@@ -27,6 +27,9 @@ MODES = (
     "seq-mean-token-sum-norm",
     "seq-mean-token-mean",
 )
+# Losses of verl that are added up in one way, whatever loss_agg_mode says; None: in a way that
+# depends on how the rows are cut into micro-batches.
+OWN_MODES: dict[str, str | None] = {"sapo": "seq-mean-token-mean", "geo_mean": None}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,22 @@ class Aggregation:
     mode: str
     rows: int
     horizon: int | None = None  # loss_scale_factor
+
+    @classmethod
+    def of(cls, actor: Any, n: int) -> Aggregation:
+        """From verl's section of the actor; `n` rollouts per prompt make up its mini-batches."""
+        loss = (actor.get("policy_loss") or {}).get("loss_mode") or "vanilla"
+        mode = OWN_MODES.get(loss, actor.loss_agg_mode)
+        if mode is None:
+            raise allot.ConfigError(
+                f"[verl] actor_rollout_ref.actor.policy_loss.loss_mode is {loss!r}, which is the "
+                f"mean over a micro-batch whatever loss_agg_mode says; a loss that is divided as "
+                f"the method says is needed with allot.normalizer=method. "
+                f"Hint: +allot.normalizer=host leaves the normaliser to verl"
+            )
+        found = cls(mode, actor.ppo_mini_batch_size * n, actor.get("loss_scale_factor"))
+        found.check()
+        return found
 
     def check(self) -> None:
         if self.mode not in MODES:

@@ -49,6 +49,8 @@ def refuse_settings(config: Any) -> None:
     model, filtering = reward.reward_model, algorithm.get("filter_groups") or {}
     distillation = config.get("distillation") or {}
     sampler = trainer.v1.sampler
+    correction = algorithm.get("rollout_correction") or {}
+    loss = (config.actor_rollout_ref.actor.get("policy_loss") or {}).get("loss_mode")
     skip = ((config.get("skip") or {}).get("rollout_tq") or {}).get("enable", False)
     refusals = {
         f"algorithm.adv_estimator={algorithm.adv_estimator} (it is {ESTIMATOR!r} that has the "
@@ -66,6 +68,14 @@ def refuse_settings(config: Any) -> None:
         ),
         "trainer.v1.sampler.custom_sampler": bool((sampler.custom_sampler or {}).get("path")),
         "skip.rollout_tq": skip,
+        "algorithm.filter_groups.enable without algorithm.filter_groups.metric": (
+            filtering.get("enable", False) and not filtering.get("metric")
+        ),
+        "algorithm.rollout_correction.bypass_mode (the method says which ratios are against the "
+        "policy that generated a rollout)": correction.get("bypass_mode", False),
+        "actor.policy_loss.loss_mode=bypass_mode (the same)": loss == "bypass_mode",
+        f"algorithm.rollout_correction.rollout_rs={correction.get('rollout_rs')} (it drops tokens "
+        f"and rollouts that the method has counted)": bool(correction.get("rollout_rs")),
         "filter_groups without rollout.calculate_log_probs (surplus groups need them)": (
             filtering.get("enable", False)
             and not config.actor_rollout_ref.rollout.calculate_log_probs
@@ -89,13 +99,23 @@ def refuse_other_trainers(config: Any) -> None:
     )
 
 
-def refuse_held(method: str, options: dict[str, Any]) -> None:
-    """For a run without the sampler's log-probabilities."""
-    if allot.Controller(method, **options).needs.hold:
+def refuse_held(config: Any, method: str, options: dict[str, Any]) -> None:
+    """Settings that a method cannot have that trains on rollouts of earlier steps."""
+    if not allot.Controller(method, **options).needs.hold:
+        return
+    if not config.actor_rollout_ref.rollout.calculate_log_probs:
         raise allot.ConfigError(
             f"[verl] {method} trains on rollouts of earlier steps, and without "
             f"rollout.calculate_log_probs their policy is not known. "
             f"Hint: actor_rollout_ref.rollout.calculate_log_probs=true"
+        )
+    weights = (config.algorithm.get("rollout_correction") or {}).get("rollout_is")
+    if weights:
+        raise allot.ConfigError(
+            f"[verl] {method} trains on rollouts of earlier steps and says how they enter the "
+            f"loss; algorithm.rollout_correction.rollout_is={weights} would weigh them again, by "
+            f"their ratio to the policy that generated them. "
+            f"Hint: algorithm.rollout_correction.rollout_is=null"
         )
 
 

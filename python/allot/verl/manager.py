@@ -53,9 +53,9 @@ class AllotWorker(Worker):  # type: ignore[misc, valid-type, unused-ignore]
         uid = prompt["uid"]
         for ours in ("__rollout_n__", "__do_sample__"):
             prompt.pop(ours, None)
-        await self._publish(uid, "running")
         status = "failure"
         try:
+            await self._publish(uid, "running")
             wanted = await self._owner.start.remote(uid)
             while wanted:
                 outcomes = await self._round(wanted, prompt, sampling_params, trajectory, trace)
@@ -64,8 +64,10 @@ class AllotWorker(Worker):  # type: ignore[misc, valid-type, unused-ignore]
         except Exception:
             log.exception("[verl] prompt %s", uid)
         finally:
-            await self._publish(uid, status)
-            await self._owner.close.remote(uid)
+            try:  # the step waits for the owner to hear of it, whatever becomes of the queue
+                await self._publish(uid, status)
+            finally:
+                await self._owner.close.remote(uid)
 
     async def _publish(self, uid: str, status: str) -> None:
         await tq.async_kv_put(key=uid, partition_id=TRAIN, tag={"status": status})

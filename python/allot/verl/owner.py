@@ -73,7 +73,8 @@ class Shipment:
     made: dict[int, Made]  # of every rollout that is trained on or held
     hold: NDArray[np.int64]
     release: NDArray[np.int64]
-    flat: set[int]  # prompts whose rollouts all have one value of the metric
+    flat: set[int]  # prompts of several rollouts whose metric has one value, failures left out
+    unmeasured: int  # rollouts of the step that have a reward and no value of the metric
     metrics: dict[str, float]
 
 
@@ -163,7 +164,8 @@ class Owner:
             {i: everything[i] for i in {*batch.rollout.tolist(), *hold.tolist()}},
             hold,
             release,
-            self._flat(),
+            flat_prompts({**{i: everything[i] for i in batch.rollout.tolist()}, **self._made}),
+            sum(one.reward is not None and one.metric is None for one in self._made.values()),
             self.controller.metrics(),
         )
         for one in release.tolist():
@@ -213,21 +215,35 @@ class Owner:
         """
         rows = [self._row(uid, one) for one in outcomes]
         async with self._changed:
-            if self._refill:  # the next observe() has to answer that
-                self._waiting += rows
-            elif not self._done:
-                self._decide(columns(rows))
+            self._report(rows)
             self._changed.notify_all()
             await self._changed.wait_for(lambda: uid in self._wanted or self._done)
         return self._wanted.pop(uid, [])
 
     async def close(self, uid: str) -> None:
-        """The worker has nothing to do with the prompt any more."""
+        """The worker has nothing to do with the prompt any more. What it has not reported has
+        failed; if the method then wants more of the prompt, the trainer submits it anew."""
         async with self._changed:
+            rows = [self._row(uid, failed(seq)) for seq in self._unreported(uid)]
+            self._wanted.pop(uid, None)
             self._running.pop(uid, None)
+            self._report(rows)
             self._changed.notify_all()
 
     # ---------------------------------------------------------------------------- inside
+
+    def _unreported(self, uid: str) -> list[int]:
+        """Sequence numbers of a prompt's rollouts that nobody has said anything about."""
+        if uid not in self._running:
+            return []
+        waits = self._outstanding.difference(self._made)
+        return [seq for (of, seq), rollout in self._ids.items() if of == uid and rollout in waits]
+
+    def _report(self, rows: list[dict[str, Any]]) -> None:
+        if self._refill:  # the next observe() of the Controller has to answer that
+            self._waiting += rows
+        elif rows and not self._done:
+            self._decide(columns(rows))
 
     def _row(self, uid: str, outcome: Mapping[str, Any]) -> dict[str, Any]:
         rollout = self._ids[uid, outcome["seq"]]
@@ -271,11 +287,31 @@ class Owner:
         if not plan.done and not self._refill and not self._outstanding:
             raise allot.InternalError("[verl] the plan asks for nothing and is not done")
 
-    def _flat(self) -> set[int]:
-        values: dict[int, list[float | None]] = {}
-        for one in self._made.values():
-            values.setdefault(one.prompt, []).append(one.metric)
-        return {prompt for prompt, found in values.items() if len(found) > 1 == len(set(found))}
+
+def flat_prompts(made: Mapping[int, Made]) -> set[int]:
+    """Of rollouts of a step and earlier ones that are trained on with them."""
+    values: dict[int, list[float | None]] = {}
+    for one in made.values():
+        values.setdefault(one.prompt, []).append(one.metric)
+    return {
+        prompt
+        for prompt, found in values.items()
+        if len(found) > 1 and len(set(found) - {None}) <= 1
+    }
+
+
+def failed(seq: int) -> dict[str, Any]:
+    """The outcome of a rollout whose worker has gone."""
+    return {
+        "seq": seq,
+        "status": "failed",
+        "scoring": "scored",
+        "tokens": 0,
+        "reward": None,
+        "metric": None,
+        "mean_logprob": 0.0,
+        "failure": "its agent loop ended without a report",
+    }
 
 
 def shown(prompts: Sequence[Shown]) -> list[allot.Prompt]:
@@ -286,7 +322,9 @@ def shown(prompts: Sequence[Shown]) -> list[allot.Prompt]:
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Outcomes as allot.Controller.observe() takes them; None where there are none."""
+    """Outcomes as allot.Controller.observe() takes them; None where there are none. Those of
+    rollouts that nobody reported do not say whether they are correct, and are not."""
     if not rows:
         return None
-    return {name: [row[name] for row in rows] for name in rows[0]}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name, False) for row in rows] for name in names}

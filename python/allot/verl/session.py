@@ -11,6 +11,7 @@ import ray
 import torch
 from transfer_queue import KVBatchMeta
 
+from .. import statefile
 from ..causes import CauseWarnings
 from ..held import Held
 from ..replay import Ready, ReadyGroup, Replay
@@ -18,13 +19,15 @@ from . import guard
 from . import rows as queue
 from .candidates import Candidates
 from .estimator import Aggregation, Table
-from .owner import Owner, Shipment, Start
-from .settings import Settings
+from .owner import Owner, Shipment, Start, Wish
+from .settings import SAME_WHEN_RESUMED, Settings
 
 log = logging.getLogger("allot.verl")
 FILE = "allot.pt"
-VERSION = 1
+VERSION = 2
+WITHOUT = "trainer.resume_mode=disable begins a new run"
 MOST_WAVES = 16  # of one step that fills up to a number of groups
+PATIENCE = 30.0  # seconds without news of a step, after which the workers are looked at
 MOST_CALLS = 2**20  # every prompt of a step waits in a call of its own
 
 
@@ -38,6 +41,7 @@ class Session:
         rollout, filtering = config.actor_rollout_ref.rollout, config.algorithm.get("filter_groups")
         self._groups: int = config.data.train_batch_size
         self._fill = bool(filtering and filtering.get("enable", False))
+        self._metric = (filtering or {}).get("metric")  # what filter_groups looks at
         host = {
             "grain": "request",
             "cancel": False,
@@ -54,11 +58,11 @@ class Session:
             "success_threshold": settings.success_threshold,
         }
         options = options_of(config, settings)
-        if not rollout.calculate_log_probs:
-            guard.refuse_held(settings.method, options)
+        guard.refuse_held(config, settings.method, options)
         Owner(
             settings.method, options, host, **arguments
         )  # a mistake is told here, not by an actor
+        self._same = same_when_resumed(settings, options)
         self._budget = {
             "groups": self._groups,
             "rollouts": self._groups * rollout.n,
@@ -77,6 +81,7 @@ class Session:
         self._shipments: list[Shipment] = []  # of the step
         self._items: dict[str, Ready] = {}
         self._causes = CauseWarnings("verl")
+        self.workers: list[Any] = []  # actors that run the agent loops
         self._policy = 0
         self.aggregation = self._aggregation(config)
         self._candidates: Candidates | None = None
@@ -84,11 +89,7 @@ class Session:
     def _aggregation(self, config: Any) -> Aggregation | None:
         if self._settings.normalizer == "host":
             return None
-        actor = config.actor_rollout_ref.actor
-        rows = actor.ppo_mini_batch_size * config.actor_rollout_ref.rollout.n
-        found = Aggregation(actor.loss_agg_mode, rows, actor.get("loss_scale_factor"))
-        found.check()
-        return found
+        return Aggregation.of(config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout.n)
 
     def attach(self, dataset: Any, prompt_key: str) -> None:
         self._candidates = Candidates(
@@ -127,7 +128,7 @@ class Session:
             metrics.update(shipment.metrics)
             self._causes.step(shipment.metrics, self._trainer.global_steps)
             self._shipments.append(shipment)
-            flat = shipment.flat if self._fill else set()
+            flat = self._flat(shipment) if self._fill else set()
             self.replay.add(group for group in shipment.groups if group.prompt not in flat)
             missing = wanted - self.replay.expire(self._policy) if self._fill else 0
             if missing <= 0:
@@ -146,16 +147,42 @@ class Session:
         metrics["allot/waves"] = wave + 1
         return self._batch(wanted if self._fill else None, metrics), metrics
 
+    def _flat(self, shipment: Shipment) -> set[int]:
+        if shipment.unmeasured:
+            raise allot.DataError(
+                f"[verl] algorithm.filter_groups.metric is {self._metric!r}, and the reward of "
+                f"{shipment.unmeasured} rollouts of a step has no such number in its extra "
+                f"information; groups cannot be told apart without it. "
+                f"Hint: algorithm.filter_groups.metric=reward"
+            )
+        return shipment.flat
+
     def _serve(self) -> None:
         """Submits prompts and shows further ones until the method has what it wants."""
         while True:
-            wish = ray.get(self.owner.wait.remote())
+            wish = self._wish()
             if wish.starts:
                 self._submit(wish.starts)
             if wish.refill:
                 ray.get(self.owner.more.remote(self.candidates.further(wish.refill)))
             if wish.done:
                 return
+
+    def _wish(self) -> Wish:
+        """What the method wants next. A worker that died answers nothing for its prompts, and
+        nobody else would notice."""
+        coming = self.owner.wait.remote()
+        while not ray.wait([coming], timeout=PATIENCE)[0]:
+            try:
+                ready = [worker.__ray_ready__.remote() for worker in self.workers]
+                ray.get(ray.wait(ready, num_returns=len(ready), timeout=PATIENCE)[0])
+            except ray.exceptions.RayActorError as error:
+                said = str(error).splitlines()[0]
+                raise allot.InternalError(
+                    f"[verl] an agent-loop worker died within a step: {said}; its prompts have no "
+                    f"end. Hint: trainer.resume_mode=auto goes on from the last checkpoint"
+                ) from error
+        return cast(Wish, ray.get(coming))
 
     def _submit(self, starts: tuple[Start, ...]) -> None:
         places = [self.candidates.index.position(one.prompt) for one in starts]
@@ -179,12 +206,20 @@ class Session:
         for one in waits | {one for it in self._shipments for one in it.hold.tolist()}:
             if one not in memory:
                 memory[one] = queue.fetch(waiting[made[one]])
-        for shipment in self._shipments:
-            self._held.update(cast(Any, shipment), memory)
+        self._hold(memory)
         self._surplus = {one: memory[one] for one in waits}
-        self._shipments = []
         self._items = dict(zip(sessions, items))
         return queue.batch_of(sessions)
+
+    def _hold(self, memory: dict[int, queue.Rows]) -> None:
+        """What the waves of the step want to be held, and no more. A rollout that had to go after
+        one wave and was released in the next is not lost to the method."""
+        for shipment in self._shipments:
+            self._held.update(cast(Any, shipment), memory)
+        released = {one for shipment in self._shipments for one in shipment.release.tolist()}
+        lost = [one for one in self._held.lost if one not in released]
+        self._held.load(self._held.held, lost)
+        self._shipments = []
 
     def table(self, keys: list[str]) -> Table:
         return Table(keys, self._items, self.aggregation)
@@ -208,11 +243,12 @@ class Session:
         state = {
             "version": VERSION,
             "step": step,
-            "method": self._settings.method,
+            "settings": self._same,
             "owner": ray.get(self.owner.save.remote(self.candidates.index.hash)),
             "candidates": self.candidates.state(),
             "replay": self.replay.state(),
             "held": list(self._held.held),
+            "lost": self._held.lost,
             "surplus": list(self._surplus),
             "rows": {i: vars(one) for i, one in kept.items()},
         }
@@ -241,12 +277,12 @@ class Session:
                 raise allot.ModelError(
                     f"[verl] {path} has the {name} {state.get(name)}; {here} is needed"
                 )
+        statefile.refuse_changes(path, "verl", state["settings"], self._same, WITHOUT)
         ray.get(self.owner.load.remote(state["owner"], self.candidates.index.hash))
         self.candidates.load(state["candidates"])
         self.replay.load(state["replay"])
         rows = {i: queue.Rows(**one) for i, one in state["rows"].items()}
-        self._held.held.clear()
-        self._held.held.update((i, rows[i]) for i in state["held"])
+        self._held.load({i: rows[i] for i in state["held"]}, state["lost"])
         self._surplus = {i: rows[i] for i in state["surplus"]}
 
 
@@ -264,6 +300,12 @@ def options_of(config: Any, settings: Settings) -> dict[str, Any]:
     if not scaled and "adv" not in settings.options:
         host["adv_scale"] = "none"
     return {**host, **settings.options}
+
+
+def same_when_resumed(settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint is compared with: all by which another run would decide otherwise."""
+    same = statefile.in_force("allot", settings.method, options)
+    return same | {f"allot.{name}": getattr(settings, name) for name in SAME_WHEN_RESUMED}
 
 
 def replay_metrics(taken: list[ReadyGroup], replay: Replay, policy: int) -> dict[str, float]:

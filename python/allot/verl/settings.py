@@ -10,6 +10,15 @@ from typing import Any
 import allot
 
 NORMALIZERS = ("method", "host")
+# A checkpoint of a run with another value of one of these belongs to another run.
+SAME_WHEN_RESUMED = (
+    "embedding",
+    "correct",
+    "success_threshold",
+    "normalizer",
+    "max_staleness",
+    "budget",
+)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class AllotTrainer(PPOTrainerSync):  # type: ignore[misc, unused-ignore]
                 f"AllotManager is needed. Hint: +actor_rollout_ref.rollout.agent."
                 f"agent_loop_manager_class=allot.verl.manager.AllotManager"
             )
+        self.session.workers = list(agent_loop_manager.agent_loop_workers)
         super().fit(agent_loop_manager)
 
     # ---------------------------------------------------------------------------- a step

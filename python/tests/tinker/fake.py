@@ -3,7 +3,8 @@
 The policy: logits of the next token are E[last token] + F[first token]. The losses are written here
 position by position, with the divisors that servers were seen to have; nothing is shared with the
 adapter but the client's own types. A fault is what `server.fault(call, number)` returns for the
-number-th call of its kind (from 0), see FAULTS.
+number-th call of its kind (from 0), see FAULTS. Answers that do not come take no time: CLOCK says
+how long they were waited for.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ FAULTS = (
     "die",  # the server ends before it has carried it out, and answers nobody until start()
     "die after",  # after it has carried it out, and before anybody is told
 )
-LATE_S = 0.6
+PATIENCE_S = 20.0  # of clients in the tests: when they have given up, late answers come
 
 
 class Killed(BaseException):
@@ -50,6 +51,40 @@ class Refused(Exception):
 
 class Gone(ConnectionError):
     """There is no server."""
+
+
+class Clock:
+    """Passes, for each thread alone, while it waits for an answer that does not come: limits are
+    kept in no time, and no answer is late because the machine is busy."""
+
+    def __init__(self) -> None:
+        self._here = threading.local()
+
+    def monotonic(self) -> float:
+        return getattr(self._here, "now", 0.0)
+
+    def wait(self, seconds: float) -> None:
+        self._here.now = self.monotonic() + seconds
+
+
+CLOCK = Clock()
+
+
+class Unanswered(Future[Any]):
+    """`late`: its result after PATIENCE_S; None: it has none, ever."""
+
+    def __init__(self, late: Any = None) -> None:
+        super().__init__()
+        self._late, self._waited = late, 0.0
+
+    def result(self, timeout: float | None = None) -> Any:
+        if timeout is None or self.done():
+            return super().result(timeout)
+        CLOCK.wait(timeout)
+        self._waited += timeout
+        if self._late is not None and self._waited >= PATIENCE_S:
+            self.set_result(self._late)
+        raise TimeoutError
 
 
 @dataclass
@@ -89,6 +124,7 @@ class Server:
     losses: list[list[float]] = field(default_factory=list)  # of every call, by row
     sampled: int = 0
     answers: dict[tuple[int, ...], Any] = field(default_factory=dict)  # by prompt and seed
+    late: list[Unanswered] = field(default_factory=list)
     up: bool = True
     life: int = 0  # how often it was started again; it knows no client of an earlier life
 
@@ -130,8 +166,11 @@ class Server:
                 self.up = False
                 raise Gone(call)
             if fault == "late":
-                threading.Timer(LATE_S, future.set_result, [value]).start()
-            elif fault != "drop":
+                future = Unanswered(value)
+                self.late.append(future)
+            elif fault == "drop":
+                future = Unanswered()
+            else:
                 future.set_result(value)
         except Exception as error:
             future.set_exception(error)
@@ -170,8 +209,9 @@ class Service:
         return self._client("resume", self.server.saved[path].copy())
 
     def _client(self, call: str, model: Model) -> Trainer:
-        self.server._models += 1
-        name = f"model-{self.server._models}"
+        with self.server._lock:
+            self.server._models += 1
+            name = f"model-{self.server._models}"
         return self.server.answer(call, lambda _: Trainer(self.server, name, model)).result()
 
 

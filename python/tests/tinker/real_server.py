@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -16,7 +17,8 @@ from typing import Any
 import tinker_first_run
 
 PROGRAM = Path(tinker_first_run.__file__).with_name("tinker_server.py")
-START_S = 120
+START_S = 300  # on a busy machine; a server that fails ends at once
+STARTS = 3
 
 
 def end_with_parent() -> None:
@@ -29,12 +31,23 @@ class SkyRL:
         self.folder, self.devices = folder, devices
         tinker_first_run.make_model(folder / "model")
         self.model = str(folder / "model")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         self.start()
 
     def start(self) -> None:
+        """On a port of its own each time: another program may have taken the one before, or even
+        this one before the server has it."""
+        for _ in range(STARTS):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            said = len(self.said())
+            if self._start():
+                return
+            if "address already in use" not in self.said()[said:]:
+                break
+        raise RuntimeError(f"the server did not start: {self.said()[-2000:]}")
+
+    def _start(self) -> bool:
         command = [sys.executable, str(PROGRAM), self.model, "--folder", str(self.folder)]
         more = [
             "--port",
@@ -60,8 +73,10 @@ class SkyRL:
         begun = time.monotonic()
         while not self.healthy():
             if self.process.poll() is not None or time.monotonic() - begun > START_S:
-                raise RuntimeError(f"the server did not start: {self.said()}")
+                self.kill()
+                return False
             time.sleep(0.2)
+        return True
 
     def healthy(self) -> bool:
         try:
@@ -80,9 +95,11 @@ class SkyRL:
         return tinker.ServiceClient(base_url=self.url, api_key="tml-none")
 
     def said(self) -> str:
-        return (self.folder / "log").read_text(errors="replace")[-2000:]
+        log = self.folder / "log"
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def kill(self) -> None:
         """API and engine at once, as when the machine goes away."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # of one that has ended by itself
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

@@ -1,17 +1,26 @@
 """Servers that misbehave: a request is repeated until its answer is whole, or the run stops; no
 outcome is counted twice, and no decision depends on what went wrong."""
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import allot
 import allot.tinker
 import pytest
 import tinker
 import world
-from fake import END, Server
+from allot.tinker import rollouts
+from fake import CLOCK, END, PATIENCE_S, Server
 
-SOON_S = 0.4  # for answers that never come; others are there at once
 TRANSIENT = ["drop", "late", "error", "double", "fewer", "nan", "short"]
+MANY = 50  # retries where every n-th call fails: one request may have several of them in a row
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """Answers that never come are given up by the fake's clock, at once."""
+    monkeypatch.setattr(rollouts, "time", CLOCK)
 
 
 def every(n, fault, call="sample"):
@@ -31,10 +40,13 @@ def plain(session):
 def test_a_faulty_answer_is_asked_for_again(method, fault):
     calm = world.run(Server(), method)
     server = Server(fault=every(3, fault))
-    session = world.run(server, method, timeout_s=SOON_S)
+    session = world.run(server, method, retries=MANY)
     assert world.same(session.weights, calm.weights)
     assert plain(session) == plain(calm)
-    assert sum(one["tinker/requests_repeated"] for one in session.decisions) > 4
+    faulty = (server.calls["sample"] + 1) // 3
+    assert sum(one["tinker/requests_repeated"] for one in session.decisions) == faulty > 4
+    assert len(server.late) == (faulty if fault == "late" else 0)
+    assert all(answer.done() for answer in server.late), "no late answer has come"
     totals = [s.controller.metrics()["rollouts/generated_total"] for s in (session, calm)]
     assert totals[0] == totals[1]
 
@@ -54,7 +66,7 @@ def test_a_faulty_answer_is_asked_for_again(method, fault):
 def test_one_that_stays_faulty_stops_the_run(fault, said):
     server = Server(fault=lambda call, number: fault if call == "sample" else None)
     with pytest.raises(allot.SamplerError, match=rf"\[tinker\] sample failed for prompt.*{said}"):
-        world.run(server, "grpo", retries=2, timeout_s=SOON_S)
+        world.run(server, "grpo", retries=2)
     assert ("rows", 6) not in server.log and server.calls["optim_step"] == 7  # the probe's
 
 
@@ -75,7 +87,7 @@ def test_training_calls_are_not_repeated(tmp_path, fault):
     with pytest.raises(
         allot.SamplerError, match=r"\[tinker\] forward_backward .*Hint: the run goes"
     ):
-        world.run(server, "aero", 6, folder=tmp_path / "run", timeout_s=SOON_S)
+        world.run(server, "aero", 6, folder=tmp_path / "run")
     assert server.calls["forward_backward"] == 13
     again = world.run(server, "aero", 6, folder=tmp_path / "run")
     assert world.same(again.weights, whole.weights)
@@ -91,33 +103,49 @@ def test_an_update_that_is_no_number(tmp_path):
     assert world.same(again.weights, whole.weights)
 
 
-def test_requests_in_flight_are_bounded(monkeypatch):
-    import threading
-    import time
-
+@pytest.mark.parametrize(("limit", "together"), [(1, 1), (3, 3), (32, 6)])
+def test_requests_in_flight_are_bounded(monkeypatch, limit, together):
+    """Those of the first round, one for each of six prompts, wait for each other."""
     from fake import Sampler
 
-    now, most, lock = [0], [0], threading.Lock()
+    whole = world.run(Server(), "aero")
+    now, most, lock, met = [0], [0], threading.Lock(), threading.Event()
     sample = Sampler.sample
 
     def slow(self, prompt, num_samples, sampling_params):
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
-        time.sleep(0.002)
+            if now[0] == together:
+                met.set()
+        assert met.wait(60), f"{together} requests are never in flight together"
+        time.sleep(0.002)  # for one more than the limit to show itself
         future = sample(self, prompt, num_samples, sampling_params)
         with lock:
             now[0] -= 1
         return future
 
     monkeypatch.setattr(Sampler, "sample", slow)
-    runs = []
-    for limit in (1, 3, 32):
-        most[0] = 0
-        runs.append(world.run(Server(), "aero", in_flight=limit))
-        assert most[0] <= limit
-        assert limit == 32 or most[0] == limit
-    assert all(world.same(run.weights, runs[0].weights) for run in runs)
+    run = world.run(Server(), "aero", in_flight=limit)
+    assert together <= most[0] <= limit
+    assert world.same(run.weights, whole.weights)
+
+
+def test_patience(monkeypatch):
+    """By the clock of the machine: an answer is waited for, a missing one is not for ever, and one
+    that nobody wants any more is given up soon."""
+    monkeypatch.setattr(rollouts, "time", time)
+    monkeypatch.setattr(rollouts, "LOOK_UP_S", 0.01)
+    over, future = threading.Event(), Future()
+    with pytest.raises(TimeoutError):
+        rollouts.patient(future, 0.05, over)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(rollouts.patient, future, 600, over)
+        future.set_result("answer")
+        assert waiting.result(60) == "answer"
+        unwanted = pool.submit(rollouts.patient, Future(), 600, over)
+        over.set()
+        assert isinstance(unwanted.exception(60), TimeoutError)
 
 
 def test_pieces():
@@ -137,7 +165,9 @@ def test_adapter_g_two_clients_have_equal_plans(logs):
     server = Server(fault=every(5, "error"))
     with ThreadPoolExecutor(2) as pool:
         start = [
-            pool.submit(world.run, server, "ar3po", 6, in_flight=n, samples_per_request=2)
+            pool.submit(
+                world.run, server, "ar3po", 6, in_flight=n, samples_per_request=2, retries=MANY
+            )
             for n in (3, 8)
         ]
     one, other = (run.result() for run in start)
@@ -201,16 +231,16 @@ def test_adapter_h_an_untested_version(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "wait", "said"),
     [
-        ("die", r"\[tinker\] the server does not answer: Gone.*Hint: base_url"),
-        ("drop", r"does not answer: TimeoutError: no answer within 0\.4 s"),
+        ("die", PATIENCE_S, r"\[tinker\] the server does not answer: Gone.*Hint: base_url"),
+        ("drop", 0.1, r"does not answer: TimeoutError: no answer within 0\.1 s"),
     ],
 )
-def test_a_server_that_is_down_is_noticed_at_once(fault, said):
+def test_a_server_that_is_down_is_noticed_at_once(fault, wait, said):
     server = Server(fault=lambda call, number: fault)
     with pytest.raises(allot.SamplerError, match=said):
-        world.run(server, timeout_s=SOON_S)
+        world.run(server, timeout_s=wait)
     assert set(server.calls) == {"capabilities"}
 
 

@@ -7,6 +7,7 @@ import world
 from fake import Killed, Sampler, Server
 
 STEPS = 6
+AERO = {"method": "aero"}
 FEW = {"steps": 3, "groups": 3}  # of the runs that are ended at each of their calls
 CLIENT, SERVER = ("kill", "kill after"), ("die", "die after")
 CASES = [
@@ -115,10 +116,19 @@ def test_finished(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"method": "grpo"}, r"written with method 'aero'; 'grpo' is given"),
-        ({"group_size": 8}, r"written with group_size 4; 8 is given"),
-        ({"temperature": 0.7}, r"written with temperature 1\.0; 0\.7 is given"),
+        ({"method": "grpo"}, r"other settings: allocation\.method: 'aero' -> 'grpo'; a run .*Hint"),
+        ({"method": {**AERO, "explore": 3}}, r"settings: allocation\.explore: 0 -> 3; a run"),
+        ({"method": {**AERO, "kept_wrong": 2}}, r"settings: allocation\.kept_wrong: 1 -> 2; a run"),
+        ({"method": {**AERO, "adv": {"scale": "none"}}}, r"adv_scale: 'group' -> 'none'; a run"),
+        ({"success_threshold": 0.75}, r"settings: success_threshold: 0\.5 -> 0\.75; a run"),
+        ({"loss_config": {"clip": 1}}, r"settings: loss_config: None -> {'clip': 1}; a run"),
+        ({"budget": allot.Budget(groups=2)}, r"budget: None -> 'allot\.Budget\(groups=2\)'; a run"),
+        ({"group_size": 8}, r"settings: allocation\.group_size: 4 -> 8; a run"),
+        ({"temperature": 0.7}, r"settings: temperature: 1\.0 -> 0\.7; a run"),
         ({"data": world.data(23)}, r"data set"),
+        ({"data": world.data(20)}, r"data set"),  # XOR of the ids 0 .. n - 1 is 0 for n = 4 k
+        ({"data": world.data(16)}, r"data set"),
+        ({"data": [{**row, "floor": 8 - row["floor"]} for row in world.data()]}, r"data set"),
         ({"seed": 4}, r"seed"),
     ],
 )
@@ -128,6 +138,18 @@ def test_another_run_does_not_go_on_from_it(tmp_path, change, said):
     server.saved.update(world_saved(tmp_path))
     with pytest.raises(allot.ModelError, match=said):
         world.run(server, **{"method": "aero", "steps": 4, "folder": tmp_path, **change})
+
+
+def test_what_a_resumed_run_may_change(tmp_path):
+    """Learning rate, time limits, places of work; and the same options, given in another way."""
+    server, started = Server(), {**AERO, "explore": 2, "adv_scale": "none"}
+    world.run(server, started, 2, folder=tmp_path, stop=(0,), loss_config={"clip": 1})
+    changes = {"learning_rate": 0.1, "timeout_s": 30, "retries": 9, "in_flight": 2, "save_every": 1}
+    again = {"aero": {"explore": "2"}, "adv": {"scale": "none"}, **AERO}
+    session = world.run(
+        server, again, 4, folder=tmp_path, stop=[0], loss_config={"clip": 1.0}, **changes
+    )
+    assert [one["step"] for one in session.decisions] == [2, 3]
 
 
 def world_saved(folder):

@@ -169,11 +169,16 @@ def test_adapter_d_ended_at_several_calls(server, tmp_path, logs, method, ends):
 
 
 def test_a_sharded_server(tmp_path_factory):
-    """Two virtual devices: the same rule, and log-probabilities on which both sides agree."""
+    """Two virtual devices, ten steps of a method with several rounds: the same rule, and
+    log-probabilities on which both sides agree."""
     sharded = SkyRL(tmp_path_factory.mktemp("sharded"), devices=2)
     try:
-        session, metrics = run(sharded, Watch(), "ar3po", 2, rule=None)
-        assert session.engine.rule == RULE
-        assert all(one["tinker/logprob_gap"] < 1e-4 for one in metrics)
+        watch = Watch()
+        session, metrics = run(sharded, watch, "reinforce_ada", 10, rule=None)
+        assert session.engine.rule == RULE and len(metrics) == 10
+        assert max(one["alloc/rounds"] for one in metrics) > 1
+        generated = sum(len(sampled) for sampled in watch.samples.values())
+        assert session.controller.metrics()["rollouts/generated_total"] == generated
+        assert all(one.get("tinker/logprob_gap", 0) < 1e-4 for one in metrics)
     finally:
         sharded.kill()

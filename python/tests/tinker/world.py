@@ -6,7 +6,7 @@ from typing import Any
 
 import allot.tinker
 import numpy as np
-from fake import Server, Service, Trainer
+from fake import PATIENCE_S, Server, Service, Trainer
 
 
 def data(count: int = 24) -> list[dict[str, Any]]:
@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "max_tokens": 3,
     "learning_rate": 0.02,
     "seed": 3,
-    "timeout_s": 20,
+    "timeout_s": PATIENCE_S,
     "retry_wait_s": 0,
     "save_every": 2,
 }

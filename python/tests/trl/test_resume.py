@@ -71,8 +71,24 @@ def test_checkpoint_in_the_middle_of_a_generation_goes_on(tmp_path):
 
 def test_another_method(tmp_path):
     make(tmp_path, "grpo", max_steps=3).train()
-    with pytest.raises(allot.ModelError, match=r"allocation 'grpo'; 'aero' goes on only from its"):
+    with pytest.raises(allot.ModelError, match=r"allocation\.method: 'grpo' -> 'aero'; a run goes"):
         make(tmp_path, "aero").train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
+
+
+def test_other_options(tmp_path):
+    """All that a method decides by is told at once; memory and time limits are free to change."""
+    make(tmp_path, {"method": "aero", "explore": 2}, max_steps=3).train()
+    other = {"method": "aero", "kept_wrong": 2, "success_threshold": 1, "normalizer": "host"}
+    said = (
+        r"\[trl\] .*other settings: allocation\.explore: 2 -> 0; allocation\.kept_wrong: 1 -> 2; "
+        r"allocation\.success_threshold: 0\.5 -> 1; allocation\.normalizer: 'method' -> 'host'; a"
+    )
+    with pytest.raises(allot.ModelError, match=said):
+        make(tmp_path, other).train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
+    free = {"method": "aero", "explore": 2, "replay_mib": 1, "reward_timeout_s": 60}
+    again = make(tmp_path, free, max_steps=4)
+    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
+    assert again.state.global_step == 4
 
 
 def test_another_data_set(tmp_path):

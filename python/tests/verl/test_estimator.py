@@ -6,7 +6,9 @@ import pytest
 import torch
 from allot.replay import Ready, groups_of
 from allot.verl.estimator import MODES, Aggregation, Table, in_force
-from verl.trainer.ppo.core_algos import agg_loss, get_adv_estimator_fn
+from omegaconf import OmegaConf
+from verl.trainer.ppo.core_algos import agg_loss, get_adv_estimator_fn, get_policy_loss_fn
+from verl.workers.config.actor import ActorConfig, PolicyLossConfig
 
 ESTIMATE = get_adv_estimator_fn("allot")
 
@@ -98,6 +100,50 @@ def test_adapter_c_the_loss_is_divided_by_what_is_trained_whatever_the_mode(mode
     assert float(found) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
+def actor(loss="vanilla", mode="token-mean", rows=8):
+    return OmegaConf.create(
+        {
+            "policy_loss": {"loss_mode": loss},
+            "loss_agg_mode": mode,
+            "ppo_mini_batch_size": rows,
+            "loss_scale_factor": None,
+        }
+    )
+
+
+@pytest.mark.parametrize("mode", ["token-mean", "seq-mean-token-sum", "seq-mean-token-mean"])
+@pytest.mark.parametrize("loss", ["vanilla", "gspo", "sapo", "cispo", "gpg"])
+@pytest.mark.parametrize("method", ["grpo", "dapo"])
+def test_the_step_is_the_methods_with_every_loss_of_verl(loss, mode, method):
+    """On-policy the gradient of every token's log-probability is its advantage times the method's
+    weights, whatever the loss does away from there."""
+    batch, lengths = shipped(method, 1)
+    items = {
+        f"p_{one.rollout}": one
+        for group in groups_of(batch, dict(zip(batch.rollout.tolist(), lengths)).get, lambda i: 0)
+        for one in group.items
+    }
+    mask = masks(lengths)
+    table = Table([f"{one}_0" for one in items], items, Aggregation.of(actor(loss, mode), 4))
+    config = ActorConfig(
+        strategy="fsdp",
+        rollout_n=4,
+        ppo_micro_batch_size_per_gpu=1,
+        policy_loss=PolicyLossConfig(loss_mode=loss),
+    )
+    config.global_batch_info.update(
+        dp_size=1, batch_num_tokens=int(mask.sum()), global_batch_size=len(items)
+    )
+    logp = torch.full(mask.shape, -0.5, dtype=torch.float64, requires_grad=True)
+    worth = estimate(table, mask).double()
+    get_policy_loss_fn(loss)(logp.detach(), logp, worth, mask, loss_agg_mode=mode, config=config)[
+        0
+    ].backward()
+    size = [one.advantage * one.weight * one.omega for one in items.values()]
+    expected = -torch.tensor(size).unsqueeze(1) * mask
+    assert torch.allclose(logp.grad, expected.double(), rtol=1e-4, atol=1e-7)
+
+
 @pytest.mark.parametrize("mode", ["seq-mean-token-mean", "seq-mean-token-sum", "token-sum"])
 def test_several_mini_batches_each_have_the_full_step(mode):
     """The mean over mini-batches is the loss over all rows."""
@@ -124,6 +170,9 @@ def test_several_mini_batches_each_have_the_full_step(mode):
 
 
 def test_modes_that_are_not_known_or_not_constant_are_refused():
+    said = r"policy_loss\.loss_mode is 'geo_mean'.*allot\.normalizer=method.*normalizer=host"
+    with pytest.raises(allot.ConfigError, match=said):
+        Aggregation.of(actor("geo_mean"), 4)
     with pytest.raises(allot.ConfigError, match="normalizer=host"):
         Aggregation("median", 4).check()
     with pytest.raises(allot.ConfigError, match="loss_scale_factor"):

@@ -2,10 +2,11 @@
 
 import asyncio
 import random
+from types import SimpleNamespace
 
 import allot
 import pytest
-from allot.verl.owner import Owner
+from allot.verl.owner import Made, Owner, flat_prompts
 
 HOST = {"grain": "request", "cancel": False, "exemplar": False, "entropy": False}
 
@@ -27,8 +28,13 @@ def outcome(seq, value, **changes):
     return {"seq": seq, **base, "mean_logprob": 0.0, **changes}
 
 
-async def worker(own, start, step, delays, broken):
-    """A prompt's life in an agent-loop worker, which answers whenever it likes."""
+async def worker(own, start, step, delays, broken, dying):
+    """A prompt's life in an agent-loop worker, which answers whenever it likes, or ends before."""
+    if start.prompt in dying:
+        dying.remove(start.prompt)
+        await asyncio.sleep(delays.random() / 1000)
+        await own.close(start.uid)
+        return
     wanted = await own.start(start.uid)
     while wanted:
         outcomes = []
@@ -44,15 +50,15 @@ async def worker(own, start, step, delays, broken):
     await own.close(start.uid)
 
 
-async def one_step(own, prompts, delays, pool=(), lost=(), broken=(), **budget):
+async def one_step(own, prompts, delays, pool=(), lost=(), broken=(), dying=(), **budget):
     step, _ = await own.step()
     await own.plan([(p, 0, None, None) for p in prompts], budget, lost)
-    tasks, pool, trace = [], list(pool), []
+    tasks, pool, trace, dying = [], list(pool), [], set(dying)
     while True:
         wish = await own.wait()
         for start in wish.starts:
             trace.append((start.prompt, start.n))
-            tasks.append(asyncio.create_task(worker(own, start, step, delays, broken)))
+            tasks.append(asyncio.create_task(worker(own, start, step, delays, broken, dying)))
         if wish.refill:
             more, pool = pool[: wish.refill], pool[wish.refill :]
             await own.more([(p, 0, None, None) for p in more])
@@ -144,6 +150,43 @@ def test_failed_rollouts_are_outcomes_and_are_never_shipped():
     )
 
 
+@pytest.mark.parametrize("method,options", CASES)
+@pytest.mark.parametrize("shuffle", [1, 2])
+def test_prompts_whose_worker_ends_without_a_report_have_failed(method, options, shuffle):
+    """Their first rollouts, as if each had failed; a method that wants more of them has it."""
+    first = alone(method, 1, range(12), pool=range(100, 140), **options)[0][0]
+    broken = {(p, seq) for p, n in first if p in (3, 5, 101) for seq in range(n)}
+
+    async def run():
+        own, delays = owner(method, **options), random.Random(shuffle)
+        step = one_step(own, range(12), delays, range(100, 140), broken=broken, dying={3, 5, 101})
+        return await asyncio.wait_for(step, 20)
+
+    _, items, _ = asyncio.run(run())
+    ((_, expected),) = alone(method, 1, range(12), pool=range(100, 140), broken=broken, **options)
+    assert items == expected and items
+
+
+def test_a_prompt_that_fails_after_a_round_ends_the_step_all_the_same():
+    async def run():
+        own = owner("aero", explore=2)
+        await own.plan([(1, 0, None, None)], {}, [])
+        (start,) = (await own.wait()).starts
+        await own.start(start.uid)
+        task = asyncio.create_task(own.observe(start.uid, [outcome(i, 0.0) for i in range(2)]))
+        assert await asyncio.wait_for(task, 5), "no second round"
+        await own.close(start.uid)
+        seen = []
+        while not (wish := await asyncio.wait_for(own.wait(), 5)).done:
+            seen += [one.uid for one in wish.starts]
+            for one in wish.starts:
+                await own.close(one.uid)
+        return start.uid, seen
+
+    uid, again = asyncio.run(run())
+    assert set(again) <= {uid}
+
+
 def test_sessions_are_named_for_the_queue():
     async def run():
         return await one_step(owner("aero", explore=2), range(12), random.Random(0))
@@ -163,6 +206,30 @@ def test_what_filter_groups_looks_at_is_the_whole_group():
     _, _, shipment = asyncio.run(run())
     same = {p for p in (0, 5, 10, 15) if len({reward(p, 0, i) for i in range(4)}) == 1}
     assert shipment.flat == same and {0, 10} <= same
+
+
+def test_a_failed_rollout_has_no_value_that_differs():
+    def made(prompt, *values):
+        return {
+            100 * prompt + i: Made(f"u_{i}", prompt, 0, 1, value, value)
+            for i, value in enumerate(values)
+        }
+
+    several = made(1, 1, 1, 1, None) | made(2, 1, 0, None) | made(3, None, None) | made(4, 1)
+    assert flat_prompts(several | made(5, 0, 0) | {599: Made("u_9", 5, 0, 1, 1, 1)}) == {1, 3}
+
+
+def test_scored_rollouts_without_the_metric_are_counted():
+    async def run():
+        own = owner("grpo")
+        await own.plan([(1, 0, None, None)], {}, [])
+        (start,) = (await own.wait()).starts
+        values = [outcome(0, 1.0, metric=None), outcome(1, 0.0), outcome(2, None), outcome(3, 1.0)]
+        values[2]["scoring"] = "not_scorable"
+        await own.observe(start.uid, values)
+        return await own.finalize()
+
+    assert asyncio.run(run()).unmeasured == 1
 
 
 def test_saved_and_restored_it_decides_as_if_never_stopped():
@@ -221,6 +288,43 @@ def test_a_worker_says_why_a_rollout_has_no_score():
         ("failed", "scored", "ConnectionError: no engine"),
         ("failed", "scored", "its agent loop had no output"),
     ]
+
+
+@pytest.mark.parametrize("broken", ["running", "failure", "finished", "observe", None])
+def test_a_worker_closes_its_prompt_whatever_fails(broken):
+    """The queue or the owner; nothing else tells the trainer that the prompt has ended."""
+    from allot.verl.manager import AllotWorker
+
+    told = []
+
+    def remote(name, answer):
+        async def call(*given):
+            told.append(name)
+            if name == broken:
+                raise ConnectionError(name)
+            return answer
+
+        return SimpleNamespace(remote=call)
+
+    class Worker(AllotWorker):
+        async def _publish(self, uid, status):
+            if status == broken:
+                raise ConnectionError(status)
+
+        async def _round(self, *given):
+            if broken == "failure":
+                raise ValueError("no engine")
+            return []
+
+    worker = Worker.__new__(Worker)
+    worker._owner = SimpleNamespace(
+        start=remote("start", [1]), observe=remote("observe", []), close=remote("close", None)
+    )
+    try:
+        asyncio.run(worker._run_prompt({"uid": "allot0p1"}, {}, {"validate": False}))
+    except ConnectionError as error:
+        assert str(error) == broken
+    assert told[-1] == "close" and told.count("close") == 1
 
 
 def test_a_method_that_cancels_is_refused():

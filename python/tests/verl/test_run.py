@@ -1,5 +1,6 @@
 """Whole runs of verl's V1 trainer with the plugin, over the small model of world.py."""
 
+import allot
 import numpy as np
 import pytest
 import ray
@@ -7,6 +8,7 @@ import torch
 import world
 from allot.verl.manager import AllotManager
 from allot.verl.trainer import AllotTrainer
+from loops import MortalManager, NumberedManager
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 from verl.trainer.ppo.v1 import AgentLoopManagerTQ, PPOTrainerSync
 
@@ -165,33 +167,75 @@ def test_filter_groups_fills_the_batch_and_keeps_the_surplus(folder):
     assert trainer.left == {}
 
 
-AGAIN = ("+allot.method=ar3po", "trainer.save_freq=2", "trainer.total_training_steps=4")
+@pytest.mark.parametrize("method", ["dapo", "speed"])
+def test_all_that_a_method_ships_is_trained_on(folder, method):
+    """Also groups of nothing but rollouts that it held: dapo's surplus, speed's queue."""
+    trainer = run(folder, f"+allot.method={method}", "trainer.total_training_steps=4")
+    shipped = [worth for worth in batches(trainer) if worth]
+    trained = [
+        {
+            table.items[key.rsplit("_", 1)[0]]
+            for key, padding in zip(update["keys"], update["padding"])
+            if not padding
+        }
+        for update, table in zip(trainer.actor_rollout_wg.updates, trainer.tables, strict=True)
+    ]
+    rows = [{item.rollout: item.advantage * item.weight for item in items} for items in trained]
+    assert list(map(len, rows)) == list(map(len, shipped)) and rows == shipped
+    assert any(item.replayed for items in trained for item in items), "nothing was held"
+    assert trainer.left == {}
+
+
+def test_filter_groups_by_a_metric_that_the_reward_does_not_have_is_an_error(folder):
+    said = "metric is 'accuracy'.*the reward of 32 rollouts .*Hint: .*metric=reward"
+    with pytest.raises(allot.DataError, match=said):
+        run(
+            folder,
+            "+allot.method=grpo",
+            "algorithm.filter_groups={enable: true, metric: accuracy}",
+            ONE_WORKER,
+        )
+
+
+# Little memory: some of the answers that the method keeps are lost.
+AR3PO = "+allot={method: ar3po, replay_mib: 0.02}"
+AGAIN = (AR3PO, "trainer.save_freq=2", "trainer.total_training_steps=4")
 
 
 @pytest.fixture(scope="module")
 def again(folder):
-    """The world with a verifier that fails for some prompts."""
+    """The world with a verifier that fails for some prompts, and every prompt in two steps."""
     again = folder / "again"
     again.mkdir()
-    world.make(again, raise_on="4")
+    world.make(again, prompts=16, raise_on="4")
     return again
 
 
 @pytest.fixture(scope="module")
 def whole(again):
     """A method that keeps answers of earlier steps; with checkpoints."""
-    return run(again, *AGAIN, ONE_WORKER)
+    return run(again, *AGAIN, ONE_WORKER, manager=NumberedManager)
 
 
 def test_adapter_d_saved_and_resumed_it_is_as_if_never_stopped(again, whole):
-    """Decisions, rows and weights, whatever the order in which two answers of a prompt arrive."""
+    """Decisions, rows, weights and what the method still has, whatever the order in which two
+    answers of a prompt arrive. Answers from before the stop are trained on after it, and one that
+    was lost just before it is known to be lost."""
+    saved = torch.load(again / "checkpoints" / "global_step_2" / "allot.pt", weights_only=False)
+    before = {*saved["held"], *saved["lost"]}
+    assert saved["held"] and saved["lost"]
     other = run(
         again,
         *AGAIN,
         ONE_WORKER,
         "trainer.resume_mode=resume_path",
         f"trainer.resume_from_path={again}/checkpoints/global_step_2",
+        manager=NumberedManager,
     )
+    sizes = [[step["alloc/ar3po/buffer_size"] for step in one.history] for one in (whole, other)]
+    assert sizes[0][2:] == sizes[1]
+    reused = {i.rollout for table in other.tables for i in table.items.values() if i.replayed}
+    assert reused & before
     assert requests(other) == requests(whole)[2:] and len(other.decided) == 2
     assert len(other.actor_rollout_wg.updates) == 2
     for update, same in zip(other.actor_rollout_wg.updates, whole.actor_rollout_wg.updates[2:]):
@@ -234,7 +278,7 @@ def worth(update):
 def test_adapter_g_two_ranks_have_equal_plans(again, whole):
     """One owner decides for two agent-loop workers and two ranks: the plans are those of one
     worker, and every batch can be halved."""
-    both = run(again, "+allot.method=ar3po", "trainer.total_training_steps=2")
+    both = run(again, AR3PO, "trainer.total_training_steps=2", manager=NumberedManager)
     assert (whole.workers, both.workers) == (1, 2)
     assert requests(both) == requests(whole)[:2] and len(requests(both)) == 2
     for update, same in zip(both.actor_rollout_wg.updates, whole.actor_rollout_wg.updates):
@@ -257,3 +301,9 @@ def test_adapter_e_a_step_without_signal_makes_no_update_and_does_not_hang(folde
         causes = ("all_wrong", "truncated")
         assert sum(step[f"group/zero_cause/{cause}"] for cause in causes) == pytest.approx(1)
     assert trainer.left == {}
+
+
+def test_a_worker_that_dies_ends_the_run_and_does_not_hang(folder, monkeypatch):
+    monkeypatch.setattr("allot.verl.session.PATIENCE", 2.0)
+    with pytest.raises(allot.InternalError, match="worker died within a step.*resume_mode=auto"):
+        run(folder, "+allot.method=grpo", ONE_WORKER, manager=MortalManager)

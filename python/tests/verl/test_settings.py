@@ -2,11 +2,13 @@
 
 import allot
 import pytest
+import torch
 import world
 from allot import adapters
 from allot.verl import guard
 from allot.verl.candidates import Candidates, view
-from allot.verl.session import options_of
+from allot.verl import session as sessions
+from allot.verl.session import Session, options_of, same_when_resumed
 from allot.verl.settings import Settings
 from omegaconf import OmegaConf
 
@@ -49,6 +51,9 @@ def test_settings_that_cannot_be(section, message):
         ("reward.reward_model.enable=true", "colocated"),
         ("trainer.v1.sampler.sync_refill_failed_groups=true", "sync_refill"),
         ("trainer.v1.sampler.custom_sampler.path=x.py", "custom_sampler"),
+        ("algorithm.rollout_correction.bypass_mode=true", "rollout_correction.bypass_mode"),
+        ("algorithm.rollout_correction.rollout_rs=seq_mean_k1", "rollout_rs=seq_mean_k1"),
+        ("actor_rollout_ref.actor.policy_loss.loss_mode=bypass_mode", "loss_mode=bypass_mode"),
     ],
 )
 def test_settings_of_verl_that_would_change_the_method(folder, change, message):
@@ -60,6 +65,10 @@ def test_settings_of_verl_that_would_change_the_method(folder, change, message):
 def test_filter_groups_needs_log_probabilities(folder):
     changes = ["algorithm.filter_groups.enable=true"]
     guard.refuse_settings(world.configured(folder, *changes))
+    with pytest.raises(allot.ConfigError, match="without algorithm.filter_groups.metric"):
+        guard.refuse_settings(
+            world.configured(folder, *changes, "algorithm.filter_groups.metric=null")
+        )
     changes.append("actor_rollout_ref.rollout.calculate_log_probs=false")
     with pytest.raises(allot.ConfigError, match="calculate_log_probs"):
         guard.refuse_settings(world.configured(folder, *changes))
@@ -120,9 +129,21 @@ def test_a_group_of_one_and_held_rollouts_without_log_probabilities(folder):
     ):
         options_of(config, Settings())
     assert options_of(config, Settings.of({"group_size": 4}))["group_size"] == 4
-    guard.refuse_held("aero", {})
+    config.actor_rollout_ref.rollout.calculate_log_probs = False
+    guard.refuse_held(config, "aero", {})
     with pytest.raises(allot.ConfigError, match="ar3po .*Hint: .*calculate_log_probs=true"):
-        guard.refuse_held("ar3po", {})
+        guard.refuse_held(config, "ar3po", {})
+
+
+def test_weights_of_verl_are_not_for_rollouts_of_earlier_steps(folder):
+    plain = world.configured(folder)
+    weighted = world.configured(folder, "algorithm.rollout_correction.rollout_is=token")
+    for config, method in ((plain, "ar3po"), (weighted, "grpo")):
+        guard.refuse_held(config, method, {})
+    with pytest.raises(
+        allot.ConfigError, match="ar3po .*rollout_is=token.*Hint: .*rollout_is=null"
+    ):
+        guard.refuse_held(weighted, "ar3po", {})
 
 
 # ---- prompts
@@ -201,3 +222,46 @@ def test_rows_of_configurations_and_arrays_are_the_same_prompt():
     other = {**row, "prompt": OmegaConf.create(row["prompt"])}
     other["prompt"] = OmegaConf.to_container(other["prompt"])
     assert view(row, "prompt", ()) == view(fetched(other), "prompt", ())
+
+
+BEFORE = {"method": "aero", "explore": 2, "budget": {"hard_rollouts": 64}}
+
+
+def resumed(folder, section):
+    """A session with these settings loads a checkpoint of one with BEFORE, as far as needs no
+    actor."""
+    found = [Settings.of(one) for one in (BEFORE, section)]
+    before, now = (same_when_resumed(one, one.options) for one in found)
+    state = {"version": sessions.VERSION, "step": 3, "settings": before}
+    torch.save(state, folder / sessions.FILE)
+    session = Session.__new__(Session)
+    session._same = now
+    session.load(str(folder), 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method": "grpo"}, r"allot\.method: 'aero' -> 'grpo'"),
+        (
+            {"explore": 4},
+            r"settings: allot\.explore: 2 -> 4; a run goes on only .* Hint: trainer\.",
+        ),
+        ({"group_size": 4}, r"allot\.group_size: 8 -> 4; a run"),
+        ({"adv": {"scale": "none"}}, r"allot\.adv_scale: 'group' -> 'none'; a run"),
+        ({"success_threshold": 0.9}, r"allot\.success_threshold: 0\.5 -> 0\.9; a run"),
+        ({"normalizer": "host"}, r"allot\.normalizer: 'method' -> 'host'; a run"),
+        ({"budget": {}}, r"allot\.budget: {'hard_rollouts': 64} -> {}; a run"),
+    ],
+)
+def test_another_run_does_not_go_on_from_a_checkpoint(tmp_path, change, message):
+    with pytest.raises(allot.ModelError, match=r"\[verl\] .*allot\.pt is of a run .*" + message):
+        resumed(tmp_path, {**BEFORE, **change})
+
+
+def test_what_a_resumed_run_may_change(tmp_path):
+    """Memory, and the same options given in another way: the load comes as far as the owner."""
+    section = {**BEFORE, "replay_mib": 1, "aero": {"explore": "2"}, "kept_wrong": 1}
+    del section["explore"]
+    with pytest.raises(AttributeError, match="owner"):
+        resumed(tmp_path, section)

@@ -11,10 +11,11 @@ import verl
 
 SHIPPED = Path(verl.__file__).parents[1] / "tests"
 CHOSEN = [
+    "test_base_config_on_cpu.py",
     "test_protocol_on_cpu.py",
-    "trainer/test_multi_trajectories_advantage_on_cpu.py",
-    "trainer/ppo/test_core_algos_on_cpu.py",
-    "trainer/ppo/test_loss_aggregation_on_cpu.py",
+    "test_protocol_v2_on_cpu.py",
+    "trainer/**/test_*.py",
+    "experimental/agent_loop/test_*_on_cpu.py",
 ]
 
 
@@ -22,9 +23,11 @@ def test_they_pass_with_the_plugin_loaded(tmp_path):
     env = {**os.environ, "VERL_USE_EXTERNAL_MODULES": "allot.verl.plugin"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:warnings"]
     command += [f"--rootdir={SHIPPED}", "--import-mode=importlib"]
-    command += [str(SHIPPED / name) for name in CHOSEN]
+    files = sorted(path for name in CHOSEN for path in SHIPPED.glob(name))
+    assert len(files) >= 20, "verl ships its tests elsewhere"
+    command += map(str, files)
     said = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path)
     assert said.returncode == 0, said.stdout[-5000:]
     found = re.search(r"(\d+) passed", said.stdout)
-    assert found and int(found.group(1)) > 50, said.stdout[-500:]
+    assert found and int(found.group(1)) > 150, said.stdout[-500:]
     print(said.stdout.splitlines()[-1])

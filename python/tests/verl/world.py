@@ -98,8 +98,13 @@ def configured(folder: Path, *changes: str) -> Any:
         "reward.num_workers=1",
         "transfer_queue.backend.SimpleStorage.num_data_storage_units=1",
     ]
+    return composed([*given, *changes])
+
+
+def composed(overrides: list[str]) -> Any:
+    """verl's configuration as its own program makes it."""
     with initialize_config_module("verl.trainer.config", version_base=None):
-        config = compose("ppo_trainer", overrides=[*given, *changes])
+        config = compose("ppo_trainer", overrides=overrides)
     with open_dict(config):
         config.transfer_queue.enable = True
     OmegaConf.resolve(config)
@@ -122,7 +127,7 @@ class Table(torch.nn.Module):
 @ray.remote
 class Server:
     """The engine: generates with the weights it was last given; a prompt's k-th answer under them
-    depends on nothing else."""
+    depends on nothing else, and where it is told which one is asked for, that one is given."""
 
     def __init__(self) -> None:
         self.table, self.version = Table(), 0
@@ -134,9 +139,12 @@ class Server:
         self.version = version
         self.asked.clear()
 
-    def generate(self, prompt: list[int], temperature: float) -> tuple[list[int], list[float]]:
+    def generate(
+        self, prompt: list[int], temperature: float, seq: int | None = None
+    ) -> tuple[list[int], list[float]]:
         self.total += 1
         count = self.asked[tuple(prompt)] = self.asked[tuple(prompt)] + 1
+        count = count if seq is None else seq + 1
         draw = np.random.default_rng([self.version, count, *prompt])
         with torch.no_grad():
             logps = self.table([prompt])[0].double().numpy()
@@ -166,7 +174,7 @@ class Client:
         from verl.workers.rollout.replica import TokenOutput
 
         tokens, logps = await self.server.generate.remote(
-            list(prompt_ids), sampling_params["temperature"]
+            list(prompt_ids), sampling_params["temperature"], sampling_params.get("seq")
         )
         return TokenOutput(
             token_ids=tokens,
