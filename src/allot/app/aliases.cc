@@ -201,8 +201,10 @@ void add_mismatch(const std::vector<Setting>& given, std::vector<Setting>& out) 
   const Setting* correction = find(given, "vllm_importance_sampling_correction");
   const Setting* mode = find(given, "vllm_importance_sampling_mode");
   const Setting* largest = find(given, "vllm_importance_sampling_clip_max");
-  const Setting* any = mode != nullptr ? mode : largest != nullptr ? largest : correction;
-  if (any == nullptr) any = find(given, "vllm_importance_sampling_clip_min");
+  const Setting* any = nullptr;
+  for (const Setting* one :
+       {mode, largest, correction, find(given, "vllm_importance_sampling_clip_min")})
+    if (any == nullptr) any = one;
   if (any == nullptr) return;
   if (correction != nullptr && !truth_of(*correction)) {
     out.push_back({"loss.mismatch.weight", "none", correction->origin});

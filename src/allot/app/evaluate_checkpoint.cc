@@ -63,7 +63,6 @@ CheckpointEvaluation evaluate_checkpoint(const RunConfig& config, const std::str
   RunWorld world(loaded, *start, stop);
   warn(console, world.notes().warnings);
   evaluation.sets = world.evaluate(console, sink, which);
-  evaluation.has_test = which == EvaluatedSets::All;
   return evaluation;
 }
 
@@ -132,10 +131,10 @@ nlohmann::ordered_json json_of(const EvalResult& r, const std::vector<int>& ks) 
 std::string evaluation_text(const CheckpointEvaluation& evaluation) {
   const EvalResult& r = evaluation.sets.front().result;
   std::string text = concat(evaluation.checkpoint, "\n");
-  if (evaluation.has_test)
+  if (evaluation.has_test())
     text += concat(evaluation.task, ": ", r.prompts, " held-out prompts, ", r.group_size,
                    " responses each\n");
-  if (evaluation.sets.size() > 1 || !evaluation.has_test) {
+  if (evaluation.sets.size() > 1 || !evaluation.has_test()) {
     text += plain_text(table_of(evaluation));
   } else {
     text += concat("  pass@1  ", percent(r.pass_at_1), "\n");
@@ -153,9 +152,9 @@ std::string evaluation_text(const CheckpointEvaluation& evaluation) {
 std::string evaluation_json(const CheckpointEvaluation& evaluation) {
   nlohmann::ordered_json object = {{"checkpoint", evaluation.checkpoint},
                                    {"task", evaluation.task}};
-  if (evaluation.has_test) object.update(json_of(evaluation.sets.front().result, evaluation.k));
+  if (evaluation.has_test()) object.update(json_of(evaluation.sets.front().result, evaluation.k));
   nlohmann::ordered_json sets = nlohmann::ordered_json::object();
-  for (std::size_t i = evaluation.has_test ? 1 : 0; i < evaluation.sets.size(); ++i)
+  for (std::size_t i = evaluation.has_test() ? 1 : 0; i < evaluation.sets.size(); ++i)
     sets[evaluation.sets[i].set] = json_of(evaluation.sets[i].result, evaluation.k);
   if (!sets.empty()) object["sets"] = sets;
   return object.dump();

@@ -15,12 +15,12 @@ namespace allot {
 struct CheckpointEvaluation {
   std::string checkpoint, task;
   std::vector<int> k;
-  // As RunWorld::evaluate() returns them, "test" first; the last one is incomplete where it was
-  // stopped. Empty: stopped during the warm start.
+  // As RunWorld::evaluate() returns them, "test" first if it is there; the last one is incomplete
+  // where it was stopped. Empty: stopped during the warm start.
   std::vector<NamedEvaluation> sets;
-  bool has_test = true;
 
   bool complete() const { return !sets.empty() && sets.back().result.complete; }
+  bool has_test() const { return !sets.empty() && sets.front().set == "test"; }
 };
 
 // `path`: a checkpoint folder, a run folder (its newest checkpoint), or a folder with a model; ""
